@@ -1,0 +1,76 @@
+"""One recipient of one message on its way (Delivery), the road it takes (Route) and how a try ended (Outcome)."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from sekisho.model.verdict import Reply
+
+
+class State(StrEnum):
+    WAITING = "waiting"
+    TRYING = "trying"
+    DONE = "done"
+    FAILED = "failed"
+    PURGED = "purged"
+
+
+class Kind(StrEnum):
+    MAILDIR = "maildir"
+    LMTP = "lmtp"
+    MX = "mx"
+    RELAY = "relay"
+    PIPE = "pipe"
+    REFUSE = "refuse"
+
+
+class Tls(StrEnum):
+    NONE = "none"
+    MAY = "may"
+    MUST = "must"
+    """MUST: encrypted, certificate not examined; VERIFY: certificate valid for the host's name."""
+    VERIFY = "verify"
+
+
+class Route(Struct, frozen=True):
+    """The road of a delivery. `host` is a mailbox folder, `host:port`, a domain whose MX is asked, or a reason.
+
+    `lane` names the queue it stands in: one lane per (route, destination), with its own concurrency and back-off.
+    """
+
+    kind: Kind
+    host: str
+    lane: str
+    source: str = ""
+    tls: Tls = Tls.MAY
+    credentials: str = ""
+
+
+class Delivery(Struct, frozen=True):
+    """It moves only while `held_by` is empty; an action adds and removes its own id there. Times in microseconds."""
+
+    id: str
+    message: str
+    recipient: str
+    route: Route
+    tries: int
+    next_at: int
+    expires_at: int
+    held_by: frozenset[str] = frozenset()
+    state: State = State.WAITING
+    last_reply: Reply | None = None
+
+
+class Delivered(Struct, frozen=True, tag="delivered"):
+    reply: Reply
+
+
+class Deferred(Struct, frozen=True, tag="deferred"):
+    reply: Reply
+
+
+class Failed(Struct, frozen=True, tag="failed"):
+    reply: Reply
+
+
+Outcome = Delivered | Deferred | Failed

@@ -1,0 +1,123 @@
+"""The doors to the outside, as Protocols. Services get one World; the core gets values and never sees it.
+
+A door that cannot answer raises `Unavailable`, which becomes *defer* at one place. The real doors stand in `host`,
+`net` and `store`; fakes of all of them in `testing`.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+
+class Unavailable(Exception):
+    """The world did not answer: a resolver, a disk, a database, a peer. Says which, and what to tell the operator."""
+
+    def __init__(self, door: str, why: str) -> None:
+        super().__init__(f"{door}: {why}")
+        self.door = door
+        self.why = why
+
+
+class Clock(Protocol):
+    def now(self) -> int:
+        """Microseconds since the epoch; may jump."""
+
+    def ticks(self) -> int:
+        """Microseconds of a clock that never goes backwards."""
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Chance(Protocol):
+    def bits(self, count: int) -> int: ...
+
+    def data(self, count: int) -> bytes: ...
+
+    def between(self, low: float, high: float) -> float: ...
+
+
+class MxHost(Struct, frozen=True):
+    preference: int
+    name: str
+
+
+class Dns(Protocol):
+    """Answers are empty for "exists without such a record" and NotFound for "no such name"; else Unavailable."""
+
+    async def mx(self, domain: str) -> Sequence[MxHost]: ...
+
+    async def addresses(self, name: str) -> Sequence[str]: ...
+
+    async def txt(self, name: str) -> Sequence[bytes]: ...
+
+    async def ptr(self, address: str) -> Sequence[str]: ...
+
+
+class NotFound(Exception):
+    """The name does not exist (NXDOMAIN): the one certain no that DNS can give."""
+
+
+class Stream(Protocol):
+    """A connection that we opened. Every call raises Unavailable on reset, end or deadline."""
+
+    async def read(self) -> bytes:
+        """What has arrived, at least one byte; b"" at end of stream."""
+
+    async def write(self, data: bytes) -> None: ...
+
+    async def start_tls(self, name: str, verify: bool) -> str:
+        """Handshake; returns a description such as "TLSv1.3 TLS_AES_256_GCM_SHA384"."""
+
+    def close(self) -> None: ...
+
+
+class Net(Protocol):
+    async def dial(self, address: str, port: int, timeout_s: float, source: str = "") -> Stream: ...
+
+
+class Disk(Protocol):
+    """The file operations whose order decides whether mail survives. Paths are strings; all calls block."""
+
+    def write_new(self, path: str, parts: Sequence[bytes]) -> None:
+        """Create exclusively, write, fsync the file. The name is durable only after sync_folder."""
+
+    def sync_folder(self, path: str) -> None: ...
+
+    def rename(self, old: str, new: str) -> None: ...
+
+    def link(self, old: str, new: str) -> None: ...
+
+    def unlink(self, path: str) -> None: ...
+
+    def read(self, path: str) -> bytes: ...
+
+    def exists(self, path: str) -> bool: ...
+
+    def list(self, path: str) -> Sequence[str]: ...
+
+    def make_folders(self, path: str) -> None: ...
+
+    def free_bytes(self, path: str) -> int: ...
+
+
+class Spawn(Protocol):
+    """Work beside the caller."""
+
+    def task(self, name: str, work: Coroutine[Any, Any, None]) -> None: ...
+
+    async def thread(self, work: Callable[[], Any]) -> Any:
+        """Run blocking work in the bounded pool."""
+
+
+class World(Struct, frozen=True):
+    clock: Clock
+    chance: Chance
+    dns: Dns
+    net: Net
+    disk: Disk
+    spawn: Spawn
+    database: Callable[[str], Any] | None = None
+
+
+Later = Awaitable[None]
