@@ -1,0 +1,57 @@
+"""The `sekisho` command: finds the verb's file, and turns what went wrong into one sentence and an exit code."""
+
+import importlib
+import sys
+
+import click
+
+from sekisho.cli import speech
+from sekisho.model.phrase import phrase
+from sekisho.world import Unavailable
+
+VERBS = (
+    "init", "serve", "demo", "domain", "account", "alias", "scan", "incident", "queue", "trace", "explain",
+    "config", "networks", "simulate",
+)  # fmt: skip
+
+
+class Verbs(click.Group):
+    """Loads only the file of the verb that was asked for: start-up time is part of the interface."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(f"sekisho.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sekisho")
+def sekisho() -> None:
+    """A mail system that notices a stolen password after the first stray message."""
+
+
+def run() -> None:
+    """Exit codes: 0 done, 1 finding or refusal, 64 usage, 69 unavailable, 75 try again, 78 configuration."""
+    try:
+        sys.exit(sekisho.main(standalone_mode=False) or 0)
+    except speech.Failure as failure:
+        speech.complain(failure.sentence)
+        sys.exit(failure.code)
+    except click.UsageError as mistake:
+        mistake.show()
+        sys.exit(64)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except Unavailable as trouble:
+        speech.complain(phrase("{door} is not available: {why}", door=trouble.door, why=trouble.why))
+        sys.exit(69)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,173 @@
+"""What the roles say to each other. Each request names its answer; `tell` has none.
+
+Every message crosses a `Channel` (`service/channel.py`): encoded when the roles are separate processes, and under
+test also when they are not. A Secret can cross only the channel that leads to the vault.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from sekisho.model.action import Performed
+from sekisho.model.event import Event
+from sekisho.model.incident import Standing
+from sekisho.model.secret import Secret
+from sekisho.model.selector import Selector
+from sekisho.model.verdict import Reply
+
+
+class Request(Struct, frozen=True, tag_field="ask"):
+    """Base of all messages between roles."""
+
+
+# To watch, from fronts and doors.
+
+
+class Observe(Request, frozen=True, tag="observe"):
+    """Told: these things happened. No answer is owed."""
+
+    events: tuple[Event, ...]
+
+
+class Judge(Request, frozen=True, tag="judge"):
+    """Observe this event, then say how its account stands for its address: answered with Standing."""
+
+    event: Event
+
+
+# To the vault, from fronts.
+
+
+class VerifyPassword(Request, frozen=True, tag="verify_password"):
+    """Answered with Verified. `service` is smtp, submission, submissions; unknown user and wrong password take one time."""
+
+    login: str
+    password: Secret
+    service: str
+
+
+class Verified(Struct, frozen=True):
+    """`account` is the canonical address, "" if the password is wrong; `why`: "", password, unknown_user, denied, busy."""
+
+    account: str
+    why: str = ""
+    digest: str = ""
+
+
+# To fronts, from watch and from the control socket.
+
+
+class HoldQueue(Request, frozen=True, tag="hold_queue"):
+    """Add `action` to `held_by` of every waiting delivery that matches: answered with Performed."""
+
+    action: str
+    selector: Selector
+
+
+class ReleaseQueue(Request, frozen=True, tag="release_queue"):
+    """Take `held` (an action's id) out of `held_by` wherever it stands; time held does not count towards expiry."""
+
+    action: str
+    held: str
+
+
+class DropSessions(Request, frozen=True, tag="drop_sessions"):
+    """End this account's sessions, except those from `spare` networks: answered with Performed."""
+
+    action: str
+    account: str
+    spare: tuple[str, ...] = ()
+
+
+class Deposit(Request, frozen=True, tag="deposit"):
+    """Put a message of our own making (a notice) in the spool, as if it came from a null sender: answered with Performed."""
+
+    action: str
+    sender: str
+    recipient: str
+    letter: bytes
+
+
+QueueVerb = Literal["list", "show", "hold", "release", "retry", "bounce", "purge", "restore", "count"]
+
+
+class QueueAsk(Request, frozen=True, tag="queue"):
+    """A `sekisho queue` verb: answered with QueueAnswer. `action` is the id of what is done, "" for list, show, count."""
+
+    verb: QueueVerb
+    selector: Selector
+    action: str = ""
+    limit: int = 1000
+
+
+class QueueRow(Struct, frozen=True, omit_defaults=True):
+    """One delivery as `queue list` shows it. Times in microseconds, size in bytes."""
+
+    delivery: str
+    message: str
+    state: str
+    sender: str
+    recipient: str
+    account: str
+    address: str
+    network: str
+    size: int
+    tries: int
+    accepted_at: int
+    next_at: int
+    expires_at: int
+    route: str
+    held_by: tuple[str, ...] = ()
+    subject: str = ""
+    last_reply: str = ""
+
+
+class QueueAnswer(Struct, frozen=True, omit_defaults=True):
+    """`matched` deliveries and `messages`; `rows` up to the limit; `performed` for verbs that change something."""
+
+    matched: int
+    messages: int = 0
+    bytes: int = 0
+    rows: tuple[QueueRow, ...] = ()
+    performed: Performed | None = None
+    head: str = ""
+
+
+# To watch, from the control socket.
+
+IncidentVerb = Literal["list", "show", "contain", "release", "undo"]
+
+
+class IncidentAsk(Request, frozen=True, tag="incident"):
+    """A `sekisho incident` verb: answered with IncidentAnswer. `ident` an incident id, or an account for contain."""
+
+    verb: IncidentVerb
+    ident: str = ""
+    by: str = "operator"
+    dry_run: bool = False
+
+
+class StatusAsk(Request, frozen=True, tag="status"):
+    """Answered with StatusAnswer: alive, ready, what is listening."""
+
+
+class StatusAnswer(Struct, frozen=True):
+    ready: bool
+    pid: int
+    listening: dict[str, str]
+    counts: dict[str, int] = {}
+
+
+class Reload(Request, frozen=True, tag="reload"):
+    """Read the settings, certificates and accounts again; sessions under way go on. Answered with StatusAnswer."""
+
+
+class Problem(Struct, frozen=True, tag_field="problem", tag="problem"):
+    """The request was understood and refused, or could not be answered; `reply` what an SMTP client should be told."""
+
+    why: str
+    unavailable: bool = False
+    reply: Reply | None = None
+
+
+Answer = Standing | Verified | Performed | QueueAnswer | StatusAnswer | Problem
