@@ -107,7 +107,8 @@ class _door:
 
 
 class HostSpawn:
-    """Tasks are kept until they end, so that none is lost to the garbage collector; threads are a bounded pool."""
+    """Tasks are kept until they end, so that none is lost to the garbage collector; threads are a bounded
+    pool."""
 
     def __init__(self, threads: int = 8) -> None:
         self._tasks: set[asyncio.Task[None]] = set()

@@ -1,7 +1,7 @@
 """The doors to the outside, as Protocols. Services get one World; the core gets values and never sees it.
 
-A door that cannot answer raises `Unavailable`, which becomes *defer* at one place. The real doors stand in `host`,
-`net` and `store`; fakes of all of them in `testing`.
+A door that cannot answer raises `Unavailable`, which becomes *defer* at one place. The real doors stand in
+`host`, `net` and `store`; fakes of all of them in `testing`.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -11,7 +11,8 @@ from msgspec import Struct
 
 
 class Unavailable(Exception):
-    """The world did not answer: a resolver, a disk, a database, a peer. Says which, and what to tell the operator."""
+    """The world did not answer: a resolver, a disk, a database, a peer. Says which, and what to tell the
+    operator."""
 
     def __init__(self, door: str, why: str) -> None:
         super().__init__(f"{door}: {why}")
@@ -43,7 +44,8 @@ class MxHost(Struct, frozen=True):
 
 
 class Dns(Protocol):
-    """Answers are empty for "exists without such a record" and NotFound for "no such name"; else Unavailable."""
+    """Answers are empty for "exists without such a record" and NotFound for "no such name"; else
+    Unavailable."""
 
     async def mx(self, domain: str) -> Sequence[MxHost]: ...
 

@@ -1,4 +1,5 @@
-"""The `sekisho` command: finds the verb's file, and turns what went wrong into one sentence and an exit code."""
+"""The `sekisho` command: finds the verb's file, and turns what went wrong into one sentence and an exit
+code."""
 
 import importlib
 import sys

@@ -1,20 +1,31 @@
-"""What we do about it. Imperative; planned first, then performed by its owner, then marked with what it changed.
+"""What we do about it. Imperative; planned first, then performed by its owner, then marked with what it
+changed.
 
-An action is idempotent by its id. Undo is made from what was performed (`Performed`), applies only where the value
-is still ours, and is an action too. Kinds without inverse say so: `reversible` is False.
+An action is idempotent by its id. Undo is made from what was performed (`Performed`), applies only where
+the value is still ours, and is an action too. Kinds without inverse say so: `reversible` is False.
 """
 
 from typing import Literal
 
 from msgspec import Struct
 
-Kind = Literal["hold_queue", "refuse_logins", "purge_bounces", "drop_sessions", "lock", "notify", "release_queue", "allow_logins"]
+Kind = Literal[
+    "hold_queue",
+    "refuse_logins",
+    "purge_bounces",
+    "drop_sessions",
+    "lock",
+    "notify",
+    "release_queue",
+    "allow_logins",
+]
 Status = Literal["planned", "done", "undone", "failed"]
 IRREVERSIBLE: frozenset[str] = frozenset({"drop_sessions", "notify"})
 
 
 class Action(Struct, frozen=True, omit_defaults=True):
-    """`subject` is the account. `spare` are the network keys left alone. `by` is "guard", "operator NAME" or "account"."""
+    """`subject` is the account. `spare` are the network keys left alone. `by` is "guard", "operator NAME"
+    or "account"."""
 
     id: str
     kind: Kind
@@ -33,7 +44,8 @@ class Action(Struct, frozen=True, omit_defaults=True):
 
 
 class Performed(Struct, frozen=True, omit_defaults=True):
-    """What an owner actually changed for one action: ids touched, and the value before where there was one."""
+    """What an owner actually changed for one action: ids touched, and the value before where there was
+    one."""
 
     action: str
     owner: str

@@ -1,7 +1,8 @@
-"""The settings, one typed tree. Defaults stand here and nowhere else; `docs/config.md` is made from the descriptions.
+"""The settings, one typed tree. Defaults stand here and nowhere else; `docs/config.md` is made from the
+descriptions.
 
-Unknown keys are errors. Secrets are names of files. Domains, accounts and aliases are not settings: users change
-them, so they live in the database. Durations are in seconds, sizes in bytes.
+Unknown keys are errors. Secrets are names of files. Domains, accounts and aliases are not settings: users
+change them, so they live in the database. Durations are in seconds, sizes in bytes.
 """
 
 from typing import Annotated, Literal
@@ -13,109 +14,204 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every table: no unknown keys."""
 
 
-def _about(text: str, **limits: float) -> Meta:
-    return Meta(description=text, **limits)  # type: ignore[arg-type]
+def _about(text: str, *, ge: int | None = None, gt: float | None = None, le: int | None = None) -> Meta:
+    if gt is not None:
+        return Meta(description=text, gt=gt)
+    return Meta(description=text, ge=ge, le=le)
 
 
 Protocol = Literal["smtp", "submission", "submissions"]
 
 
-class Listen(Settings):
+class Listen(Settings, frozen=True):
     address: Annotated[str, _about('"IP:PORT", "[IPV6]:PORT" or "unix:PATH" (relative to the state folder).')]
-    protocol: Annotated[Protocol, _about("smtp (mail for our domains), submission (STARTTLS, then AUTH), submissions (TLS from the first byte).")]
-    requires_proxy: Annotated[bool, _about("Every connection must begin with a PROXY v1 or v2 header; without one it is closed.")] = False
-    proxy_from: Annotated[tuple[str, ...], _about('Networks that may send the PROXY header; "unix" stands for a unix socket. Empty: nobody.')] = ()
+    protocol: Annotated[
+        Protocol,
+        _about("smtp (mail for our domains), submission (STARTTLS, then AUTH), submissions (TLS at once)."),
+    ]
+    requires_proxy: Annotated[
+        bool, _about("Every connection must begin with a PROXY v1 or v2 header; without one it is closed.")
+    ] = False
+    proxy_from: Annotated[
+        tuple[str, ...],
+        _about('Networks that may send the PROXY header; "unix" stands for a unix socket. Empty: nobody.'),
+    ] = ()
 
 
-class Limits(Settings):
-    message_bytes: Annotated[int, _about("Largest message, in bytes of wire form.", ge=1024)] = 50 * 1024 * 1024
-    recipients: Annotated[int, _about("Most recipients of one message from an authenticated or trusted client (RFC 5321 4.5.3.1.8: at least 100).", ge=100)] = 1000
-    recipients_stranger: Annotated[int, _about("Most recipients of one message from anybody else.", ge=1)] = 100
+class Limits(Settings, frozen=True):
+    message_bytes: Annotated[int, _about("Largest message, in bytes of wire form.", ge=1024)] = (
+        50 * 1024 * 1024
+    )
+    recipients: Annotated[
+        int,
+        _about(
+            "Most recipients of one message from an authenticated or trusted client.",
+            ge=100,  # RFC 5321 4.5.3.1.8
+        ),
+    ] = 1000
+    recipients_stranger: Annotated[int, _about("Most recipients of one message from anybody else.", ge=1)] = (
+        100
+    )
     sessions: Annotated[int, _about("Most sessions open at once, per front.", ge=1)] = 10_000
     sessions_per_address: Annotated[int, _about("Most sessions from one client address.", ge=1)] = 50
-    errors: Annotated[int, _about("After this many refused commands the session is closed with 421.", ge=1)] = 20
-    bad_recipients: Annotated[int, _about("After this many unknown recipients the session is closed with 421.", ge=1)] = 10
-    command_s: Annotated[int, _about("Longest silence between commands (RFC 5321 4.5.3.2.7: 300).", ge=1)] = 300
+    errors: Annotated[
+        int, _about("After this many refused commands the session is closed with 421.", ge=1)
+    ] = 20
+    bad_recipients: Annotated[
+        int, _about("After this many unknown recipients the session is closed with 421.", ge=1)
+    ] = 10
+    command_s: Annotated[int, _about("Longest silence between commands (RFC 5321 4.5.3.2.7: 300).", ge=1)] = (
+        300
+    )
     data_s: Annotated[int, _about("Longest silence within a message (RFC 5321 4.5.3.2.5: 180).", ge=1)] = 180
-    data_min_rate: Annotated[int, _about("Slowest message, in bytes per second, after the first minute.", ge=0)] = 100
+    data_min_rate: Annotated[
+        int, _about("Slowest message, in bytes per second, after the first minute.", ge=0)
+    ] = 100
     hops: Annotated[int, _about("A message with more Received fields is looping.", ge=10)] = 50
-    free_min: Annotated[int, _about("Below this many free bytes on the spool's disk, MAIL is answered 452.", ge=0)] = 100 * 1024 * 1024
+    free_min: Annotated[
+        int, _about("Below this many free bytes on the spool's disk, MAIL is answered 452.", ge=0)
+    ] = 100 * 1024 * 1024
 
 
-class Queue(Settings):
-    lifetime_s: Annotated[int, _about("After this long an undelivered recipient is given up and reported.", ge=60)] = 5 * 86400
-    bounce_lifetime_s: Annotated[int, _about("The same for messages without a return path.", ge=60)] = 2 * 86400
-    first_retry_s: Annotated[int, _about("Wait after the first failed try; doubles with every try, with chance of a quarter more or less.", ge=1)] = 300
+class Queue(Settings, frozen=True):
+    lifetime_s: Annotated[
+        int, _about("After this long an undelivered recipient is given up and reported.", ge=60)
+    ] = 5 * 86400
+    bounce_lifetime_s: Annotated[int, _about("The same for messages without a return path.", ge=60)] = (
+        2 * 86400
+    )
+    first_retry_s: Annotated[
+        int,
+        _about(
+            "Wait after the first failed try; doubles with every try, with chance of a quarter more or less.",
+            ge=1,
+        ),
+    ] = 300
     longest_retry_s: Annotated[int, _about("Longest wait between two tries.", ge=1)] = 4 * 3600
     lane_concurrency: Annotated[int, _about("Most connections to one destination at once.", ge=1)] = 20
-    concurrency: Annotated[int, _about("Most tries under way at once, all destinations together.", ge=1)] = 500
-    active: Annotated[int, _about("Most deliveries held in memory; the rest wait in the spool.", ge=100)] = 20_000
-    bounce_bytes: Annotated[int, _about("Most bytes of the original message that a bounce carries.", ge=0)] = 50_000
+    concurrency: Annotated[int, _about("Most tries under way at once, all destinations together.", ge=1)] = (
+        500
+    )
+    active: Annotated[int, _about("Most deliveries held in memory; the rest wait in the spool.", ge=100)] = (
+        20_000
+    )
+    bounce_bytes: Annotated[
+        int, _about("Most bytes of the original message that a bounce carries.", ge=0)
+    ] = 50_000
     keep_purged_s: Annotated[int, _about("How long a purged message can be restored.", ge=0)] = 7 * 86400
-    keep_purged_bytes: Annotated[int, _about("Most bytes of purged messages kept; above it the oldest go first.", ge=0)] = 1024**3
+    keep_purged_bytes: Annotated[
+        int, _about("Most bytes of purged messages kept; above it the oldest go first.", ge=0)
+    ] = 1024**3
 
 
-class Smarthost(Settings):
+class Smarthost(Settings, frozen=True):
     host: Annotated[str, _about('"NAME:PORT" or "[IP]:PORT" that takes all mail for other hosts.')]
-    tls: Annotated[Literal["none", "may", "must", "verify"], _about("none, may (if offered), must (encrypted), verify (encrypted and the certificate fits).")] = "may"
+    tls: Annotated[
+        Literal["none", "may", "must", "verify"],
+        _about("none, may (if offered), must (encrypted), verify (encrypted and the certificate fits)."),
+    ] = "may"
     user: Annotated[str, _about("Name to log in with; empty: no login.")] = ""
     password_file: Annotated[str, _about("File that holds the password.")] = ""
 
 
-class Outbound(Settings):
-    smarthost: Annotated[Smarthost | None, _about("Send everything through this host instead of asking for MX records.")] = None
-    hosts: Annotated[dict[str, str], _about('Next hop by domain, "example.net" = "[192.0.2.1]:25"; comes before the smarthost.')] = {}
+class Outbound(Settings, frozen=True):
+    smarthost: Annotated[
+        Smarthost | None, _about("Send everything through this host instead of asking for MX records.")
+    ] = None
+    hosts: Annotated[
+        dict[str, str],
+        _about('Next hop by domain, "example.net" = "[192.0.2.1]:25"; comes before the smarthost.'),
+    ] = {}
     helo: Annotated[str, _about("Name said in EHLO; empty: the hostname.")] = ""
     source: Annotated[str, _about("Local address to connect from; empty: the system chooses.")] = ""
     port: Annotated[int, _about("Port of remote mail servers.", ge=1, le=65535)] = 25
     connect_s: Annotated[int, _about("Longest wait for a connection.", ge=1)] = 30
     reply_s: Annotated[int, _about("Longest wait for a reply (RFC 5321 4.5.3.2: 300).", ge=1)] = 300
-    final_dot_s: Annotated[int, _about("Longest wait for the reply to the final dot (RFC 5321 4.5.3.2.6: 600).", ge=1)] = 600
-    private_networks: Annotated[bool, _about("Deliver to loopback and private addresses too. Off: an MX that points there is refused, as it would be us or a neighbour.")] = False
-    resolver: Annotated[tuple[str, ...], _about('DNS servers, "IP" or "IP:PORT"; empty: those of the system.')] = ()
+    final_dot_s: Annotated[
+        int, _about("Longest wait for the reply to the final dot (RFC 5321 4.5.3.2.6: 600).", ge=1)
+    ] = 600
+    private_networks: Annotated[
+        bool,
+        _about(
+            "Deliver to loopback and private addresses too. Off: an MX that points there is refused, as it
+            would be us or a neighbour."
+        ),
+    ] = False
+    resolver: Annotated[
+        tuple[str, ...], _about('DNS servers, "IP" or "IP:PORT"; empty: those of the system.')
+    ] = ()
 
 
-class Guard(Settings):
+class Guard(Settings, frozen=True):
     enabled: Annotated[bool, _about("Off: standings are always clear, nothing is held.")] = True
     watch: Annotated[float, _about("Evidence at which mail from unfamiliar networks waits.", gt=0)] = 3.5
-    contain: Annotated[float, _about("Evidence at which mail and logins from unfamiliar networks are stopped.", gt=0)] = 9.0
-    whole_account: Annotated[float, _about("Evidence at which the account's outgoing mail is held wherever it comes from.", gt=0)] = 13.0
-    watch_delay_s: Annotated[int, _about("How long mail from unfamiliar networks waits under watch.", ge=0)] = 300
-    first_time_recipients: Annotated[int, _about("Most recipients in 24 hours that the account never wrote to before.", ge=1)] = 200
+    contain: Annotated[
+        float, _about("Evidence at which mail and logins from unfamiliar networks are stopped.", gt=0)
+    ] = 9.0
+    whole_account: Annotated[
+        float, _about("Evidence at which the account's outgoing mail is held wherever it comes from.", gt=0)
+    ] = 13.0
+    watch_delay_s: Annotated[
+        int, _about("How long mail from unfamiliar networks waits under watch.", ge=0)
+    ] = 300
+    first_time_recipients: Annotated[
+        int, _about("Most recipients in 24 hours that the account never wrote to before.", ge=1)
+    ] = 200
     held_messages: Annotated[int, _about("Most messages held for one account; then 452.", ge=1)] = 500
     held_bytes: Annotated[int, _about("Most bytes held for one account; then 452.", ge=1)] = 100 * 1024 * 1024
-    networks: Annotated[str, _about("A network table to use instead of the built-in one (see `sekisho networks update`).")] = ""
-    webmail: Annotated[tuple[str, ...], _about("Addresses of our own web mail, whose forwarded client addresses are believed.")] = ()
+    networks: Annotated[
+        str, _about("A network table to use instead of the built-in one (see `sekisho networks update`).")
+    ] = ""
+    webmail: Annotated[
+        tuple[str, ...],
+        _about("Addresses of our own web mail, whose forwarded client addresses are believed."),
+    ] = ()
     help_url: Annotated[str, _about("Where a locked-out user finds help; stands in the reply.")] = ""
 
 
-class Notify(Settings):
-    operator: Annotated[str, _about("Address that is told of incidents; empty: postmaster of the first domain.")] = ""
-    language: Annotated[Literal["en", "ja"], _about("Language of notices to the operator and of accounts that chose none.")] = "en"
+class Notify(Settings, frozen=True):
+    operator: Annotated[
+        str, _about("Address that is told of incidents; empty: postmaster of the first domain.")
+    ] = ""
+    language: Annotated[
+        Literal["en", "ja"], _about("Language of notices to the operator and of accounts that chose none.")
+    ] = "en"
 
 
-class Vault(Settings):
+class Vault(Settings, frozen=True):
     concurrency: Annotated[int, _about("Password hashes computed at once (19 MiB each).", ge=1)] = 2
     waiting: Annotated[int, _about("Password checks that may wait for a turn; above it 454.", ge=1)] = 200
-    cache_s: Annotated[int, _about("How long a right password is remembered (as a keyed digest).", ge=0)] = 300
+    cache_s: Annotated[int, _about("How long a right password is remembered (as a keyed digest).", ge=0)] = (
+        300
+    )
     cache_entries: Annotated[int, _about("Most passwords remembered.", ge=0)] = 10_000
 
 
-class Events(Settings):
+class Events(Settings, frozen=True):
     keep_days: Annotated[int, _about("Days that event files are kept.", ge=1)] = 90
 
 
-class Config(Settings):
+class Config(Settings, frozen=True):
     hostname: Annotated[str, _about("The name this server calls itself, as its PTR and certificate say.")]
     state: Annotated[str, _about("Folder of databases, spool, mail and keys, relative to this file.")] = "."
-    processes: Annotated[Literal["one", "split"], _about("one: all roles in one process. split: each role its own process, as root with its own user.")] = "one"
+    processes: Annotated[
+        Literal["one", "split"],
+        _about("one: all roles in one process. split: each role its own process, as root with its own user."),
+    ] = "one"
     fronts: Annotated[int, _about("Front processes when split.", ge=1, le=64)] = 1
     certificate: Annotated[str, _about("PEM file with certificate and chain.")] = "keys/cert.pem"
     key: Annotated[str, _about("PEM file with the private key.")] = "keys/key.pem"
     trusted: Annotated[tuple[str, ...], _about("Networks that may relay without a password.")] = ()
-    zone: Annotated[str, _about('Time zone of dates we write, as in "Asia/Tokyo"; empty: the system\'s.')] = ""
-    checks: Annotated[tuple[str, ...], _about("Checks in order; empty: all that are built in, in their own order.")] = ()
-    soften: Annotated[dict[str, Literal["pass", "tag", "delay", "hold", "defer"]], _about("Weakest act allowed to a check; can only make it milder.")] = {}
+    zone: Annotated[str, _about('Time zone of dates we write, as in "Asia/Tokyo"; empty: the system\'s.')] = (
+        ""
+    )
+    checks: Annotated[
+        tuple[str, ...], _about("Checks in order; empty: all that are built in, in their own order.")
+    ] = ()
+    soften: Annotated[
+        dict[str, Literal["pass", "tag", "delay", "hold", "defer"]],
+        _about("Weakest act allowed to a check; can only make it milder."),
+    ] = {}
     listen: Annotated[dict[str, Listen], _about("Listeners by name.")] = {}
     limits: Annotated[Limits, _about("Limits of sessions and messages.")] = Limits()
     queue: Annotated[Queue, _about("The queue.")] = Queue()

@@ -1,4 +1,5 @@
-"""One recipient of one message on its way (Delivery), the road it takes (Route) and how a try ended (Outcome)."""
+"""One recipient of one message on its way (Delivery), the road it takes (Route) and how a try ended
+(Outcome)."""
 
 from enum import StrEnum
 
@@ -33,9 +34,11 @@ class Tls(StrEnum):
 
 
 class Route(Struct, frozen=True):
-    """The road of a delivery. `host` is a mailbox folder, `host:port`, a domain whose MX is asked, or a reason.
+    """The road of a delivery. `host` is a mailbox folder, `host:port`, a domain whose MX is asked, or a
+    reason.
 
-    `lane` names the queue it stands in: one lane per (route, destination), with its own concurrency and back-off.
+    `lane` names the queue it stands in: one lane per (route, destination), with its own concurrency and
+    back-off.
     """
 
     kind: Kind
@@ -47,7 +50,8 @@ class Route(Struct, frozen=True):
 
 
 class Delivery(Struct, frozen=True):
-    """It moves only while `held_by` is empty; an action adds and removes its own id there. Times in microseconds."""
+    """It moves only while `held_by` is empty; an action adds and removes its own id there. Times in
+    microseconds."""
 
     id: str
     message: str

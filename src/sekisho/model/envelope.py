@@ -4,10 +4,11 @@ from msgspec import Struct
 
 
 class Network(Struct, frozen=True):
-    """Whose address it is, as known when it was seen. `key` is what the guard compares ("AS6697/BY", "198.18.7.0/24").
+    """Whose address it is, as known when it was seen. `key` is what the guard compares ("AS6697/BY",
+    "198.18.7.0/24").
 
-    `place` is False for loopback, private and other addresses that are nowhere; `shared` is True for hosting, VPN
-    and relay networks, where every /24 counts as a network of its own.
+    `place` is False for loopback, private and other addresses that are nowhere; `shared` is True for
+    hosting, VPN and relay networks, where every /24 counts as a network of its own.
     """
 
     key: str
@@ -21,8 +22,9 @@ class Network(Struct, frozen=True):
 class Origin(Struct, frozen=True):
     """Who brought a message. The login that caused a delivery is found from here, whatever the headers claim.
 
-    `via` is the real peer behind PROXY or XCLIENT, "" when the client connected itself. `session` is the id of the
-    session, `login` the id of its LoginTried event, `network` the guard's key of the client's network at that time.
+    `via` is the real peer behind PROXY or XCLIENT, "" when the client connected itself. `session` is the
+    id of the session, `login` the id of its LoginTried event, `network` the guard's key of the client's
+    network at that time.
     """
 
     session: str

@@ -1,7 +1,7 @@
 """What happened. Past tense, append-only; replaying the same ids changes nothing.
 
-One union for our own sessions, other servers' log lines and the questions they ask us. Text in an event has passed
-`text.printable`. Every event has a consumer: the guard, `trace`, `explain`, `scan`'s report.
+One union for our own sessions, other servers' log lines and the questions they ask us. Text in an event
+has passed `text.printable`. Every event has a consumer: the guard, `trace`, `explain`, `scan`'s report.
 """
 
 from typing import Literal
@@ -16,7 +16,8 @@ Trust = Literal["sealed", "open"]
 
 
 class Happened(Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
-    """`at` in microseconds since the epoch. `source` says who told us: "front", "log:NAME", "history", "demo"."""
+    """`at` in microseconds since the epoch. `source` says who told us: "front", "log:NAME", "history",
+    "demo"."""
 
     id: str
     at: int
@@ -37,8 +38,9 @@ class Connected(Happened, frozen=True, kw_only=True, tag="connected"):
 class LoginTried(Happened, frozen=True, kw_only=True, tag="login_tried"):
     """A password was judged. `service` as in logs: smtp, submission, smtps, imap, pop3, webmail ...
 
-    `why` of a failure: password, unknown_user, denied, malformed, guard. `digest` tells two wrong passwords apart
-    without telling either: 16 bits of a keyed hash, "" when unknown. `fingerprint` is how the client speaks.
+    `why` of a failure: password, unknown_user, denied, malformed, guard. `digest` tells two wrong
+    passwords apart without telling either: 16 bits of a keyed hash, "" when unknown. `fingerprint` is how
+    the client speaks.
     """
 
     service: str
@@ -113,7 +115,8 @@ class DeliveryTried(Happened, frozen=True, kw_only=True, tag="delivery_tried"):
 
 
 class Bounced(Happened, frozen=True, kw_only=True, tag="bounced"):
-    """A delivery status notification was made for `recipient` of `message`; "" for `bounce` means none was owed."""
+    """A delivery status notification was made for `recipient` of `message`; "" for `bounce` means none was
+    owed."""
 
     message: str
     recipient: str

@@ -1,7 +1,8 @@
 """Names for things that happen: short, sortable by time, unique without asking anybody.
 
 An id is 11 characters of time (microseconds) and 6 of chance, in the 32 letters of Crockford's alphabet in
-lower case. It is safe in a file name, a URL, a header and a log line, and sorts as time does for a thousand years.
+lower case. It is safe in a file name, a URL, a header and a log line, and sorts as time does for a
+thousand years.
 """
 
 import re

@@ -25,8 +25,8 @@ Treatment = Literal["pass", "delay", "hold", "refuse"]
 class Standing(Struct, frozen=True):
     """The guard's answer for one account and one client address at one moment.
 
-    `treatment` is what to do with this client's mail (refuse: also its logins); `delay_s` for delay; `incident` the
-    open incident's id or ""; `reason` one sentence, `score` the evidence it was made from.
+    `treatment` is what to do with this client's mail (refuse: also its logins); `delay_s` for delay;
+    `incident` the open incident's id or ""; `reason` one sentence, `score` the evidence it was made from.
     """
 
     account: str
@@ -42,7 +42,8 @@ class Standing(Struct, frozen=True):
 
 
 class Evidence(Struct, frozen=True):
-    """One term of the score: what was seen, what it weighs, and where it stands (a log's file and line, or an event)."""
+    """One term of the score: what was seen, what it weighs, and where it stands (a log's file and line, or
+    an event)."""
 
     at: int
     term: str
@@ -54,7 +55,8 @@ class Evidence(Struct, frozen=True):
 
 
 class Finding(Struct, frozen=True):
-    """The guard raised an account's grade. Returned by `Guard.observe`; the shell turns it into an incident."""
+    """The guard raised an account's grade. Returned by `Guard.observe`; the shell turns it into an
+    incident."""
 
     account: str
     at: int

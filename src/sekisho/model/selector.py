@@ -6,11 +6,12 @@ from sekisho.model.delivery import State
 
 
 class Selector(Struct, frozen=True, omit_defaults=True):
-    """`sender`, `recipient`: an address, "@domain" or a glob with `*`; `older_s` age of the message in seconds.
+    """`sender`, `recipient`: an address, "@domain" or a glob with `*`; `older_s` age of the message in
+    seconds.
 
-    `subject`, `body` and `reply` are looked for as text without regard to case. `address` is the client's, or a
-    network in CIDR form. `bounces_of` is a message id: null-sender messages that report on it. `held_by` an action id.
-    `spare` and `networks` are guard network keys of the origin: not these, only these.
+    `subject`, `body` and `reply` are looked for as text without regard to case. `address` is the client's,
+    or a network in CIDR form. `bounces_of` is a message id: null-sender messages that report on it. `held_by`
+    an action id. `spare` and `networks` are guard network keys of the origin: not these, only these.
     """
 
     ids: tuple[str, ...] = ()

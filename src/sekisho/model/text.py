@@ -11,7 +11,9 @@ LIMIT = 1024
 """Longest text kept of one value, in characters; the rest is cut and marked with an ellipsis."""
 
 _HARMLESS_ASCII = re.compile(rb"[\x20-\x5b\x5d-\x7e]*")
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\\\\]")
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\\\\]"
+)
 
 
 def printable(raw: bytes | str, limit: int = LIMIT) -> str:

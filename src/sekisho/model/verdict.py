@@ -6,7 +6,8 @@ from msgspec import Struct
 
 
 class Reply(Struct, frozen=True):
-    """An SMTP reply: `code` 250, `status` the enhanced code "2.1.0" or "" (RFC 3463), text of one or more lines."""
+    """An SMTP reply: `code` 250, `status` the enhanced code "2.1.0" or "" (RFC 3463), text of one or more
+    lines."""
 
     code: int
     status: str
@@ -36,7 +37,8 @@ class Act(IntEnum):
 
 
 class Note(Struct, frozen=True):
-    """Something a check wants remembered once its verdict stands: `add` to `key` in the named table, until then."""
+    """Something a check wants remembered once its verdict stands: `add` to `key` in the named table, until
+    then."""
 
     table: str
     key: str

@@ -1,8 +1,8 @@
 """The only place that catches every exception: our bug ends one session or one try, never the process.
 
-`async with boundary(record, what, about)` is put around each loop's one turn. The world's failure (`Unavailable`) is not
-a bug: it passes through. The event's trace holds file names, lines and functions, no values: a password on the
-stack stays there.
+`async with boundary(record, what, about)` is put around each loop's one turn. The world's failure
+(`Unavailable`) is not a bug: it passes through. The event's trace holds file names, lines and functions,
+no values: a password on the stack stays there.
 """
 
 import asyncio
@@ -44,7 +44,11 @@ class boundary:
         return self._judge(error)
 
     def _judge(self, error: BaseException | None) -> bool:
-        if error is None or isinstance(error, asyncio.CancelledError | Unavailable) or not isinstance(error, Exception):
+        if (
+            error is None
+            or isinstance(error, asyncio.CancelledError | Unavailable)
+            or not isinstance(error, Exception)
+        ):
             return False
         self.failed = True
         self._record(self._what, printable(self._about, 200), trace_of(error))
@@ -52,7 +56,10 @@ class boundary:
 
 
 def trace_of(error: BaseException) -> str:
-    """Where it happened, without what it held: the exception's text may quote a password, so only its type stays."""
+    """Where it happened, without what it held: the exception's text may quote a password, so only its type
+    stays."""
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
-    path = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    path = " < ".join(
+        f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames)
+    )
     return printable(f"{type(error).__name__} at {path}", 4000)

@@ -1,7 +1,7 @@
 """What the roles say to each other. Each request names its answer; `tell` has none.
 
-Every message crosses a `Channel` (`service/channel.py`): encoded when the roles are separate processes, and under
-test also when they are not. A Secret can cross only the channel that leads to the vault.
+Every message crosses a `Channel` (`service/channel.py`): encoded when the roles are separate processes,
+and under test also when they are not. A Secret can cross only the channel that leads to the vault.
 """
 
 from typing import Literal
@@ -39,7 +39,8 @@ class Judge(Request, frozen=True, tag="judge"):
 
 
 class VerifyPassword(Request, frozen=True, tag="verify_password"):
-    """Answered with Verified. `service` is smtp, submission, submissions; unknown user and wrong password take one time."""
+    """Answered with Verified. `service` is smtp, submission, submissions; unknown user and wrong password
+    take one time."""
 
     login: str
     password: Secret
@@ -47,7 +48,8 @@ class VerifyPassword(Request, frozen=True, tag="verify_password"):
 
 
 class Verified(Struct, frozen=True):
-    """`account` is the canonical address, "" if the password is wrong; `why`: "", password, unknown_user, denied, busy."""
+    """`account` is the canonical address, "" if the password is wrong; `why`: "", password, unknown_user,
+    denied, busy."""
 
     account: str
     why: str = ""
@@ -65,7 +67,8 @@ class HoldQueue(Request, frozen=True, tag="hold_queue"):
 
 
 class ReleaseQueue(Request, frozen=True, tag="release_queue"):
-    """Take `held` (an action's id) out of `held_by` wherever it stands; time held does not count towards expiry."""
+    """Take `held` (an action's id) out of `held_by` wherever it stands; time held does not count towards
+    expiry."""
 
     action: str
     held: str
@@ -80,7 +83,8 @@ class DropSessions(Request, frozen=True, tag="drop_sessions"):
 
 
 class Deposit(Request, frozen=True, tag="deposit"):
-    """Put a message of our own making (a notice) in the spool, as if it came from a null sender: answered with Performed."""
+    """Put a message of our own making (a notice) in the spool, as if it came from a null sender: answered
+    with Performed."""
 
     action: str
     sender: str
@@ -92,7 +96,8 @@ QueueVerb = Literal["list", "show", "hold", "release", "retry", "bounce", "purge
 
 
 class QueueAsk(Request, frozen=True, tag="queue"):
-    """A `sekisho queue` verb: answered with QueueAnswer. `action` is the id of what is done, "" for list, show, count."""
+    """A `sekisho queue` verb: answered with QueueAnswer. `action` is the id of what is done, "" for list,
+    show, count."""
 
     verb: QueueVerb
     selector: Selector
@@ -123,7 +128,8 @@ class QueueRow(Struct, frozen=True, omit_defaults=True):
 
 
 class QueueAnswer(Struct, frozen=True, omit_defaults=True):
-    """`matched` deliveries and `messages`; `rows` up to the limit; `performed` for verbs that change something."""
+    """`matched` deliveries and `messages`; `rows` up to the limit; `performed` for verbs that change
+    something."""
 
     matched: int
     messages: int = 0
@@ -139,7 +145,8 @@ IncidentVerb = Literal["list", "show", "contain", "release", "undo"]
 
 
 class IncidentAsk(Request, frozen=True, tag="incident"):
-    """A `sekisho incident` verb: answered with IncidentAnswer. `ident` an incident id, or an account for contain."""
+    """A `sekisho incident` verb: answered with IncidentAnswer. `ident` an incident id, or an account for
+    contain."""
 
     verb: IncidentVerb
     ident: str = ""
@@ -159,11 +166,13 @@ class StatusAnswer(Struct, frozen=True):
 
 
 class Reload(Request, frozen=True, tag="reload"):
-    """Read the settings, certificates and accounts again; sessions under way go on. Answered with StatusAnswer."""
+    """Read the settings, certificates and accounts again; sessions under way go on. Answered with
+    StatusAnswer."""
 
 
 class Problem(Struct, frozen=True, tag_field="problem", tag="problem"):
-    """The request was understood and refused, or could not be answered; `reply` what an SMTP client should be told."""
+    """The request was understood and refused, or could not be answered; `reply` what an SMTP client should
+    be told."""
 
     why: str
     unavailable: bool = False
