@@ -132,10 +132,7 @@ class Outbound(Settings, frozen=True):
     ] = 600
     private_networks: Annotated[
         bool,
-        _about(
-            "Deliver to loopback and private addresses too. Off: an MX that points there is refused, as it
-            would be us or a neighbour."
-        ),
+        _about("Deliver to loopback and private addresses too. Off: an MX that points there is refused."),
     ] = False
     resolver: Annotated[
         tuple[str, ...], _about('DNS servers, "IP" or "IP:PORT"; empty: those of the system.')
