@@ -1,12 +1,15 @@
 """The real clock, chance, disk and spawn."""
 
 import asyncio
+import contextlib
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from sekisho.world import Unavailable
 
@@ -40,16 +43,15 @@ class HostDisk:
     """Real files. OSError becomes Unavailable, which names the path."""
 
     def write_new(self, path: str, parts: Sequence[bytes]) -> None:
+        with self.create(path) as file:
+            for part in parts:
+                file.write(part)
+            file.finish()
+
+    def create(self, path: str) -> "HostFile":
         with _door(path):
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            try:
-                for part in parts:
-                    view = memoryview(part)
-                    while view:
-                        view = view[os.write(handle, view) :]
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+            return HostFile(path, os.open(path, flags, 0o600))
 
     def sync_folder(self, path: str) -> None:
         with _door(path):
@@ -92,6 +94,35 @@ class HostDisk:
             return state.f_bavail * state.f_frsize
 
 
+class HostFile:
+    def __init__(self, path: str, handle: int) -> None:
+        self._path = path
+        self._handle = handle
+        self._finished = False
+
+    def write(self, data: bytes) -> None:
+        with _door(self._path):
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._handle, view) :]
+
+    def finish(self) -> None:
+        with _door(self._path):
+            os.fsync(self._handle)
+        self._finished = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._handle)
+        if not self._finished:
+            with _door(self._path):
+                os.unlink(self._path)
+
+
 class _door:
     def __init__(self, path: str) -> None:
         self.path = path
@@ -122,8 +153,56 @@ class HostSpawn:
     async def thread(self, work: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
+    def bell(self) -> "HostBell":
+        return HostBell(asyncio.get_running_loop())
+
+    def worker(self, name: str, turn: Callable[[], float]) -> "HostWorker":
+        return HostWorker(name, turn)
+
     async def stop(self) -> None:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._pool.shutdown(wait=True)
+
+
+class HostBell:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def promise(self) -> asyncio.Future[Any]:
+        return self._loop.create_future()
+
+    def ring(self, call: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is left to be told
+            self._loop.call_soon_threadsafe(call)
+
+
+class HostWorker:
+    """A thread that waits on one lock: the cheapest hand-over there is, and idle it costs nothing."""
+
+    def __init__(self, name: str, turn: Callable[[], float]) -> None:
+        self._turn = turn
+        self._wanted = threading.Lock()
+        self._wanted.acquire()
+        self._poked = False
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def poke(self) -> None:
+        if not self._poked:
+            self._poked = True
+            self._wanted.release()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self.poke()
+        self._thread.join()
+
+    def _run(self) -> None:
+        wait_s = 0.0
+        while not self._stopping:
+            if self._wanted.acquire(timeout=wait_s or -1):
+                self._poked = False
+            wait_s = self._turn()

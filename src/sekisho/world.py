@@ -4,8 +4,9 @@ A door that cannot answer raises `Unavailable`, which becomes *defer* at one pla
 `host`, `net` and `store`; fakes of all of them in `testing`.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from msgspec import Struct
 
@@ -78,11 +79,29 @@ class Net(Protocol):
     async def dial(self, address: str, port: int, timeout_s: float, source: str = "") -> Stream: ...
 
 
+class NewFile(Protocol):
+    """A file being written part by part. As a context manager it is removed unless `finish` was reached."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def finish(self) -> None:
+        """fsync and close. The name is durable only after `Disk.sync_folder`."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
 class Disk(Protocol):
     """The file operations whose order decides whether mail survives. Paths are strings; all calls block."""
 
     def write_new(self, path: str, parts: Sequence[bytes]) -> None:
         """Create exclusively, write, fsync the file. The name is durable only after sync_folder."""
+
+    def create(self, path: str) -> NewFile:
+        """Create exclusively, to be written part by part."""
 
     def sync_folder(self, path: str) -> None: ...
 
@@ -103,6 +122,40 @@ class Disk(Protocol):
     def free_bytes(self, path: str) -> int: ...
 
 
+class Promise(Protocol):
+    """An answer that another thread owes: awaited or watched, on the loop's thread only."""
+
+    def set_result(self, result: Any, /) -> None: ...
+
+    def set_exception(self, exception: BaseException, /) -> None: ...
+
+    def done(self) -> bool: ...
+
+    def result(self) -> Any: ...
+
+    def add_done_callback(self, fn: Callable[[Any], object], /) -> None: ...
+
+    def __await__(self) -> Generator[Any, None, Any]: ...
+
+
+class Bell(Protocol):
+    """How a thread tells the loop something: promises are made and kept on the loop, one ring a batch."""
+
+    def promise(self) -> Promise: ...
+
+    def ring(self, call: Callable[[], None]) -> None:
+        """Run `call` soon on the loop's thread. May be called from any thread."""
+
+
+class Worker(Protocol):
+    """One thread that takes turns when it is poked; pokes while a turn is owed cost nothing."""
+
+    def poke(self) -> None: ...
+
+    def stop(self) -> None:
+        """Returns when the last turn has ended."""
+
+
 class Spawn(Protocol):
     """Work beside the caller."""
 
@@ -110,6 +163,12 @@ class Spawn(Protocol):
 
     async def thread(self, work: Callable[[], Any]) -> Any:
         """Run blocking work in the bounded pool."""
+
+    def bell(self) -> Bell:
+        """A bell of the running loop."""
+
+    def worker(self, name: str, turn: Callable[[], float]) -> Worker:
+        """`turn` returns the seconds after which it wants another turn unasked; 0 for never."""
 
 
 class World(Struct, frozen=True):

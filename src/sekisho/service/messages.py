@@ -11,6 +11,7 @@ from msgspec import Struct
 from sekisho.model.action import Performed
 from sekisho.model.event import Event
 from sekisho.model.incident import Standing
+from sekisho.model.queue_row import QueueRow
 from sekisho.model.secret import Secret
 from sekisho.model.selector import Selector
 from sekisho.model.verdict import Reply
@@ -103,28 +104,6 @@ class QueueAsk(Request, frozen=True, tag="queue"):
     selector: Selector
     action: str = ""
     limit: int = 1000
-
-
-class QueueRow(Struct, frozen=True, omit_defaults=True):
-    """One delivery as `queue list` shows it. Times in microseconds, size in bytes."""
-
-    delivery: str
-    message: str
-    state: str
-    sender: str
-    recipient: str
-    account: str
-    address: str
-    network: str
-    size: int
-    tries: int
-    accepted_at: int
-    next_at: int
-    expires_at: int
-    route: str
-    held_by: tuple[str, ...] = ()
-    subject: str = ""
-    last_reply: str = ""
 
 
 class QueueAnswer(Struct, frozen=True, omit_defaults=True):
