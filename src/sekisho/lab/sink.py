@@ -1,8 +1,8 @@
 """The outside world in one object: an SMTP server (RFC 5321) that takes every message and refuses by a rule.
 
-Played by `demo` and `simulate` as everybody else's mail server, and by the tests. It keeps what it was sent in
-memory, within `keep_bytes`; beyond that it only counts. It is lenient on purpose: what we send is judged by the
-tests, not here.
+Played by `demo` and `simulate` as everybody else's mail server, and by the tests. It keeps what it was sent
+in memory, within `keep_bytes`; beyond that it only counts. It is lenient on purpose: what we send is judged by
+the tests, not here.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class Rules(Struct, frozen=True):
 
 
 class Sink:
-    """`await start()`, look at `messages`, `await stop()`. `refuse` gets a recipient; None means it is welcome."""
+    """`await start()`, look at `messages`, `await stop()`. `refuse` gets a recipient; None: it is welcome."""
 
     def __init__(self, refuse: Refuse | None = None, rules: Rules | None = None) -> None:
         self.rules = rules or Rules()
