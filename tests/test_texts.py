@@ -1,4 +1,5 @@
-"""The Japanese catalogue is complete: every sentence translated, none unused, every value named, and compiled."""
+"""The Japanese catalogue is complete: every sentence translated, none unused, every value named, and
+compiled."""
 
 import re
 import string

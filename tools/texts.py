@@ -1,7 +1,8 @@
 """Keeps the translation catalogue: collects what the program says, and compiles what translators wrote.
 
-`python tools/texts.py` brings locale/ja/LC_MESSAGES/sekisho.po up to date (new sentences with an empty translation,
-unused ones removed) and writes the .mo beside it. The tests hold the catalogue complete, unused-free and compiled.
+`python tools/texts.py` brings locale/ja/LC_MESSAGES/sekisho.po up to date (new sentences with an empty
+translation, unused ones removed) and writes the .mo beside it. The tests hold the catalogue complete,
+unused-free and compiled.
 """
 
 import ast

@@ -1,0 +1,70 @@
+"""`make docs`: writes the pages that are made from the code and the tests, so that they cannot lie."""
+
+import ast
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TESTS = ROOT / "tests"
+INTERFACE = ("cli", "interop", "e2e", "service")
+"""Test folders that go through the command line, a socket or HTTP: only those make a row done."""
+
+
+def covering() -> dict[str, list[tuple[str, str, str]]]:
+    """Row -> (test, what it leaves open, its first sentence)."""
+    rows: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for path in sorted(TESTS.rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            for mark in node.decorator_list:
+                if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == "covers":
+                    open_part = next((ast.literal_eval(k.value) for k in mark.keywords if k.arg ==
+                    "partly"), "") sentence = (ast.get_docstring(node) or "").split("\n")[0]
+                    for row in mark.args:
+                        test = f"{path.relative_to(ROOT)}::{node.name}"
+                        rows[ast.literal_eval(row)].append((test, open_part, sentence))
+    return rows
+
+
+def state(tests: list[tuple[str, str, str]]) -> str:
+    outside = [test for test, open_part, _ in tests if test.split("/")[1] in INTERFACE]
+    if outside and not any(open_part for _, open_part, _ in tests):
+        return "done"
+    return "partly"
+
+
+def coverage_page() -> str:
+    """The catalogue's rows that have a test; a row that is not listed is not begun."""
+    lines = [
+        "# Coverage of the requirements catalogue",
+        "",
+        "Made by `make docs` from the `@covers` marks on tests. *done*: a test of the row goes through the
+        command", "line, a socket or HTTP, and no test of it names an open part. A row that is not listed
+        has no test yet.", "",
+        "| row | state | tests | open |",
+        "|---|---|---|---|",
+    ]
+    for row, tests in sorted(covering().items()):
+        names = "<br>".join(f"`{test}`: {sentence}" for test, _, sentence in tests)
+        left = "; ".join(dict.fromkeys(part for _, part, _ in tests if part))
+        lines.append(f"| {row} | {state(tests)} | {names} | {left} |")
+    return "\n".join(lines) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """File name under docs/ -> content."""
+    from sekisho.store.settings import describe_markdown
+
+    return {"coverage.md": coverage_page(), "config.md": describe_markdown()}
+
+
+def main() -> None:
+    for name, text in pages().items():
+        (ROOT / "docs" / name).write_text(text)
+        print(f"docs/{name}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
