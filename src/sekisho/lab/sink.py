@@ -1,8 +1,8 @@
 """The outside world in one object: an SMTP server (RFC 5321) that takes every message and refuses by a rule.
 
 Played by `demo` and `simulate` as everybody else's mail server, and by the tests. It keeps what it was sent
-in memory, within `keep_bytes`; beyond that it only counts. It is lenient on purpose: what we send is judged by
-the tests, not here.
+in memory, within `keep_bytes`; beyond that it only counts. It is lenient on purpose: what we send is judged
+by the tests, not here.
 """
 
 import asyncio

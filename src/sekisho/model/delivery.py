@@ -66,15 +66,26 @@ class Delivery(Struct, frozen=True):
 
 
 class Delivered(Struct, frozen=True, tag="delivered"):
+    """`host` is the peer that took it, "" for our own mailboxes."""
+
     reply: Reply
+    host: str = ""
 
 
 class Deferred(Struct, frozen=True, tag="deferred"):
+    """Not now. `cause` as in the event DeliveryTried: 4yz, dns, timeout, tls, connect."""
+
     reply: Reply
+    cause: str = "4yz"
+    host: str = ""
 
 
 class Failed(Struct, frozen=True, tag="failed"):
+    """Never. `cause` as in the event DeliveryTried: 5yz, dns."""
+
     reply: Reply
+    cause: str = "5yz"
+    host: str = ""
 
 
 Outcome = Delivered | Deferred | Failed
