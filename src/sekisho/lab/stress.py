@@ -1,0 +1,107 @@
+"""The honest days that look strange: newsletters with dead addresses, a provider's outage, renumbering, new passwords."""
+
+import random
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from sekisho.lab import habits
+from sekisho.lab.people import OUTSIDE_DOMAINS, Person, Surroundings, outside_address, poisson
+from sekisho.lab.places import Places
+from sekisho.lab.spots import Fixed
+from sekisho.lab.visits import DAY, HOUR, Letter, Visit
+
+
+class Newsletter(Person):
+    """Sends an issue to its whole list every few days, from one fixed place; some of the list is dead."""
+
+    def __init__(self, account: str, country: str, around: Surroundings, rng: random.Random, issue: tuple[int, float]) -> None:
+        super().__init__(account, "newsletter", country, around, rng)
+        self.size, self.dead = issue
+        self.list = [outside_address(rng) for _ in range(self.size)]
+        self.next_issue = rng.randrange(7)
+        self.per_letter = habits.NEWSLETTER_PER_LETTER.whole(rng)
+
+    def day(self, day: int) -> list[Visit]:
+        visits = super().day(day)
+        if day >= self.next_issue:
+            self.next_issue = day + habits.NEWSLETTER_EVERY.whole(self.rng)
+            visits.append(self._issue(day))
+        return visits
+
+    def _issue(self, day: int) -> Visit:
+        rng = self.rng
+        for _ in range(poisson(habits.NEWSLETTER_CHANGE.draw(rng) * self.size, rng)):
+            self.list[rng.randrange(self.size)] = outside_address(rng)
+        at = self.around.start + day * DAY + int(rng.uniform(9, 17) * HOUR)
+        parts = [tuple(dict.fromkeys(self.list[first : first + self.per_letter])) for first in range(0, self.size, self.per_letter)]
+        letters: list[Letter] = [self.book.addressed(part, at, self.dead, 20_000) for part in parts]
+        address = self.line.address(day, rng)
+        return Visit(at, self.account, address, "submission", letters=tuple(letters), pause_s=rng.uniform(0.3, 3))
+
+
+class Calendar(Struct):
+    """On which day of the evaluated time each stress falls, and what the outage is."""
+
+    password_day: int
+    password_share: float
+    renumbering_day: int
+    renumbered: float
+    moving_day: int
+    moves: int
+    outage_first: int
+    outage_last: int
+    outage_share: float
+
+    def outage(self, recipient: str, at: int) -> bool:
+        """True while the large provider that this recipient's domain is with answers 4yz."""
+        if not self.outage_first <= at < self.outage_last:
+            return False
+        domain = recipient.rpartition("@")[2].removeprefix("host").removesuffix(".example")
+        return domain.isdecimal() and int(domain) * 37 % OUTSIDE_DOMAINS < self.outage_share / 100 * OUTSIDE_DOMAINS
+
+
+def plan(start: int, learning: int, days: int, rng: random.Random) -> Calendar:
+    """Draws the days of stress; where there are no evaluated days nothing happens."""
+    drawn = [learning + rng.randrange(max(days, 1)) for _ in range(4)]
+    outage_first = start + drawn[3] * DAY + int(rng.uniform(6, 18) * HOUR)
+    return Calendar(
+        password_day=drawn[0],
+        password_share=habits.PASSWORD_DAY_SHARE.draw(rng),
+        renumbering_day=drawn[1],
+        renumbered=habits.RENUMBERED.draw(rng),
+        moving_day=drawn[2],
+        moves=habits.OFFICE_MOVES.whole(rng),
+        outage_first=outage_first,
+        outage_last=outage_first + int(habits.OUTAGE_HOURS.draw(rng) * HOUR),
+        outage_share=habits.OUTAGE_SHARE.draw(rng),
+    )
+
+
+def renumber(people: Sequence[Person], calendar: Calendar, places: Places, rng: random.Random) -> None:
+    """Homes whose provider moves them, all into one other network of the country, in one night."""
+    moved = [person for person in people if person.kind != "server" and rng.uniform(0, 100) < calendar.renumbered]
+    targets = {country: places.home(country, rng) for country in sorted({person.country for person in moved})}
+    for person in moved:
+        person.move_line(targets[person.country])
+
+
+def move_offices(offices: Sequence[Sequence[Person]], calendar: Calendar, places: Places, rng: random.Random) -> None:
+    """Offices that come to work behind another provider one morning."""
+    for office in rng.sample(offices, min(calendar.moves, len(offices))):
+        work = Fixed(places.home(office[0].country, rng), rng)
+        for person in office:
+            person.work = work
+
+
+def stale_passwords(people: Sequence[Person], day: int, calendar: Calendar, rng: random.Random) -> list[Visit]:
+    """Phones and desktops that still try the old password on the day of the change."""
+    visits = []
+    for person in people:
+        if person.kind != "server" and rng.uniform(0, 100) < calendar.password_share:
+            spot = rng.choice((person.phone, person.line))
+            for _ in range(habits.PASSWORD_DAY_STALE.whole(rng)):
+                at = person.around.start + day * DAY + int(rng.uniform(9, 20) * HOUR)
+                address = spot.address(day, rng)
+                visits.append(Visit(at, person.account, address, "imap", fingerprint=person.fingerprints[1], wrong=1, right=False))
+    return visits
