@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -11,24 +12,31 @@ INTERFACE = ("cli", "interop", "e2e", "service")
 """Test folders that go through the command line, a socket or HTTP: only those make a row done."""
 
 
-def covering() -> dict[str, list[tuple[str, str, str]]]:
-    """Row -> (test, what it leaves open, its first sentence)."""
-    rows: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+Covering = tuple[str, str, str]
+"""A test, what it leaves open, and its first sentence."""
+
+
+def covering() -> dict[str, list[Covering]]:
+    rows: dict[str, list[Covering]] = defaultdict(list)
     for path in sorted(TESTS.rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                continue
-            for mark in node.decorator_list:
-                if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == "covers":
-                    open_part = next((ast.literal_eval(k.value) for k in mark.keywords if k.arg ==
-                    "partly"), "") sentence = (ast.get_docstring(node) or "").split("\n")[0]
-                    for row in mark.args:
-                        test = f"{path.relative_to(ROOT)}::{node.name}"
-                        rows[ast.literal_eval(row)].append((test, open_part, sentence))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                for row, left in marks(node):
+                    sentence = (ast.get_docstring(node) or "").split("\n")[0]
+                    rows[row].append((f"{path.relative_to(ROOT)}::{node.name}", left, sentence))
     return rows
 
 
-def state(tests: list[tuple[str, str, str]]) -> str:
+def marks(test: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[str, str]]:
+    """The rows of a test's `@covers`, each with what is left open."""
+    for mark in test.decorator_list:
+        if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == "covers":
+            left = "".join(ast.literal_eval(word.value) for word in mark.keywords if word.arg == "partly")
+            for row in mark.args:
+                yield ast.literal_eval(row), left
+
+
+def state(tests: list[Covering]) -> str:
     outside = [test for test, open_part, _ in tests if test.split("/")[1] in INTERFACE]
     if outside and not any(open_part for _, open_part, _ in tests):
         return "done"
