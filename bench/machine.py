@@ -53,6 +53,7 @@ def journaled_disk() -> Iterator[Path]:
     The image is written full first (no allocation during the run). Needs root, mkfs.ext4 and a loop device.
     """
     with tempfile.TemporaryDirectory(prefix="sekisho-bench-") as base:
+        Path(base).chmod(0o755)  # Postfix works under its own user
         image, mount = Path(base, "disk.img"), Path(base, "disk")
         mount.mkdir()
         device = _loop(image)
@@ -68,7 +69,8 @@ def journaled_disk() -> Iterator[Path]:
 
 
 def _loop(image: Path) -> str | None:
-    fill = ["dd", "if=/dev/zero", f"of={image}", "bs=4M", f"count={IMAGE_MB // 4}", "conv=fsync", "status=none"]
+    size = [f"of={image}", "bs=4M", f"count={IMAGE_MB // 4}"]
+    fill = ["dd", "if=/dev/zero", *size, "conv=fsync", "status=none"]
     try:
         subprocess.run(fill, check=True)
         subprocess.run(["mkfs.ext4", "-q", "-F", "-E", "nodiscard", image], check=True)

@@ -48,9 +48,10 @@ def coverage_page() -> str:
     lines = [
         "# Coverage of the requirements catalogue",
         "",
-        "Made by `make docs` from the `@covers` marks on tests. *done*: a test of the row goes through the
-        command", "line, a socket or HTTP, and no test of it names an open part. A row that is not listed
-        has no test yet.", "",
+        "Made by `make docs` from the `@covers` marks on tests. *done*: a test of the row goes through the",
+        "command line, a socket or HTTP, and no test of it names an open part. A row without a line has no",
+        "test yet.",
+        "",
         "| row | state | tests | open |",
         "|---|---|---|---|",
     ]
