@@ -1,0 +1,103 @@
+"""Where an address of ours leads: extensions, aliases behind aliases, roles, the catch-all; loops are found.
+
+Pure: it asks two functions. Order of the search: the very name, the name without extension (longest first), a
+role, the catch-all. The first that exists decides, so that an explicit refusal wins over the catch-all.
+"""
+
+from collections.abc import Callable, Iterator
+
+from msgspec import Struct
+
+from sekisho.model.account import POSTMASTER, ROLES, Domain, split
+
+NESTING = 10
+"""Most aliases behind each other."""
+
+TARGETS = 1_000
+"""Most addresses that one address may lead to."""
+
+Entry = tuple[str, ...] | None
+"""What stands under a name: None nothing, () a refusal, targets; the name among them is its own mailbox."""
+
+
+class Led(Struct, frozen=True):
+    """Where an address leads: final addresses in order, and what was wrong on the way."""
+
+    targets: tuple[str, ...] = ()
+    loops: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    excess: bool = False
+
+
+class Search:
+    """One search. `entry` answers for a name of ours, `domain` for a domain (None: not ours)."""
+
+    def __init__(self, entry: Callable[[str], Entry], domain: Callable[[str], Domain | None]) -> None:
+        self._entry = entry
+        self._domain = domain
+        self._targets: dict[str, None] = {}
+        self._visited: set[str] = set()
+        self._loops: list[str] = []
+        self._unknown: list[str] = []
+        self._excess = False
+
+    def lead(self, key: str) -> Led:
+        if self._domain(split(key)[1]) is not None:
+            self._visit(key, ())
+        return Led(tuple(self._targets), tuple(self._loops), tuple(self._unknown), self._excess)
+
+    def _visit(self, key: str, chain: tuple[str, ...]) -> None:
+        if key in chain:
+            self._loops.append(key)
+            return
+        if key in self._visited:
+            return
+        self._visited.add(key)
+        if len(chain) > NESTING or len(self._visited) > TARGETS:
+            self._excess = True
+            return
+        domain = self._domain(split(key)[1])
+        if domain is None:
+            self._targets[key] = None
+            return
+        self._follow(key, domain, (*chain, key))
+
+    def _follow(self, key: str, domain: Domain, chain: tuple[str, ...]) -> None:
+        owner, targets = self._find(key, domain)
+        if not targets:
+            self._unknown.append(key)
+        for target in targets:
+            if target == owner:
+                self._targets[owner] = None
+            elif target.startswith("@"):
+                self._visit(split(key)[0] + target, chain)
+            else:
+                self._visit(target, chain)
+
+    def _find(self, key: str, domain: Domain) -> tuple[str, tuple[str, ...]]:
+        """The name that decides and its targets."""
+        local = split(key)[0]
+        for name in names_of(key, domain.delimiters):
+            entry = self._entry(name)
+            if entry or (entry is not None and local != POSTMASTER):
+                return name, entry
+        if local in ROLES:
+            return self._role(key, domain)
+        everything = "@" + domain.name
+        return everything, self._entry(everything) or ()
+
+    def _role(self, key: str, domain: Domain) -> tuple[str, tuple[str, ...]]:
+        """RFC 5321 4.5.1: postmaster always takes mail; where nobody has the name, into its own mailbox."""
+        postmaster = f"{POSTMASTER}@{domain.name}"
+        if key != postmaster:
+            return key, (postmaster,)
+        return key, (domain.postmaster or postmaster,)
+
+
+def names_of(key: str, delimiters: str) -> Iterator[str]:
+    """The name itself, then without extension: a+b-c@d, a+b@d, a@d."""
+    yield key
+    local, domain = split(key)
+    for end in range(len(local) - 1, 0, -1):
+        if local[end] in delimiters:
+            yield f"{local[:end]}@{domain}"

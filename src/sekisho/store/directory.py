@@ -1,0 +1,155 @@
+"""Who is here, for the hot path: local domains, accounts, where an address leads, who may write as whom.
+
+Synchronous, cached within bounds, and dropped as soon as somebody changes the house database (asked at most
+every 200 ms). Raises Unavailable when an answer is not remembered and the database does not give it.
+"""
+
+import os
+from typing import Self
+
+import msgspec
+
+from sekisho.model.account import POSTMASTER, Account, Domain, key_of, split
+from sekisho.queue.aliases import NESTING, TARGETS, Entry, Led, Search, names_of
+from sekisho.store.bounded import Bounded
+from sekisho.store.paths import mailbox_folder
+from sekisho.store.window import Window
+from sekisho.world import Clock, Unavailable
+
+FILE = "house.db"
+SCHEMA = 1
+
+KEPT = 20_000
+"""Most answers remembered, of each kind."""
+
+STRANGERS_KEPT = 5_000
+"""Most addresses remembered as unknown: a dictionary attack must not push out the others."""
+
+
+COLUMNS = ("address", "language", "active", "sends", "receives", "locked_at", "locked_why", "created_at")
+
+
+class Directory:
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._domains: Bounded[str, Domain | None] = Bounded(KEPT)
+        self._accounts: Bounded[str, Account | None] = Bounded(KEPT)
+        self._known: Bounded[str, tuple[str, ...]] = Bounded(KEPT)
+        self._strangers: Bounded[str, bool] = Bounded(STRANGERS_KEPT)
+
+    @classmethod
+    def open(cls, state: str, clock: Clock) -> Self:
+        """Opens nothing yet: the file is looked for at the first question."""
+        return cls(Window(os.path.join(state, FILE), SCHEMA, clock))
+
+    def is_local_domain(self, domain: str) -> bool:
+        self._forget_if_changed()
+        return self._domain(key_of(domain)) is not None
+
+    def account(self, address: str) -> Account | None:
+        """The account of exactly this address, whatever its state; no alias, no extension."""
+        self._forget_if_changed()
+        return self._account(key_of(address))
+
+    def resolve(self, address: str) -> tuple[str, ...] | None:
+        """Final addresses, ours or others', behind aliases; None: nobody here, or not a domain of ours."""
+        self._forget_if_changed()
+        key = self._completed(key_of(address))
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        if not key or key in self._strangers:
+            return None
+        led = self.lead(key)
+        if led.excess:
+            why = f"leads to more than {TARGETS} addresses or through more than {NESTING} aliases"
+            raise Unavailable(f"alias {key}", why)
+        if not led.targets:
+            self._strangers.put(key, True)
+            return None
+        self._known.put(key, led.targets)
+        return led.targets
+
+    def lead(self, key: str) -> Led:
+        """`resolve` together with what went wrong on the way, for `alias show`; not remembered."""
+        return Search(self._entry, self._domain).lead(key)
+
+    def may_send_as(self, account: str, address: str) -> bool:
+        """Its own address, with an extension too, an alias that leads to it alone, or a delegated one.
+
+        The null sender is everybody's (RFC 8098 3: a receipt has no other): it counts as the account's.
+        """
+        self._forget_if_changed()
+        owner = self._account(key_of(account))
+        if owner is None or not owner.active:
+            return False
+        key = key_of(address)
+        if key in ("", owner.address):
+            return key == owner.address or not address
+        everything = "@" + split(key)[1]
+        return key in owner.send_as or everything in owner.send_as or self._is_name_of(owner, key)
+
+    def _is_name_of(self, owner: Account, key: str) -> bool:
+        """Not by way of the catch-all, which gives its owner every invented name."""
+        domain = self._domain(split(key)[1])
+        if domain is None:
+            return False
+        named = any(self._entry(name) for name in names_of(key, domain.delimiters))
+        return named and self.resolve(key) == (owner.address,)
+
+    def mailbox(self, address: str) -> str:
+        """The Maildir of an account, relative to the state folder; it follows from the name alone."""
+        return mailbox_folder(key_of(address) or address)
+
+    def first_domain(self) -> str:
+        """The oldest domain, whose postmaster is told what has no other addressee; "" when there is none."""
+        rows = self._window.rows("select name from domains order by created_at, name limit 1")
+        return rows[0][0] if rows else ""
+
+    def close(self) -> None:
+        self._window.close()
+
+    def _forget_if_changed(self) -> None:
+        if self._window.changed():
+            for cache in (self._domains, self._accounts, self._known, self._strangers):
+                cache.clear()
+
+    def _completed(self, key: str) -> str:
+        """RFC 5321 4.5.1: RCPT TO:<postmaster> without a domain is the postmaster of our first one."""
+        return f"{POSTMASTER}@{self.first_domain()}" if key == POSTMASTER else key
+
+    def _domain(self, name: str) -> Domain | None:
+        if not name or name in self._domains:
+            return self._domains.get(name)
+        query = "select name, delimiters, postmaster, created_at from domains where name = ?"
+        rows = self._window.rows(query, name)
+        domain = Domain(*rows[0]) if rows else None
+        self._domains.put(name, domain)
+        return domain
+
+    def _account(self, key: str) -> Account | None:
+        if not key or key in self._accounts:
+            return self._accounts.get(key)
+        rows = self._window.rows(f"select {', '.join(COLUMNS)} from accounts where address = ?", key)
+        account = self._made(dict(zip(COLUMNS, rows[0], strict=True))) if rows else None
+        self._accounts.put(key, account)
+        return account
+
+    def _made(self, row: dict[str, object]) -> Account:
+        query = "select address from senders where account = ? order by address"
+        names = [name for (name,) in self._window.rows(query, str(row["address"]))]
+        return msgspec.convert({**row, "send_as": names}, Account, strict=False)  # SQLite's truth is 0 or 1
+
+    def _entry(self, key: str) -> Entry:
+        query = (
+            "select targets.target from aliases left join targets on targets.alias = aliases.address"
+            " where aliases.address = ? order by targets.place"
+        )
+        account = self._account(key)
+        mailbox = account is not None and account.active and account.receives
+        if rows := self._window.rows(query, key):
+            found = (target for (target,) in rows if target is not None)
+            return tuple(target for target in found if target != key or mailbox)
+        if account is None:
+            return None
+        return (key,) if mailbox else ()

@@ -1,0 +1,91 @@
+"""A look into a database file from the hot path: plain reads, and the news that somebody has changed it.
+
+The same SQLite library as `database.py` (two copies of it on one file would break each other's locks),
+without SQLAlchemy: a point read costs microseconds.
+"""
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from sekisho.store.paths import uri
+from sekisho.world import Clock, Unavailable
+
+POLL_US = 200_000
+"""Oldest news of a change, in microseconds."""
+
+BUSY_S = 0.25
+"""Longest wait for somebody's commit: the event loop stands still meanwhile."""
+
+
+class Window:
+    """Opened when first looked through, and again when the file was replaced. Usable from any thread."""
+
+    def __init__(self, path: str, schema: int, clock: Clock) -> None:
+        self._path = path
+        self._schema = schema
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._file = (0, 0)
+        self._checked = -POLL_US
+        self._changes = -1
+
+    def changed(self) -> bool:
+        """True when what was read may be old. While the file is locked or gone, what is known stands."""
+        if self._clock.ticks() - self._checked < POLL_US:
+            return False
+        with self._lock, contextlib.suppress(Unavailable):
+            self._checked = self._clock.ticks()
+            if self._connection is not None and self._file != _identity(self._path):
+                self.close()
+            changes = self._note("changes")
+            if changes != self._changes:
+                self._changes = changes
+                return True
+        return False
+
+    def rows(self, query: str, *values: str) -> list[Any]:
+        """Raises Unavailable."""
+        with self._lock, self._door():
+            return self._open().execute(query, values).fetchall()
+
+    def _note(self, name: str) -> int:
+        found = self.rows("select value from notes where name = ?", name)
+        return int(found[0][0]) if found else 0
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = sqlite3.connect(
+                uri(self._path, "ro"), uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+            )
+            self._file = _identity(self._path)
+            if self._note("schema") != self._schema:
+                self.close()
+                raise Unavailable(self._path, "made by another version of sekisho")
+        return self._connection
+
+    @contextlib.contextmanager
+    def _door(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise Unavailable(self._path, str(error)) from error
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+                self._changes = -1
+
+
+def _identity(path: str) -> tuple[int, int]:
+    try:
+        state = os.stat(path)
+    except OSError:
+        return (0, 0)
+    return (state.st_dev, state.st_ino)
