@@ -62,7 +62,8 @@ class Accepted(Happened, frozen=True, kw_only=True, tag="accepted"):
     """A message was taken on. `login` is the LoginTried it belongs to: exact for ours, a guess from logs.
 
     `recipients` may be cut to the first `RECIPIENTS_KEPT`; `recipient_count` is the true number. `subject` is
-    printable text, "" when unknown. `bounce_of` names the message that a null-sender message reports on.
+    printable text, "" when unknown, and so is `message_id`, the Message-ID field. `bounce_of` names the
+    message that a null-sender message reports on.
     """
 
     message: str
@@ -75,6 +76,7 @@ class Accepted(Happened, frozen=True, kw_only=True, tag="accepted"):
     subject: str = ""
     bounce_of: str = ""
     held_by: str = ""
+    message_id: str = ""
 
 
 class Refused(Happened, frozen=True, kw_only=True, tag="refused"):
