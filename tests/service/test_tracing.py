@@ -13,23 +13,59 @@ from sekisho.service.tracing import explain, trace
 BY = Network("AS6697/BY", 6697, "BY", "Beltelecom")
 STORY: list[Event] = [
     LoginTried(
-        id="login1", at=1, source="front", session="s1", account="hello@example.com", address="93.85.128.230",
-        network=BY, service="submission", ok=True,
+        id="login1",
+        at=1,
+        source="front",
+        session="s1",
+        account="hello@example.com",
+        address="93.85.128.230",
+        network=BY,
+        service="submission",
+        ok=True,
     ),
-    LoginTried(id="login2", at=2, source="front", session="s2", account="boss@example.com", service="smtp", ok=False),
+    LoginTried(
+        id="login2", at=2, source="front", session="s2", account="boss@example.com", service="smtp", ok=False
+    ),
     Judged(id="j1", at=3, source="front", session="s1", stage="rcpt", check="relay", act="pass", won=True),
     Accepted(
-        id="a1", at=4, source="front", session="s1", account="hello@example.com", message="m1", login="login1",
-        sender="hello@example.com", recipients=("Bob@Example.net",), recipient_count=1, size=1364,
+        id="a1",
+        at=4,
+        source="front",
+        session="s1",
+        account="hello@example.com",
+        message="m1",
+        login="login1",
+        sender="hello@example.com",
+        recipients=("Bob@Example.net",),
+        recipient_count=1,
+        size=1364,
         message_id="<abc@example.com>",
     ),
-    Accepted(id="a2", at=5, source="front", session="s3", message="m2", sender="x@y", recipients=("z@example.com",)),
-    DeliveryTried(
-        id="d1", at=6, source="front", account="hello@example.com", message="m1", delivery="m1.0",
-        recipient="bob@example.net", result="failed", reply=Reply(550, "5.1.1", "no such user"), host="mx.example.net",
+    Accepted(
+        id="a2", at=5, source="front", session="s3", message="m2", sender="x@y", recipients=("z@example.com",)
     ),
-    Bounced(id="b1", at=7, source="front", message="m1", recipient="bob@example.net", bounce="m3", reply=Reply(550, "", "x")),
-]  # fmt: skip
+    DeliveryTried(
+        id="d1",
+        at=6,
+        source="front",
+        account="hello@example.com",
+        message="m1",
+        delivery="m1.0",
+        recipient="bob@example.net",
+        result="failed",
+        reply=Reply(550, "5.1.1", "no such user"),
+        host="mx.example.net",
+    ),
+    Bounced(
+        id="b1",
+        at=7,
+        source="front",
+        message="m1",
+        recipient="bob@example.net",
+        bounce="m3",
+        reply=Reply(550, "", "x"),
+    ),
+]
 
 
 def archive() -> Iterable[Event]:
@@ -37,7 +73,17 @@ def archive() -> Iterable[Event]:
 
 
 @pytest.mark.parametrize(
-    "key", ["m1", "abc@example.com", "<ABC@example.com>", "m1.0", "s1", "bob@example.net", "hello@example.com", "login1"]
+    "key",
+    [
+        "m1",
+        "abc@example.com",
+        "<ABC@example.com>",
+        "m1.0",
+        "s1",
+        "bob@example.net",
+        "hello@example.com",
+        "login1",
+    ],
 )
 def test_every_key_finds_the_whole_story(key: str) -> None:
     """Login, checks, acceptance, tries and bounce, in order, and nothing of other messages."""

@@ -17,16 +17,20 @@ MESSAGES_MAX = 1000
 def trace(archive: Archive, key: str) -> list[Event]:
     """The events of every message that `key` names, in order of time; the newest MESSAGES_MAX messages."""
     wanted = key.strip().strip("<>").lower()
-    found: dict[str, Accepted] = {}
-    for event in archive():
-        if isinstance(event, Accepted) and _names(event, wanted):
-            found[event.message] = event
-        elif isinstance(event, DeliveryTried | Bounced) and wanted in (event.id, _delivery(event)):
-            found.setdefault(event.message, _unknown(event))
-    messages = set(list(found)[-MESSAGES_MAX:])
-    sessions = {event.session for name, event in found.items() if name in messages and event.session}
-    logins = {event.login for name, event in found.items() if name in messages and event.login}
+    messages = set(list(_messages(archive(), wanted))[-MESSAGES_MAX:])
+    taken = [event for event in archive() if isinstance(event, Accepted) and event.message in messages]
+    sessions = {event.session for event in taken if event.session}
+    logins = {event.login for event in taken if event.login}
     return list(_related(archive(), messages, sessions, logins))
+
+
+def _messages(events: Iterable[Event], wanted: str) -> dict[str, None]:
+    """Ids of the messages that are meant, oldest first."""
+    found: dict[str, None] = {}
+    for event in events:
+        if (isinstance(event, Accepted) and _names(event, wanted)) or (isinstance(event, DeliveryTried) and wanted == event.delivery) or (isinstance(event, Bounced) and wanted == event.bounce):
+            found[event.message] = None
+    return found
 
 
 def _names(event: Accepted, wanted: str) -> bool:
@@ -38,15 +42,6 @@ def _names(event: Accepted, wanted: str) -> bool:
         event.message_id.strip("<>").lower(),
         event.login,
     ) or any(wanted == recipient.lower() for recipient in event.recipients)
-
-
-def _delivery(event: DeliveryTried | Bounced) -> str:
-    return event.delivery if isinstance(event, DeliveryTried) else event.bounce
-
-
-def _unknown(event: DeliveryTried | Bounced) -> Accepted:
-    """Stands for a message whose acceptance is no longer in the archive."""
-    return Accepted(id=event.id, at=event.at, source=event.source, message=event.message, sender="")
 
 
 def _related(
