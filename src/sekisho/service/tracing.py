@@ -28,8 +28,11 @@ def _messages(events: Iterable[Event], wanted: str) -> dict[str, None]:
     """Ids of the messages that are meant, oldest first."""
     found: dict[str, None] = {}
     for event in events:
-        if (isinstance(event, Accepted) and _names(event, wanted)) or (isinstance(event, DeliveryTried) and wanted == event.delivery) or (isinstance(event, Bounced) and wanted == event.bounce):
-            found[event.message] = None
+        match event:
+            case Accepted() if _names(event, wanted):
+                found[event.message] = None
+            case DeliveryTried(delivery=name) | Bounced(bounce=name) if name == wanted:
+                found[event.message] = None
     return found
 
 
