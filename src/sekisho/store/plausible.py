@@ -1,0 +1,137 @@
+"""Values of the right type that cannot work, found at the start and not at night: addresses, names, zones."""
+
+import ipaddress
+import re
+import zoneinfo
+from collections.abc import Callable
+from typing import Any
+
+from sekisho.model.phrase import Phrase, phrase
+from sekisho.model.text import printable
+
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOSTNAME = re.compile(rf"(?i:{_LABEL}(\.{_LABEL})*)")
+_ENDPOINT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+):([0-9]{1,5})")
+
+ANY = "*"
+"""Stands for a name that the user chose."""
+
+Place = tuple[str, ...]
+Rule = Callable[[Any], Phrase | None]
+
+
+def implausible(place: Place, value: Any) -> Phrase | None:
+    """Why this value cannot be meant, or None."""
+    for known, rule in _rules().items():
+        if len(known) == len(place) and all(
+            name in (ANY, said) for name, said in zip(known, place, strict=True)
+        ):
+            return rule(value)
+    return None
+
+
+def is_hostname(text: str) -> bool:
+    """A name of at most 253 characters in labels of letters, digits and hyphens (RFC 1123 2.1)."""
+    return len(text) <= 253 and _HOSTNAME.fullmatch(text) is not None
+
+
+def _rules() -> dict[Place, Rule]:
+    return {
+        ("hostname",): _hostname,
+        ("trusted",): _networks,
+        ("zone",): _zone,
+        ("listen", ANY, "address"): _listening,
+        ("listen", ANY, "proxy_from"): _proxies,
+        ("outbound", "smarthost", "host"): _endpoint,
+        ("outbound", "hosts", ANY): _endpoint,
+        ("outbound", "helo"): _hostname_or_none,
+        ("outbound", "source"): _address_or_none,
+        ("outbound", "own_addresses"): _networks,
+        ("outbound", "resolver"): _resolvers,
+        ("guard", "webmail"): _networks,
+    }
+
+
+def _hostname(value: str) -> Phrase | None:
+    return None if is_hostname(value) else phrase("{value} is not a host name", value=printable(value, 100))
+
+
+def _hostname_or_none(value: str) -> Phrase | None:
+    return _hostname(value) if value else None
+
+
+def _networks(value: list[str]) -> Phrase | None:
+    for text in value:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError:
+            return phrase("{value} is not a network such as 192.0.2.0/24", value=printable(text, 100))
+    return None
+
+
+def _proxies(value: list[str]) -> Phrase | None:
+    return _networks([text for text in value if text != "unix"])
+
+
+def _address_or_none(value: str) -> Phrase | None:
+    return None if not value or _is_address(value) else _not_address(value)
+
+
+def _resolvers(value: list[str]) -> Phrase | None:
+    return next((_not_address(text) for text in value if not _is_resolver(text)), None)
+
+
+def _zone(value: str) -> Phrase | None:
+    try:
+        if value:
+            zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return phrase("there is no time zone {value} on this system", value=printable(value, 100))
+    return None
+
+
+def _listening(value: str) -> Phrase | None:
+    if value.startswith("unix:") and value != "unix:":
+        return None
+    match = _ENDPOINT.fullmatch(value)
+    if match is None or not _is_port(match[2]):
+        return phrase(
+            '{value} is not an address to listen on, such as "0.0.0.0:25", "[::]:25" or "unix:smtp.sock"',
+            value=printable(value, 100),
+        )
+    return None if _is_address(match[1].strip("[]")) else _not_address(match[1])
+
+
+def _endpoint(value: str) -> Phrase | None:
+    match = _ENDPOINT.fullmatch(value)
+    host = match[1] if match is not None and _is_port(match[2]) else ""
+    if host.startswith("[") and _is_address(host.strip("[]")):
+        return None
+    if host and not host.startswith("[") and is_hostname(host):
+        return None
+    return phrase(
+        '{value} is not a host such as "mx.example.net:25" or "[192.0.2.1]:25"', value=printable(value, 100)
+    )
+
+
+def _not_address(value: str) -> Phrase:
+    return phrase("{value} is not an IP address", value=printable(value, 100))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_resolver(text: str) -> bool:
+    match = _ENDPOINT.fullmatch(text)
+    if match is not None and _is_port(match[2]):
+        return _is_address(match[1].strip("[]"))
+    return _is_address(text)
+
+
+def _is_port(text: str) -> bool:
+    return 0 <= int(text) <= 65535
