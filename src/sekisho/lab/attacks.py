@@ -1,29 +1,40 @@
 """Thieves with the right password: each kind of attack as visits in time order, from a seed.
 
-An attack knows what a thief could know or be: the account, and for some kinds the owner's own network or computer.
+An attack knows what a thief could know or be: the account, in some cases the owner's network or computer.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from sekisho.lab import habits
-from sekisho.lab.people import Person, outside_address
+from sekisho.lab.book import outside_address
+from sekisho.lab.people import Person
 from sekisho.lab.places import Places, Site
-from sekisho.lab.visits import DAY, HOUR, SECOND, Letter, Visit
+from sekisho.lab.visits import DAY, SECOND, Letter, Visit
+
+LURES = (
+    "Your parcel",
+    "Account notice",
+    "Payment",
+    "Photo of you",
+    "Winning ticket",
+    "Last reminder",
+    "Cheap pills",
+)
 
 
 class Pace(Struct, frozen=True):
-    """`rate` multiplies how fast an attack goes (0.5, 1, 2), `refused` is the share of its recipients that say 5yz."""
+    """`rate` multiplies how fast an attack goes (0.5, 1, 2); `refused` of its recipients say 5yz."""
 
     rate: float = 1.0
     refused: float = 0.30
 
 
 class Raid:
-    """One attack on one account: draws letters and addresses in its own manner."""
+    """One attack on one account, from `start` on: draws letters and addresses in its own manner."""
 
     def __init__(self, victim: Person, places: Places, start: int, pace: Pace, rng: random.Random) -> None:
         self.victim = victim
@@ -40,13 +51,9 @@ class Raid:
         """So many seconds of the attack's own time after its start."""
         return self.start + int(seconds / self.pace.rate * SECOND)
 
-    def sorted_times(self, count: int, hours: float) -> list[int]:
-        return sorted(self.at(self.rng.uniform(0, hours * 3600)) for _ in range(count))
-
-    def bot_site(self) -> Site:
-        if self.rng.random() < self.hosting:
-            return self.places.hoster(self.rng)
-        return self.places.anywhere(self.rng)
+    def times(self, count: int, first_hour: float, last_hour: float) -> list[int]:
+        """So many moments between two hours of the attack."""
+        return sorted(self.at(3600 * self.rng.uniform(first_hour, last_hour)) for _ in range(count))
 
     def bots(self, count: int) -> list[str]:
         """So many different addresses from all over the world."""
@@ -55,47 +62,58 @@ class Raid:
             found[self.bot_site().address(self.rng)] = None
         return list(found)
 
+    def bot_site(self) -> Site:
+        if self.rng.random() < self.hosting:
+            return self.places.hoster(self.rng)
+        return self.places.anywhere(self.rng)
+
+    def compatriots(self, count: int) -> list[str]:
+        """Addresses of homes in the owner's country."""
+        return [self.places.home(self.victim.country, self.rng).address(self.rng) for _ in range(count)]
+
     def letter(self, recipients: int = 0) -> Letter:
+        """To strangers: so many, or about as many as this attack's letters have."""
         rng = self.rng
-        count = recipients or max(1, min(20, round(rng.gauss(self.recipients, 2))))
+        count = recipients or max(1, round(self.recipients * rng.uniform(0.7, 1.3)))
         to = tuple(dict.fromkeys(outside_address(rng) for _ in range(count)))
         refused = frozenset(one for one in to if rng.random() < self.pace.refused)
         after_s = habits.BOT_ANSWER_AFTER.draw(rng)
         return Letter(self.victim.account, to, rng.randint(800, 6000), after_s, refused, subject=self.subject)
 
-    def visit(self, at: int, address: str, letters: tuple[Letter, ...], by: str) -> Visit:
-        service = "submission" if letters else "imap"
-        return Visit(at, self.victim.account, address, service, by, self.fingerprint, letters, self.rng.uniform(0.5, 4))
+    def sends(self, at: int, address: str, letters: tuple[Letter, ...]) -> Visit:
+        pause_s = self.rng.uniform(0.5, 4)
+        return Visit(
+            at, self.victim.account, address, "submission", "attack", self.fingerprint, letters, pause_s
+        )
 
-    def one_letter_each(self, times: list[int], addresses: list[str], by: str) -> list[Visit]:
+    def reads(self, at: int, address: str) -> Visit:
+        return Visit(at, self.victim.account, address, "imap", "attack", self.fingerprint)
+
+    def one_letter_each(self, times: Sequence[int], addresses: Sequence[str]) -> list[Visit]:
         """A new login for every letter."""
         return [
-            self.visit(at, addresses[number % len(addresses)], (self.letter(),), by) for number, at in enumerate(times)
+            self.sends(at, address, (self.letter(),)) for at, address in zip(times, addresses, strict=True)
         ]
 
 
-LURES = ("Your parcel", "Account notice", "Payment", "Photo of you", "Winning ticket", "Last reminder", "Cheap pills")
-
-
 def botnet(raid: Raid) -> list[Visit]:
-    """The source document's case: 880 addresses in 24 hours, most of them used once, five of them three times."""
+    """The source document's case: 880 addresses in 24 hours, most of them used once, a few three times."""
     logins = habits.BOTNET_LOGINS.whole(raid.rng)
     addresses = raid.bots(habits.BOTNET_ADDRESSES)
-    uses = addresses + [raid.rng.choice(addresses[: len(addresses) // 8]) for _ in range(logins - len(addresses))]
-    raid.rng.shuffle(uses)
-    return raid.one_letter_each(raid.sorted_times(logins, 24), uses, "botnet")
+    again = raid.rng.choices(addresses, k=logins - len(addresses))
+    uses = raid.rng.sample(addresses + again, logins)
+    return raid.one_letter_each(raid.times(logins, 0, 24), uses)
 
 
 def ten_per_twelve_hours(raid: Raid) -> list[Visit]:
-    """Ten logins about five minutes apart, each from a new address, then silence until twelve hours are over."""
-    addresses = raid.bots(habits.TEN_PERIODS * 10)
-    times = []
+    """Ten logins about five minutes apart, each from a new address, then silence until the twelfth hour."""
+    seconds = []
     for period in range(habits.TEN_PERIODS):
         second = period * 12 * 3600.0
         for _ in range(10):
-            times.append(raid.at(second))
+            seconds.append(second)
             second += habits.TEN_GAP.draw(raid.rng)
-    return raid.one_letter_each(times, addresses, "ten-per-twelve-hours")
+    return raid.one_letter_each([raid.at(second) for second in seconds], raid.bots(len(seconds)))
 
 
 def one_ip_blast(raid: Raid) -> list[Visit]:
@@ -103,15 +121,13 @@ def one_ip_blast(raid: Raid) -> list[Visit]:
     rng = raid.rng
     address = raid.bot_site().address(rng)
     left = habits.BLAST_MESSAGES.whole(rng)
-    hours = habits.BLAST_HOURS.draw(rng)
-    pause_s = hours * 3600 / left / raid.pace.rate
+    pause_s = habits.BLAST_HOURS.draw(rng) * 3600 / left / raid.pace.rate
     visits, at = [], raid.start
     while left > 0:
         count = min(left, habits.BLAST_PER_LOGIN.whole(rng))
         letters = tuple(raid.letter(habits.BLAST_RECIPIENTS.whole(rng)) for _ in range(count))
-        visits.append(
-            Visit(at, raid.victim.account, address, "submission", "one-ip-blast", raid.fingerprint, letters, pause_s)
-        )
+        account, fingerprint = raid.victim.account, raid.fingerprint
+        visits.append(Visit(at, account, address, "submission", "attack", fingerprint, letters, pause_s))
         at += int((count + 1) * pause_s * SECOND)
         left -= count
     return visits
@@ -122,82 +138,61 @@ def imap_replay(raid: Raid) -> list[Visit]:
     logins, messages = habits.REPLAY_LOGINS.whole(raid.rng), habits.REPLAY_MESSAGES.whole(raid.rng)
     addresses = raid.bots(logins + messages)
     reading = [
-        raid.visit(at, addresses[number], (), "imap-replay") for number, at in enumerate(raid.sorted_times(logins, 48))
+        raid.reads(at, address) for at, address in zip(raid.times(logins, 0, 48), addresses, strict=False)
     ]
-    times = [at + raid.at(48 * 3600) - raid.start for at in raid.sorted_times(messages, 24)]
-    return reading + raid.one_letter_each(times, addresses[logins:], "imap-replay")
+    return reading + raid.one_letter_each(raid.times(messages, 48, 72), addresses[logins:])
 
 
 def residential(raid: Raid) -> list[Visit]:
     """Proxies in homes of the owner's own country, a new one for every letter."""
     messages = habits.RESIDENTIAL_MESSAGES.whole(raid.rng)
-    return raid.one_letter_each(raid.sorted_times(messages, 24), _compatriots(raid, messages), "residential")
+    return raid.one_letter_each(raid.times(messages, 0, 24), raid.compatriots(messages))
 
 
 def slow_residential(raid: Raid) -> list[Visit]:
     """The same, one letter to twenty strangers an hour."""
     messages = habits.SLOW_MESSAGES.whole(raid.rng)
-    addresses = _compatriots(raid, messages)
-    return [
-        raid.visit(
-            raid.at(number * 3600 + raid.rng.uniform(0, 600)),
-            addresses[number],
-            (raid.letter(habits.SLOW_RECIPIENTS),),
-            "slow-residential",
-        )
-        for number in range(messages)
-    ]
+    times = [raid.at(hour * 3600 + raid.rng.uniform(0, 600)) for hour in range(messages)]
+    letters = [(raid.letter(habits.SLOW_RECIPIENTS),) for _ in times]
+    return [raid.sends(*one) for one in zip(times, raid.compatriots(messages), letters, strict=True)]
 
 
 def owner_pc(raid: Raid) -> list[Visit]:
     """Malware on the owner's computer: the owner's address, and the owner's mail program."""
-    raid.fingerprint = raid.victim.fingerprints[0]
-    messages, hours = habits.OWNER_PC_MESSAGES.whole(raid.rng), habits.OWNER_PC_HOURS.draw(raid.rng)
-    times = raid.sorted_times(messages, hours)
-    addresses = [raid.victim.line.address(_day_of(raid, at), raid.rng) for at in times]
-    return raid.one_letter_each(times, addresses, "owner-pc")
+    raid.fingerprint = raid.victim.is_like.fingerprints[0]
+    times = raid.times(habits.OWNER_PC_MESSAGES.whole(raid.rng), 0, habits.OWNER_PC_HOURS.draw(raid.rng))
+    line, start = raid.victim.line, raid.victim.around.start
+    return raid.one_letter_each(times, [line.address((at - start) // DAY, raid.rng) for at in times])
 
 
 def owner_isp(raid: Raid) -> list[Visit]:
     """A thief who is a customer of the owner's own provider, with a new address for every letter."""
     messages = habits.OWNER_ISP_MESSAGES.whole(raid.rng)
     site = raid.victim.line.site
-    addresses = [site.address(raid.rng) for _ in range(messages)]
-    return raid.one_letter_each(raid.sorted_times(messages, 24), addresses, "owner-isp")
+    return raid.one_letter_each(
+        raid.times(messages, 0, 24), [site.address(raid.rng) for _ in range(messages)]
+    )
 
 
 def webmail_replay(raid: Raid) -> list[Visit]:
-    """Through a web mail that forwards no client address: every login comes from loopback, as the owner's do."""
-    messages = habits.WEBMAIL_MESSAGES.whole(raid.rng)
-    return [
-        Visit(at, raid.victim.account, "127.0.0.1", "webmail", "webmail-replay", "webmail", (raid.letter(),))
-        for at in raid.sorted_times(messages, 24)
-    ]
+    """Through a web mail that forwards no client address: all logins come from loopback, as the owner's do."""
+    times = raid.times(habits.WEBMAIL_MESSAGES.whole(raid.rng), 0, 24)
+    account = raid.victim.account
+    return [Visit(at, account, "127.0.0.1", "webmail", "attack", "webmail", (raid.letter(),)) for at in times]
 
 
-def stuffing(victims: list[Person], places: Places, start: int, pace: Pace, rng: random.Random) -> list[Visit]:
-    """One botnet with a list of leaked passwords: some wrong ones, then the right one, and a few letters of everybody."""
-    first = Raid(victims[0], places, start, pace, rng)
+def stuffing(raids: Sequence[Raid]) -> list[Visit]:
+    """One botnet with a list of leaked passwords: wrong ones, then the right one, and a few letters of each."""
+    first, rng = raids[0], raids[0].rng
     addresses = first.bots(habits.STUFFING_ADDRESSES.whole(rng))
     hours = habits.STUFFING_HOURS.draw(rng)
     visits: list[Visit] = []
-    for victim in victims:
-        raid = Raid(victim, places, start, pace, rng)
+    for raid in raids:
         raid.fingerprint, raid.subject = first.fingerprint, first.subject
-        for number, at in enumerate(raid.sorted_times(habits.STUFFING_MESSAGES.whole(rng), hours)):
-            wrong = habits.STUFFING_WRONG.whole(rng) if number == 0 else 0
-            visits.append(
-                Visit(at, victim.account, rng.choice(addresses), "submission", "stuffing", raid.fingerprint, (raid.letter(),), wrong=wrong)
-            )
+        times = raid.times(habits.STUFFING_MESSAGES.whole(rng), 0, hours)
+        sent = raid.one_letter_each(times, rng.choices(addresses, k=len(times)))
+        visits += [structs.replace(sent[0], wrong=habits.STUFFING_WRONG.whole(rng)), *sent[1:]]
     return sorted(visits, key=lambda visit: (visit.at, visit.account))
-
-
-def _compatriots(raid: Raid, count: int) -> list[str]:
-    return [raid.places.home(raid.victim.country, raid.rng).address(raid.rng) for _ in range(count)]
-
-
-def _day_of(raid: Raid, at: int) -> int:
-    return (at - raid.victim.around.start) // DAY
 
 
 ATTACKS: Mapping[str, Callable[[Raid], list[Visit]]] = MappingProxyType(
@@ -213,17 +208,6 @@ ATTACKS: Mapping[str, Callable[[Raid], list[Visit]]] = MappingProxyType(
         "webmail-replay": webmail_replay,
     }
 )
-"""Attacks on one account, by the name that `sekisho simulate --attack` knows them by; `stuffing` is on many at once."""
+"""Attacks on one account, by the names of `simulate --attack`; `stuffing` is on many accounts at once."""
 
 KINDS = (*ATTACKS, "stuffing")
-
-
-def attack(kind: str, victim: Person, places: Places, start: int, pace: Pace, rng: random.Random) -> Iterator[Visit]:
-    """The visits of one attack in time order."""
-    yield from sorted(ATTACKS[kind](Raid(victim, places, start, pace, rng)), key=lambda visit: visit.at)
-
-
-LONGEST = 8 * DAY
-"""No attack at pace 1 lasts longer; at half the pace it is twice that."""
-
-QUIET_HOUR = HOUR

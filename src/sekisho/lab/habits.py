@@ -1,6 +1,6 @@
-"""Every range from which the generator draws a habit, with its unit; `docs/generator.md` states the same numbers.
+"""Every range from which the generator draws a habit, with its unit; `docs/generator.md` states the same.
 
-One draw is made per person, letter, trip or attack, as the name says. A test holds this file and the document equal.
+One draw is made per person, letter, trip or attack, as the name says. A test holds file and document equal.
 """
 
 import random
@@ -45,7 +45,12 @@ SENDING_SERVER = Range(0.8, 1.0, "of the sessions send")
 WAKES = Range(5, 9, "hour of the day")
 SLEEPS = Range(20, 25, "hour of the day")
 PHONE = Range(0.2, 0.7, "of the sessions from the phone")
+PHONE_MOBILE = Range(0.8, 0.97, "of the sessions from the phone, where the phone is the only device")
 PHONE_ON_WIFI = Range(0.2, 0.8, "of the phone's sessions over the line at home")
+PHONE_ON_WIFI_MOBILE = Range(
+    0, 0.1, "of the phone's sessions over a line, where the phone is the only device"
+)
+NEVER = Range(0, 0, "of the sessions from the phone, for servers, role accounts and newsletters")
 WEBMAIL_SHARE = Range(8, 16, "% of accounts use the house's web mail")
 WEBMAIL = Range(0.1, 0.9, "of such an account's sessions, all of them from 127.0.0.1")
 MISTYPED = Range(0, 0.01, "of the logins with a wrong password first")

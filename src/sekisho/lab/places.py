@@ -1,13 +1,13 @@
-"""The map the generator lives on: networks of the world with addresses in them, found by sampling a `find` function.
+"""The map the generator lives on: networks and addresses in them, met by sampling a `find` function.
 
-`find` is the guard's own table, or `MadeUp`, a plan of invented networks. Sampling the address space weighs every
-network by its size, as a botnet of homes does.
+`find` is the guard's own table, or `MadeUp`, a plan of invented networks. Sampling the address space weighs
+every network by its size, as a botnet of homes does.
 """
 
 import ipaddress
 import random
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from sekisho.model.envelope import Network
 
@@ -115,7 +115,7 @@ class Places:
 
 
 class MadeUp:
-    """An invented address plan: about 1,500 networks in 60 countries over the whole public space, the same for a seed."""
+    """An invented address plan: networks in 60 countries over the whole public space, the same for a seed."""
 
     def __init__(self, seed: int = 0) -> None:
         rng = random.Random(f"plan {seed}")
@@ -151,8 +151,3 @@ def _owner(number: int, country: str) -> Network:
 
 def _text(number: int) -> str:
     return f"{number >> 24 & 255}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-
-
-def spread(sites: Sequence[Site]) -> tuple[int, int]:
-    """How many networks and countries these are."""
-    return len({site.network.asn for site in sites}), len({site.country for site in sites})

@@ -1,4 +1,4 @@
-"""Where people reach the net from: a line at home, a phone network, an office, a VPN, a hotel. Each gives addresses."""
+"""Where people reach the net from: a line at home, a phone network, an office, a VPN, a hotel."""
 
 import ipaddress
 import random

@@ -1,4 +1,4 @@
-"""The honest days that look strange: newsletters with dead addresses, a provider's outage, renumbering, new passwords."""
+"""Honest days that look strange: newsletters with dead addresses, an outage, renumbering, new passwords."""
 
 import random
 from collections.abc import Sequence
@@ -6,19 +6,29 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from sekisho.lab import habits
-from sekisho.lab.people import OUTSIDE_DOMAINS, Person, Surroundings, outside_address, poisson
+from sekisho.lab.book import OUTSIDE_DOMAINS, outside_address
+from sekisho.lab.people import Person, Surroundings, poisson
 from sekisho.lab.places import Places
 from sekisho.lab.spots import Fixed
-from sekisho.lab.visits import DAY, HOUR, Letter, Visit
+from sekisho.lab.visits import DAY, HOUR, Visit
+
+
+class Issue(Struct, frozen=True):
+    """A newsletter's list: how many recipients, and which share of them is dead."""
+
+    size: int
+    dead: float
 
 
 class Newsletter(Person):
     """Sends an issue to its whole list every few days, from one fixed place; some of the list is dead."""
 
-    def __init__(self, account: str, country: str, around: Surroundings, rng: random.Random, issue: tuple[int, float]) -> None:
+    def __init__(
+        self, account: str, country: str, around: Surroundings, issue: Issue, rng: random.Random
+    ) -> None:
         super().__init__(account, "newsletter", country, around, rng)
-        self.size, self.dead = issue
-        self.list = [outside_address(rng) for _ in range(self.size)]
+        self.issue = issue
+        self.list = [outside_address(rng) for _ in range(issue.size)]
         self.next_issue = rng.randrange(7)
         self.per_letter = habits.NEWSLETTER_PER_LETTER.whole(rng)
 
@@ -26,22 +36,32 @@ class Newsletter(Person):
         visits = super().day(day)
         if day >= self.next_issue:
             self.next_issue = day + habits.NEWSLETTER_EVERY.whole(self.rng)
-            visits.append(self._issue(day))
+            visits.append(self.send_issue(day))
         return visits
 
-    def _issue(self, day: int) -> Visit:
+    def send_issue(self, day: int) -> Visit:
+        """One session in which the whole list gets its letter."""
         rng = self.rng
-        for _ in range(poisson(habits.NEWSLETTER_CHANGE.draw(rng) * self.size, rng)):
-            self.list[rng.randrange(self.size)] = outside_address(rng)
+        for _ in range(poisson(habits.NEWSLETTER_CHANGE.draw(rng) * self.issue.size, rng)):
+            self.list[rng.randrange(self.issue.size)] = outside_address(rng)
         at = self.around.start + day * DAY + int(rng.uniform(9, 17) * HOUR)
-        parts = [tuple(dict.fromkeys(self.list[first : first + self.per_letter])) for first in range(0, self.size, self.per_letter)]
-        letters: list[Letter] = [self.book.addressed(part, at, self.dead, 20_000) for part in parts]
-        address = self.line.address(day, rng)
-        return Visit(at, self.account, address, "submission", letters=tuple(letters), pause_s=rng.uniform(0.3, 3))
+        everybody = tuple(dict.fromkeys(self.list))
+        parts = [
+            everybody[first : first + self.per_letter] for first in range(0, len(everybody), self.per_letter)
+        ]
+        return Visit(
+            at=at,
+            account=self.account,
+            address=self.line.address(day, rng),
+            service="submission",
+            fingerprint=self.is_like.fingerprints[0],
+            letters=tuple(self.book.addressed(part, at, self.issue.dead) for part in parts),
+            pause_s=rng.uniform(0.3, 3),
+        )
 
 
-class Calendar(Struct):
-    """On which day of the evaluated time each stress falls, and what the outage is."""
+class Calendar(Struct, frozen=True):
+    """On which day of the evaluated time each stress falls, and how large it is."""
 
     password_day: int
     password_share: float
@@ -58,11 +78,14 @@ class Calendar(Struct):
         if not self.outage_first <= at < self.outage_last:
             return False
         domain = recipient.rpartition("@")[2].removeprefix("host").removesuffix(".example")
-        return domain.isdecimal() and int(domain) * 37 % OUTSIDE_DOMAINS < self.outage_share / 100 * OUTSIDE_DOMAINS
+        return (
+            domain.isdecimal()
+            and int(domain) * 37 % OUTSIDE_DOMAINS < self.outage_share / 100 * OUTSIDE_DOMAINS
+        )
 
 
 def plan(start: int, learning: int, days: int, rng: random.Random) -> Calendar:
-    """Draws the days of stress; where there are no evaluated days nothing happens."""
+    """Draws the days of stress, all of them in the evaluated time."""
     drawn = [learning + rng.randrange(max(days, 1)) for _ in range(4)]
     outage_first = start + drawn[3] * DAY + int(rng.uniform(6, 18) * HOUR)
     return Calendar(
@@ -78,30 +101,39 @@ def plan(start: int, learning: int, days: int, rng: random.Random) -> Calendar:
     )
 
 
-def renumber(people: Sequence[Person], calendar: Calendar, places: Places, rng: random.Random) -> None:
-    """Homes whose provider moves them, all into one other network of the country, in one night."""
-    moved = [person for person in people if person.kind != "server" and rng.uniform(0, 100) < calendar.renumbered]
+def renumber(people: Sequence[Person], share: float, places: Places, rng: random.Random) -> None:
+    """Homes whose provider moves them, all of a country into one other network, in one night."""
+    moved = [person for person in people if person.kind != "server" and rng.uniform(0, 100) < share]
     targets = {country: places.home(country, rng) for country in sorted({person.country for person in moved})}
     for person in moved:
         person.move_line(targets[person.country])
 
 
-def move_offices(offices: Sequence[Sequence[Person]], calendar: Calendar, places: Places, rng: random.Random) -> None:
+def move_offices(offices: Sequence[Sequence[Person]], count: int, places: Places, rng: random.Random) -> None:
     """Offices that come to work behind another provider one morning."""
-    for office in rng.sample(offices, min(calendar.moves, len(offices))):
+    for office in rng.sample(offices, min(count, len(offices))):
         work = Fixed(places.home(office[0].country, rng), rng)
         for person in office:
             person.work = work
 
 
-def stale_passwords(people: Sequence[Person], day: int, calendar: Calendar, rng: random.Random) -> list[Visit]:
+def stale_passwords(people: Sequence[Person], day: int, share: float, rng: random.Random) -> list[Visit]:
     """Phones and desktops that still try the old password on the day of the change."""
     visits = []
     for person in people:
-        if person.kind != "server" and rng.uniform(0, 100) < calendar.password_share:
-            spot = rng.choice((person.phone, person.line))
-            for _ in range(habits.PASSWORD_DAY_STALE.whole(rng)):
-                at = person.around.start + day * DAY + int(rng.uniform(9, 20) * HOUR)
-                address = spot.address(day, rng)
-                visits.append(Visit(at, person.account, address, "imap", fingerprint=person.fingerprints[1], wrong=1, right=False))
+        if person.kind != "server" and rng.uniform(0, 100) < share:
+            visits += _stale_device(person, day, rng)
     return visits
+
+
+def _stale_device(person: Person, day: int, rng: random.Random) -> list[Visit]:
+    spot = rng.choice((person.phone, person.line))
+    fingerprint = person.is_like.fingerprints[1]
+    midnight = person.around.start + day * DAY
+    times = [midnight + int(rng.uniform(9, 20) * HOUR) for _ in range(habits.PASSWORD_DAY_STALE.whole(rng))]
+    return [
+        Visit(
+            at, person.account, spot.address(day, rng), "imap", fingerprint=fingerprint, wrong=1, right=False
+        )
+        for at in times
+    ]

@@ -10,7 +10,7 @@ DAY = 24 * HOUR
 
 
 class Letter(Struct, frozen=True):
-    """`refused` are the recipients whose host says 5yz, `deferred` those told 4yz first; known `after_s` later.
+    """`refused` are recipients whose host says 5yz, `deferred` those told 4yz first; known after `after_s`.
 
     `retry_s` is when a deferred recipient takes it at last, counted from the first try.
     """
@@ -26,19 +26,18 @@ class Letter(Struct, frozen=True):
 
 
 class Visit(Struct, frozen=True):
-    """One session. `by` is "owner" or the kind of attack. `wrong` wrong passwords come first; without `right` the
-    visit ends there. `letters` are sent one after another, `pause_s` apart."""
+    """One session. `by` is "owner" or "attack". `letters` are sent one after another, `pause_s` apart.
+
+    `wrong` wrong passwords come first; without `right` the visit ends there.
+    """
 
     at: int
     account: str
     address: str
-    service: str
+    service: Literal["submission", "imap", "webmail"]
     by: str = "owner"
     fingerprint: str = ""
     letters: tuple[Letter, ...] = ()
     pause_s: float = 2.0
     wrong: int = 0
     right: bool = True
-
-
-Service = Literal["submission", "imap", "webmail"]

@@ -1,0 +1,25 @@
+"""The generator must not know what it is measuring."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import sekisho.lab
+
+BLIND = (
+    "attacks", "book", "character", "habits", "people", "places", "play", "spots", "stress", "telling",
+    "traffic", "visits",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BLIND)
+def test_the_generator_imports_nothing_of_the_guard(name: str) -> None:
+    """Traffic and attacks are drawn without a look at the guard, its settings or its model."""
+    tree = ast.parse((Path(sekisho.lab.__path__[0]) / f"{name}.py").read_text())
+    imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    plain = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+    imported += [alias.name for node in plain for alias in node.names]
+    allowed = ("sekisho.lab.", "sekisho.model.")
+    assert [one for one in imported if one.startswith("sekisho") and not one.startswith(allowed)] == []
+    assert not {"sekisho.model.incident", "sekisho.model.config"} & set(imported)
