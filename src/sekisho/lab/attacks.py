@@ -175,14 +175,14 @@ def owner_isp(raid: Raid) -> list[Visit]:
 
 
 def webmail_replay(raid: Raid) -> list[Visit]:
-    """Through a web mail that forwards no client address: all logins come from loopback, as the owner's do."""
+    """Through a web mail that forwards no client address: all logins come from loopback."""
     times = raid.times(habits.WEBMAIL_MESSAGES.whole(raid.rng), 0, 24)
     account = raid.victim.account
     return [Visit(at, account, "127.0.0.1", "webmail", "attack", "webmail", (raid.letter(),)) for at in times]
 
 
 def stuffing(raids: Sequence[Raid]) -> list[Visit]:
-    """One botnet with a list of leaked passwords: wrong ones, then the right one, and a few letters of each."""
+    """One botnet with a list of leaked passwords: wrong ones, then the right one, then a few letters."""
     first, rng = raids[0], raids[0].rng
     addresses = first.bots(habits.STUFFING_ADDRESSES.whole(rng))
     hours = habits.STUFFING_HOURS.draw(rng)

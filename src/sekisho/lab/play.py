@@ -147,7 +147,7 @@ class Play:
         return True
 
     def _road(self, visit: Visit, letter: Letter, accepted: Accepted, answer: Answer) -> Iterator[int]:
-        """An accepted letter waits where told to, is caught if the account is contained meanwhile, or goes."""
+        """An accepted letter waits where told to, is caught if the account is contained, or goes."""
         count = len(letter.recipients)
         if answer.treatment == "delay":
             self._fate(visit, "delayed", count)
