@@ -1,0 +1,108 @@
+"""What a command that is in order means: verb and argument become a step, or the reply that refuses them."""
+
+from msgspec import Struct
+
+from sekisho.model.text import printable
+from sekisho.model.verdict import Reply
+from sekisho.wire import replies
+from sekisho.wire.arguments import parse_mail, parse_rcpt
+from sekisho.wire.steps import Data, Hello, Help, Noop, Owing, Quit, Reset, StartTls, Verify
+from sekisho.wire.verbs import ELSEWHERE, HTTP
+
+HELLO_OCTETS = 255  # RFC 5321 4.5.3.1.2
+
+_MAIL_PARAMS = frozenset({"SIZE", "BODY"})
+_MAIL_PARAMS_AUTH = frozenset({"SIZE", "BODY", "AUTH"})  # RFC 4954 5
+_RCPT_PARAMS: frozenset[str] = frozenset()
+
+
+class ServerSettings(Struct, frozen=True):
+    """`starttls`, `auth`: if they are offered, AUTH under TLS only. `implicit_tls`: TLS from the start."""
+
+    hostname: str
+    size_limit: int
+    starttls: bool
+    auth: bool
+    implicit_tls: bool = False
+    command_s: int = 300
+    data_s: int = 180
+
+
+class Session(Struct):
+    """What the client has reached so far. RFC 3207 4.2: a handshake begins it anew."""
+
+    encrypted: bool
+    authenticated: bool = False
+    hello: str = ""
+    extended: bool = False
+
+
+def step_of(verb: str, argument: bytes, settings: ServerSettings, session: Session) -> Owing | Reply:
+    """For every verb of the table except AUTH, which is a conversation of its own."""
+    match verb:
+        case "MAIL":
+            offers_auth = settings.auth and session.encrypted
+            known = _MAIL_PARAMS_AUTH if offers_auth else _MAIL_PARAMS
+            return parse_mail(argument, known, settings.size_limit)
+        case "RCPT":
+            return parse_rcpt(argument, _RCPT_PARAMS)
+        case "EHLO" | "HELO":
+            return _hello(verb, argument)
+        case "VRFY":
+            return Verify(printable(argument)) if argument else replies.ARGUMENT
+        case "NOOP":
+            return Noop()
+        case "HELP":
+            return Help()
+    return replies.NO_ARGUMENT if argument else _alone(verb, settings, session)
+
+
+def auth_refusal(settings: ServerSettings, session: Session) -> Reply | None:
+    """Why no password may be offered now."""
+    if not settings.auth:
+        return replies.NOT_HERE
+    if not session.encrypted:
+        return replies.TLS_FIRST
+    return replies.AUTH_TWICE if session.authenticated else None  # RFC 4954 4: one AUTH a session
+
+
+def refusal_of(word: bytes) -> tuple[Reply, str]:
+    """For a word (in capitals) that is not in the table: the reply, and the violation it amounts to or ""."""
+    if word in HTTP:
+        return replies.HTTP, "http"
+    if word == b"PROXY":
+        return replies.PROXY, "proxy"
+    if word == b"BDAT":
+        return replies.BDAT, "bdat"
+    return replies.NOT_HERE if word in ELSEWHERE else replies.UNKNOWN, ""
+
+
+def capabilities(settings: ServerSettings, session: Session) -> list[str]:
+    """The lines of an EHLO reply below the first: what may be used now."""
+    offers = ["PIPELINING", f"SIZE {settings.size_limit}", "8BITMIME", "ENHANCEDSTATUSCODES"]
+    if settings.starttls and not session.encrypted:
+        offers.append("STARTTLS")
+    if auth_refusal(settings, session) is None:
+        offers.append("AUTH PLAIN LOGIN")
+    return offers
+
+
+def _hello(verb: str, argument: bytes) -> Hello | Reply:
+    """RFC 5321 4.1.1.1. The name need not be true, or even a name: that is for the checks."""
+    if not argument or b" " in argument or len(argument) > HELLO_OCTETS:
+        return replies.HELLO_NAME
+    name = printable(argument).encode("ascii", "backslashreplace").decode("ascii")
+    return Hello(name, verb == "EHLO")
+
+
+def _alone(verb: str, settings: ServerSettings, session: Session) -> Owing | Reply:
+    match verb:
+        case "DATA":
+            return Data()
+        case "RSET":
+            return Reset()
+        case "QUIT":
+            return Quit()
+    if not settings.starttls:
+        return replies.NOT_HERE
+    return replies.TLS_ACTIVE if session.encrypted else StartTls()

@@ -1,0 +1,363 @@
+"""The SMTP server, without sockets, clock or policy (RFC 5321, 3207, 4954, 2920, 6152, 1870, 2034).
+
+    machine = SmtpServer(settings)
+    for step in machine.receive(data):      # b"" at the very beginning, and after a reply that came late
+        machine.reply(...)                  # exactly one for each step that owes a reply
+    transport.write(machine.take())
+
+Theory of operation. `receive` keeps the bytes and reads on while no reply is owed; so what the client sends
+ahead waits until its turn. The order of verbs is the table of `verbs.py`: a verb in order becomes a step that
+owes a reply, and a positive reply moves to the state that the table names. What is out of order, malformed or
+unknown the machine answers itself. Where a byte that came too early could be read in two ways (before the
+greeting, behind STARTTLS, DATA, AUTH or EHLO, a bare LF) it answers and closes.
+"""
+
+import re
+from collections.abc import Iterator
+
+from sekisho.model.verdict import Reply
+from sekisho.wire import replies, verbs
+from sekisho.wire.body import Body
+from sekisho.wire.commands import ServerSettings, Session, auth_refusal, capabilities, refusal_of, step_of
+from sekisho.wire.manner import note
+from sekisho.wire.sasl import MECHANISMS, Challenge, Exchange, Outcome
+from sekisho.wire.steps import (
+    BodyEnd,
+    Data,
+    Hello,
+    Help,
+    Login,
+    Mail,
+    Noop,
+    Opened,
+    Owing,
+    Quit,
+    Rcpt,
+    Refused,
+    Reset,
+    StartTls,
+    Step,
+    Verify,
+    Violated,
+)
+from sekisho.wire.verbs import AUTH_OCTETS, State, longest_line
+
+__all__ = [
+    "BodyEnd", "Data", "Hello", "Help", "Login", "Mail", "Noop", "Opened", "Quit", "Rcpt", "Refused", "Reset",
+    "ServerSettings", "SmtpServer", "StartTls", "Step", "Verify", "Violated",
+]  # fmt: skip
+
+UNREAD_OCTETS = 1024 * 1024  # kept while a reply is owed; who stops reading at 64 KB never gets here
+
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+
+# Steps after which the client must wait for the reply, and what is said and found if it did not.
+_IMPATIENT: dict[type[Owing], tuple[Reply, str]] = {
+    Opened: (replies.EARLY_TALKER, "early_talker"),
+    StartTls: (replies.GLUED, "glued"),
+    Hello: (replies.PIPELINED, "pipelined"),
+    Data: (replies.PIPELINED, "pipelined"),
+    Login: (replies.PIPELINED, "pipelined"),
+}
+_ONWARD: dict[type[Owing], int] = {Data: 354, StartTls: 220}  # the one code that moves on
+
+
+class SmtpServer:
+    """One connection. Public attributes are for reading; only the methods change them."""
+
+    __slots__ = (
+        "_at", "_begun", "_body", "_buffer", "_ended", "_exchange", "_goal", "_greeted", "_manner", "_out",
+        "_owed", "_session", "_state", "_trouble", "closed", "settings", "tls", "tls_wanted",
+    )  # fmt: skip
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self.tls = ""
+        self.tls_wanted = False
+        self.closed = False
+        self._session = Session(encrypted=settings.implicit_tls)
+        self._state = State.GREETING
+        self._goal = State.FRESH  # the state that a positive reply to what is owed leads to
+        self._owed: type[Owing] | None = None  # its kind only: a Login's password is not kept
+        self._trouble: Violated | None = None  # found while no step could be yielded
+        self._buffer = b""
+        self._at = 0
+        self._out: list[bytes] = []
+        self._greeted = Hello("", False)
+        self._body: Body | None = None
+        self._ended = False  # the final dot was seen
+        self._begun = False  # a first message was
+        self._exchange: Exchange | None = None
+        self._manner = ""
+
+    # What the caller does.
+
+    def receive(self, data: bytes) -> Iterator[Step]:
+        """Takes the bytes at once, then yields steps until a reply is owed or the bytes are used up."""
+        self._keep(data)
+        return self._steps()
+
+    def reply(self, reply: Reply) -> None:
+        """The answer to the last owing step. After `shut` or `expire` it comes too late and is dropped."""
+        owed = self._owed
+        if self.closed:
+            return
+        if owed is None:
+            raise RuntimeError("no reply is owed")
+        self._owed = None
+        if owed in _IMPATIENT and self.unread:
+            self._trouble = self._violate(*_IMPATIENT[owed])
+            return
+        self._move(owed, reply)
+        if reply.code == 421:  # RFC 5321 3.8
+            self._close()
+
+    def take(self) -> bytes:
+        """What is to be written now, replies of a pipelined group together (RFC 2920 3.2)."""
+        out = b"".join(self._out)
+        self._out.clear()
+        return out
+
+    def tls_started(self, description: str) -> None:
+        """After the handshake: everything said before is forgotten, unread bytes too (RFC 3207 4.2)."""
+        self.tls = description
+        self._session = Session(encrypted=True)
+        self._buffer, self._at = b"", 0
+        self.tls_wanted = False
+        if self._state is State.HANDSHAKE:  # else it was implicit TLS, and the greeting is still owed
+            self._state = State.FRESH
+
+    def expire(self) -> None:
+        """The client was silent for longer than `silence_s`."""
+        self.shut(replies.SILENCE)
+
+    def shut(self, reply: Reply) -> None:
+        """Ends the session from our side, whatever it was doing."""
+        if not self.closed:
+            self._out.append(replies.encode(reply))
+            self._close()
+
+    @property
+    def encrypted(self) -> bool:
+        return self._session.encrypted
+
+    @property
+    def authenticated(self) -> bool:
+        return self._session.authenticated
+
+    @property
+    def hello(self) -> str:
+        """The name of the last HELO or EHLO that was accepted: ASCII, one line, not verified."""
+        return self._session.hello
+
+    @property
+    def extended(self) -> bool:
+        return self._session.extended
+
+    @property
+    def silence_s(self) -> int:
+        """Longest silence of the client to be borne now (RFC 5321 4.5.3.2)."""
+        return self.settings.data_s if self._state is State.BODY else self.settings.command_s
+
+    @property
+    def unread(self) -> int:
+        """Bytes that wait for their turn; the caller stops reading at 64 KB."""
+        return len(self._buffer) - self._at
+
+    @property
+    def fingerprint(self) -> str:
+        """How the client speaks (see `manner.py`)."""
+        return self._manner
+
+    # Bytes to steps.
+
+    def _keep(self, data: bytes) -> None:
+        if self.closed or not data:
+            return
+        if self._state is State.HANDSHAKE:
+            self._trouble = self._violate(replies.GLUED, "glued")
+            return
+        self._buffer = self._buffer[self._at :] + data if self._buffer else data
+        self._at = 0
+        if self._owed is not None and len(self._buffer) > UNREAD_OCTETS:
+            self._trouble = self._violate(replies.FLOOD, "flood")
+
+    def _steps(self) -> Iterator[Step]:
+        while (step := self._next()) is not None:
+            yield step
+
+    def _next(self) -> Step | None:
+        if self._trouble is not None:
+            step, self._trouble = self._trouble, None
+            return step
+        if self.closed or self._owed is not None:
+            return None
+        if self._state is State.GREETING:
+            return self._owe(Opened())
+        if self._state is State.BODY:
+            return self._next_part()
+        return self._next_command()
+
+    def _next_part(self) -> Step | None:
+        assert self._body is not None
+        if self._ended:
+            return self._owe(BodyEnd(self._body.size, self._body.flaw))
+        if not self._buffer:
+            return None
+        part, rest = self._body.feed(self._buffer[self._at :])
+        self._buffer, self._at = rest or b"", 0
+        self._ended = rest is not None
+        return part or self._next()
+
+    def _next_command(self) -> Step | None:
+        line = self._line()
+        if line is None or isinstance(line, Violated):
+            return line
+        return self._answered(line) if self._state is State.SASL else self._command(line)
+
+    def _line(self) -> bytes | Violated | None:
+        """The next line without its end. How long it may be shows in its first octets, however it was cut."""
+        start, buffer = self._at, self._buffer
+        limit = AUTH_OCTETS if self._state is State.SASL else longest_line(buffer[start : start + 5])
+        end = buffer.find(b"\n", start, start + limit)
+        if end < 0:
+            return self._violate(replies.LONG_LINE, "long_line") if len(buffer) - start >= limit else None
+        line = buffer[start : end + 1]
+        self._at = end + 1
+        if self._at == len(buffer):
+            self._buffer, self._at = b"", 0
+        if line.find(b"\r") != len(line) - 2:  # RFC 5321 2.3.8: only CR LF, and never one of them alone
+            return self._violate(replies.NEWLINE, "bare_newline")
+        return line[:-2]
+
+    # Lines to steps.
+
+    def _command(self, line: bytes) -> Step | None:
+        if _CONTROL.search(line):
+            return self._refuse(replies.CONTROL, "")
+        word, _, argument = line.partition(b" ")
+        argument = argument.strip(b" ")
+        if not self._begun:
+            self._manner = note(self._manner, word, argument)
+        verb = verbs.VERBS.get(word.upper())
+        if verb is None:
+            return self._unknown(word.upper())
+        if verb in verbs.LAST_IN_GROUP and self.unread:
+            return self._violate(*_IMPATIENT[StartTls if verb == "STARTTLS" else Data])
+        goal = verbs.ORDER[verb][self._state]
+        if isinstance(goal, Reply):
+            return self._refuse(goal, verb)
+        if verb == "AUTH":
+            return self._auth(argument)
+        step = step_of(verb, argument, self.settings, self._session)
+        if isinstance(step, Reply):
+            return self._refuse(step, verb)
+        if isinstance(step, Hello):
+            self._greeted = step
+        self._goal = goal
+        return self._owe(step)
+
+    def _unknown(self, word: bytes) -> Refused | Violated:
+        reply, violation = refusal_of(word)
+        if violation:
+            return self._violate(reply, violation)
+        return self._refuse(reply, "" if reply is replies.UNKNOWN else word.decode("ascii"))
+
+    def _auth(self, argument: bytes) -> Step | None:
+        refusal = auth_refusal(self.settings, self._session)
+        mechanism, _, initial = argument.partition(b" ")
+        name = mechanism.upper().decode("ascii", "replace")
+        if refusal is None and name not in MECHANISMS:
+            refusal = replies.MECHANISM if name else replies.ARGUMENT
+        if refusal is not None:
+            return self._refuse(refusal, "AUTH")
+        self._exchange = Exchange(name)
+        return self._go_on(self._exchange, self._exchange.begin(initial))
+
+    def _answered(self, line: bytes) -> Step | None:
+        assert self._exchange is not None
+        if self.unread:
+            return self._violate(*_IMPATIENT[Login])
+        return self._go_on(self._exchange, self._exchange.answer(line))
+
+    def _go_on(self, exchange: Exchange, outcome: Outcome) -> Step | None:
+        if isinstance(outcome, Challenge):
+            self._state = State.SASL
+            self._out.append(replies.encode(Reply(334, "", outcome.text)))
+            return None
+        self._exchange = None
+        self._state = State.READY
+        if isinstance(outcome, Reply):
+            return self._refuse(outcome, "AUTH")
+        return self._owe(
+            Login(exchange.mechanism, outcome.identity, outcome.authorization, outcome.password, self._manner)
+        )
+
+    # Replies and what follows from them.
+
+    def _move(self, owed: type[Owing], reply: Reply) -> None:
+        """The part of a reply's meaning that the table cannot say."""
+        if owed is Hello and reply.positive:
+            self._say_hello(reply)
+            return
+        if owed is BodyEnd:
+            self._end_body(reply)
+            return
+        self._out.append(replies.encode(reply))
+        if owed is Login:
+            self._session.authenticated = reply.code == 235
+        elif reply.code == _ONWARD.get(owed, reply.code) and reply.positive:
+            self._enter(self._goal)
+        elif owed is Opened or owed is Quit:
+            self._close()  # RFC 5321 3.1 (not followed: after 554 we do not wait for QUIT)
+
+    def _enter(self, state: State) -> None:
+        self._state = state
+        if state is State.BODY:
+            self._body, self._ended, self._begun = Body(self.settings.size_limit), False, True
+        elif state is State.HANDSHAKE:
+            self.tls_wanted = True
+        elif state is State.CLOSED:
+            self._close()
+
+    def _say_hello(self, reply: Reply) -> None:
+        """RFC 2034 4: no enhanced codes in the greeting and in replies to HELO and EHLO."""
+        self._session.hello, self._session.extended = self._greeted.name, self._greeted.extended
+        texts = [reply.text]
+        if self._greeted.extended:
+            texts += capabilities(self.settings, self._session)
+        self._out.append(replies.lines(Reply(reply.code, "", ""), texts))
+        self._enter(State.READY)
+
+    def _end_body(self, reply: Reply) -> None:
+        """RFC 5321 4.1.1.4: whatever is said, the transaction is over."""
+        body, self._body = self._body, None
+        assert body is not None
+        if body.flaw is not None and reply.positive:
+            reply = body.flaw
+        self._out.append(replies.encode(reply))
+        self._state = State.READY
+        if body.bare:
+            self._close()
+
+    def _owe(self, step: Owing) -> Owing:
+        self._owed = type(step)
+        return step
+
+    def _refuse(self, reply: Reply, verb: str) -> Refused:
+        self._out.append(replies.encode(reply))
+        return Refused(reply, verb)
+
+    def _violate(self, reply: Reply, what: str) -> Violated:
+        self._out.append(replies.encode(reply))
+        self._close()
+        return Violated(reply, what)
+
+    def _close(self) -> None:
+        self.closed = True
+        self.tls_wanted = False
+        self._state = State.CLOSED
+        self._owed = None
+        self._buffer, self._at = b"", 0
+        self._body = None
+        self._exchange = None

@@ -1,0 +1,81 @@
+"""The order of SMTP commands (RFC 5321 4.1.4) as one table, from which `docs/wire.md` draws its own.
+
+Rule: what decides whether a verb is in order stands here and nowhere else. The table does not know what the
+verbs mean, nor whether TLS or AUTH are on offer.
+"""
+
+from enum import Enum
+
+from sekisho.model.verdict import Reply
+from sekisho.wire.replies import HELLO_FIRST, IN_TRANSACTION, MAIL_FIRST, NESTED, RCPT_FIRST
+
+
+class State(Enum):
+    """The first four wait for a command; the others for something else."""
+
+    FRESH = "fresh"  # connected, or encrypted a moment ago: no hello yet
+    READY = "ready"  # has said hello
+    SENDER = "sender"  # MAIL was accepted
+    RECIPIENT = "recipient"  # at least one RCPT was accepted
+    GREETING = "greeting"  # the 220 is still owed
+    SASL = "sasl"  # within an AUTH exchange
+    BODY = "body"  # after 354
+    HANDSHAKE = "handshake"  # after 220 to STARTTLS
+    CLOSED = "closed"
+
+
+COMMAND_STATES = (State.FRESH, State.READY, State.SENDER, State.RECIPIENT)
+
+_F, _R, _S, _T = COMMAND_STATES
+
+# A state: in order, and the state after a positive reply. A Reply: out of order, and what is said.
+# BODY, HANDSHAKE and SASL stand for 354 to DATA, 220 to STARTTLS and the exchange that AUTH begins.
+_ROWS: dict[str, tuple[State | Reply, State | Reply, State | Reply, State | Reply]] = {
+    # verb       FRESH              READY            SENDER           RECIPIENT
+    "HELO":     (_R,                _R,              _R,              _R),
+    "EHLO":     (_R,                _R,              _R,              _R),
+    "STARTTLS": (HELLO_FIRST,       State.HANDSHAKE, IN_TRANSACTION,  IN_TRANSACTION),
+    "AUTH":     (HELLO_FIRST,       State.SASL,      IN_TRANSACTION,  IN_TRANSACTION),
+    "MAIL":     (HELLO_FIRST,       _S,              NESTED,          NESTED),
+    "RCPT":     (HELLO_FIRST,       MAIL_FIRST,      _T,              _T),
+    "DATA":     (HELLO_FIRST,       MAIL_FIRST,      RCPT_FIRST,      State.BODY),
+    "RSET":     (_F,                _R,              _R,              _R),
+    "NOOP":     (_F,                _R,              _S,              _T),
+    "VRFY":     (_F,                _R,              _S,              _T),
+    "HELP":     (_F,                _R,              _S,              _T),
+    "QUIT":     (State.CLOSED,      State.CLOSED,    State.CLOSED,    State.CLOSED),
+}  # fmt: skip
+
+ORDER: dict[str, dict[State, State | Reply]] = {
+    verb: dict(zip(COMMAND_STATES, row, strict=True)) for verb, row in _ROWS.items()
+}
+
+VERBS: dict[bytes, str] = {verb.encode(): verb for verb in ORDER}
+
+# RFC 2920 3.1: these end a group of commands, because the reply decides what the next bytes mean.
+LAST_IN_GROUP = frozenset({"HELO", "EHLO", "DATA", "AUTH", "STARTTLS"})
+
+# Known, and never offered.
+ELSEWHERE = frozenset({
+    b"EXPN", b"TURN", b"ETRN", b"ATRN", b"SEND", b"SOML", b"SAML", b"BURL", b"XCLIENT", b"XFORWARD", b"LHLO",
+})  # fmt: skip
+
+HTTP = frozenset({
+    b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTIONS", b"CONNECT", b"TRACE", b"PATCH", b"PRI",
+    b"HOST:", b"USER-AGENT:", b"CONTENT-TYPE:", b"CONTENT-LENGTH:", b"ACCEPT:", b"CONNECTION:",
+})  # fmt: skip
+
+COMMAND_OCTETS = 2048  # RFC 5321 4.5.3.1.4: 512, and extensions may add to it
+PATH_COMMAND_OCTETS = 4096  # MAIL and RCPT, whose parameters are many
+AUTH_OCTETS = 12_288  # RFC 4954 4
+
+
+def longest_line(start: bytes) -> int:
+    """Most octets, with the line's end, of the command that begins so."""
+    match start[:5].upper():
+        case b"AUTH ":
+            return AUTH_OCTETS
+        case b"MAIL " | b"RCPT ":
+            return PATH_COMMAND_OCTETS
+        case _:
+            return COMMAND_OCTETS
