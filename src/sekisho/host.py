@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import random
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -76,6 +78,20 @@ class HostDisk:
     def read(self, path: str) -> bytes:
         with _door(path), open(path, "rb") as file:
             return file.read()
+
+    def read_part(self, path: str, offset: int, size: int) -> bytes:
+        with _door(path), open(path, "rb") as file:
+            return os.pread(file.fileno(), size, offset)
+
+    def lock(self, path: str) -> Callable[[], None]:
+        with _door(path):
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            raise Unavailable(path, "another process owns it") from error
+        return partial(os.close, handle)
 
     def exists(self, path: str) -> bool:
         return os.path.lexists(path)
@@ -187,22 +203,29 @@ class HostWorker:
         self._wanted.acquire()
         self._poked = False
         self._stopping = False
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def poke(self) -> None:
+        if self._ended:
+            raise Unavailable(self._thread.name, "its thread has ended")
         if not self._poked:
             self._poked = True
             self._wanted.release()
 
     def stop(self) -> None:
         self._stopping = True
-        self.poke()
+        if not self._ended:
+            self.poke()
         self._thread.join()
 
     def _run(self) -> None:
         wait_s = 0.0
-        while not self._stopping:
-            if self._wanted.acquire(timeout=wait_s or -1):
-                self._poked = False
-            wait_s = self._turn()
+        try:
+            while not self._stopping:
+                if self._wanted.acquire(timeout=wait_s or -1):
+                    self._poked = False
+                wait_s = self._turn()
+        finally:
+            self._ended = True

@@ -113,6 +113,13 @@ class Disk(Protocol):
 
     def read(self, path: str) -> bytes: ...
 
+    def read_part(self, path: str, offset: int, size: int) -> bytes:
+        """At most `size` bytes from `offset`; b"" at the end."""
+
+    def lock(self, path: str) -> Callable[[], None]:
+        """Make this process the one that owns `path`; Unavailable if another does. Returns how to give it
+        up."""
+
     def exists(self, path: str) -> bool: ...
 
     def list(self, path: str) -> Sequence[str]: ...

@@ -53,3 +53,4 @@ class Performed(Struct, frozen=True, omit_defaults=True):
     changed: tuple[str, ...] = ()
     before: dict[str, str] = {}
     already_on_the_wire: int = 0
+    count: int = 0

@@ -1,0 +1,46 @@
+"""A letter on its way: as it enters the queue (Draft), as a carrier gets it (Letter), how a try left it
+(Settled)."""
+
+from msgspec import Struct
+
+from sekisho.model.delivery import Delivery, State
+from sekisho.model.envelope import Envelope, Message
+from sekisho.model.verdict import Reply
+
+BOUNCE_OF = "bounce_of"
+"""Key in `Envelope.options` of a report: the id of the message that it reports on."""
+
+
+class Draft(Struct, frozen=True):
+    """What is to be kept, its body apart. `head` are the fields we add above the message, in wire form.
+
+    `subject` is printable text, for lists of the queue; "" when unknown.
+    """
+
+    envelope: Envelope
+    message: Message
+    head: bytes
+    deliveries: tuple[Delivery, ...]
+    subject: str = ""
+
+
+class Letter(Struct, frozen=True):
+    """A kept message. Its body, in wire form without the final dot, is `body` or stands in the file `path`.
+    """
+
+    message: Message
+    envelope: Envelope
+    head: bytes
+    body: tuple[bytes, ...] = ()
+    path: str = ""
+
+
+class Settled(Struct, frozen=True):
+    """How a try left a delivery: done, failed (a report is owed), or waiting until `next_at`."""
+
+    delivery: str
+    message: str
+    state: State
+    reply: Reply | None = None
+    tries: int = 0
+    next_at: int = 0

@@ -1,0 +1,222 @@
+"""The spool: what was answered with 250 is here until it is delivered, bounced or purged, whatever crashes.
+
+`docs/queue.md` tabulates the states and their guarantees. One process owns a spool (its lock file says so).
+One writer thread keeps everything that waits in one transaction; readers read beside it.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Self, TypeVar
+
+from msgspec import Struct
+
+from sekisho.model.action import Performed
+from sekisho.model.config import Queue
+from sekisho.model.delivery import Delivery
+from sekisho.model.letter import Draft, Letter, Settled
+from sekisho.model.queue_row import QueueRow
+from sekisho.model.selector import Selector
+from sekisho.model.verdict import Reply
+from sekisho.store import spool_actions, spool_claims, spool_recovery, spool_select
+from sekisho.store.bodies import IN_DATABASE_MAX, BigBody, remove
+from sekisho.store.spool_file import TROUBLE, Database, SpoolFile
+from sekisho.store.spool_rows import SQL, delivery_of, letter_of, rows_of
+from sekisho.store.spool_select import Census
+from sekisho.store.spool_works import Change, Files, Settlement, Submission, Taker
+from sekisho.store.spool_writer import Writer
+from sekisho.world import Clock, Disk, Promise, Spawn, Unavailable
+
+__all__ = ["BigBody", "Draft", "Letter", "Settled", "Spool", "Want"]
+
+Result = TypeVar("Result")
+Want = spool_claims.Want
+
+
+class Doors(Struct, frozen=True):
+    """The part of a World that a spool needs; a World fits too."""
+
+    clock: Clock
+    disk: Disk
+    spawn: Spawn
+    database: Database | None = None
+
+
+class Spool:
+    """All methods are called on the loop's thread. Each raises (or its promise holds) Unavailable when the
+    disk fails."""
+
+    def __init__(self, folder: str, doors: Doors, settings: Queue) -> None:
+        """Use `open`."""
+        self._bodies = f"{folder}/bodies"
+        self._folder = folder
+        self._doors = doors
+        self._settings = settings
+        self._unlock = doors.disk.lock(f"{folder}/lock")
+        self._file = SpoolFile(f"{folder}/spool.db", doors.database)
+        self.recovered = spool_recovery.recover(self._file.writer, self._bodies, doors, settings)
+        self._next_n: int = self._file.writer.execute(SQL["last_message"]).get + 1
+        self._writer = Writer(self._file, doors.spawn, self._after)
+        self.taker: Taker | None = None
+
+    @classmethod
+    def open(cls, folder: str, doors: Any, settings: Queue) -> Self:
+        """Takes the lock (Unavailable if another process has it) and recovers. In a running loop."""
+        doors.disk.make_folders(f"{folder}/bodies")
+        spool = cls(folder, Doors(doors.clock, doors.disk, doors.spawn, doors.database), settings)
+        doors.disk.sync_folder(folder)
+        return spool
+
+    def submit(
+        self, draft: Draft, body: Sequence[bytes] | BigBody, reports: Sequence[Delivery] = ()
+    ) -> Promise:
+        """Keeps a message; the promise is kept when it is durable. `reports`: deliveries that end with it."""
+        now = self._doors.clock.now()
+        path, data = "", b""
+        if isinstance(body, BigBody):
+            assert body.finished, "the file comes before the row"
+            path = body.path
+        else:
+            data = body[0] if len(body) == 1 else b"".join(body)
+            assert len(data) <= 2 * IN_DATABASE_MAX, "a body of this size belongs in a file"
+        claimed = self._claim(draft, now)
+        n, self._next_n = self._next_n, self._next_n + 1
+        names = frozenset(delivery.id for delivery in claimed)
+        work = Submission(rows_of(n, draft, None if path else data, names, now), self._writer.promise())
+        work.reports = [delivery.id for delivery in reports]
+        work.reported = list({delivery.message for delivery in reports})
+        if claimed:
+            work.taker, work.claimed = self.taker, claimed
+            parts = () if path else (data,)
+            work.letter = Letter(draft.message, draft.envelope, draft.head, parts, path)
+        self._writer.put(work)
+        return work.promise
+
+    def _claim(self, draft: Draft, now: int) -> tuple[Delivery, ...]:
+        if self.taker is None:
+            return ()
+        ready = tuple(each for each in draft.deliveries if not each.held_by and each.next_at <= now)
+        return ready if ready and self.taker.reserve(ready) else ()
+
+    def big_body(self, message_id: str) -> BigBody:
+        """For a body over `IN_DATABASE_MAX`: written while it is received, finished before `submit`."""
+        return BigBody(self._bodies, message_id, self._doors)
+
+    def settle(self, changes: Sequence[Settled]) -> None:
+        """Joins the next batch; nobody waits for it."""
+        self._writer.put(Settlement(changes, None))
+
+    def settled(self, changes: Sequence[Settled]) -> Promise:
+        """The same, to be waited for."""
+        work = Settlement(changes, self._writer.promise())
+        self._writer.put(work)
+        return work.promise or self._writer.promise()
+
+    async def due(self, now: int, wants: Sequence[Want]) -> list[Delivery]:
+        """Takes the next due deliveries of these lanes: they are `trying` until settled."""
+        found: list[Delivery] = await self._change(partial(spool_claims.claim, now=now, wants=wants))
+        return found
+
+    async def expire_lane(self, lane: str, now: int, reply: Reply) -> int:
+        """Gives up what has waited too long in a lane that does not work; returns how many are to be
+        reported."""
+        count: int = await self._change(partial(spool_claims.expire, lane=lane, now=now, reply=reply))
+        return count
+
+    async def lanes(self) -> list[spool_claims.LaneRow]:
+        """What waits, by lane: the truth that the schedule in memory is a cache of."""
+        return await self._read(spool_claims.lanes)
+
+    async def failed_messages(self) -> list[str]:
+        """Messages with failed deliveries that no report has been made for."""
+        return await self._read(spool_claims.failed_messages)
+
+    async def letter(self, message_id: str) -> Letter:
+        """Unavailable when the message is gone."""
+        row = self._row(SQL["letter"], (message_id,))
+        if row is None:
+            raise Unavailable("spool", f"no message {message_id}")
+        return letter_of(row, f"{self._bodies}/{message_id}")
+
+    async def deliveries(self, message_id: str) -> list[Delivery]:
+        """All deliveries of a message that have not come to their end."""
+        try:
+            return [
+                delivery_of(row) for row in self._file.reader.execute(SQL["deliveries_of"], (message_id,))
+            ]
+        except TROUBLE as error:
+            raise Unavailable("spool", str(error)) from error
+
+    async def select(self, selector: Selector, limit: int) -> list[QueueRow]:
+        """The first matching deliveries, oldest message first."""
+        find = partial(spool_select.select, where=self._where(selector), limit=limit)
+        return await self._read(find)
+
+    async def count(self, selector: Selector) -> Census:
+        """How many deliveries and messages match, and their bytes."""
+        return await self._read(partial(spool_select.count, where=self._where(selector)))
+
+    async def perform(self, order: spool_actions.Order) -> Performed:
+        """Hold, release, retry, bounce, purge or restore. The same action id again changes nothing and
+        answers the same."""
+        return await spool_actions.perform(order, self._hands())
+
+    async def tidy(self) -> int:
+        """Drops purged messages past their time or over the byte limit, and old actions; returns how many
+        messages."""
+        return await spool_actions.tidy(self._hands(), self._settings)
+
+    async def set_back(self, now: int) -> None:
+        """The clock was set back: no try waits longer than the longest wait."""
+        await self._change(partial(spool_recovery.clamp, now=now, settings=self._settings))
+
+    @property
+    def accepting(self) -> bool:
+        """False after two failed writes in a row, until one has worked."""
+        return not self._writer.stopped
+
+    def free_bytes(self) -> int:
+        return self._doors.disk.free_bytes(self._folder)
+
+    def close(self) -> None:
+        """Writes what waits, and gives the lock away."""
+        self._writer.close()
+        self._file.close()
+        self._unlock()
+
+    def _hands(self) -> spool_actions.Hands:
+        return spool_actions.Hands(self._read, self._change, self._doors.clock, self._bodies)
+
+    def _where(self, selector: Selector) -> spool_select.Where:
+        return spool_select.where(selector, self._doors.clock.now(), self._bodies)
+
+    def _row(self, sql: str, values: tuple[Any, ...]) -> Any:
+        try:
+            return self._file.reader.execute(sql, values).fetchone()
+        except TROUBLE as error:
+            raise Unavailable("spool", str(error)) from error
+
+    async def _change(self, run: Callable[[Any], tuple[Any, Files]]) -> Any:
+        promise = self._writer.promise()
+        self._writer.put(Change(run, promise))
+        return await promise
+
+    async def _read(self, run: Callable[[Any], Result]) -> Result:
+        """A long look, off the loop, on a connection of its own."""
+        result: Result = await self._doors.spawn.thread(partial(self._look, run))
+        return result
+
+    def _look(self, run: Callable[[Any], Result]) -> Result:
+        try:
+            connection = self._file.another_reader()
+            try:
+                return run(connection)
+            finally:
+                self._file.close_reader(connection)
+        except TROUBLE as error:
+            raise Unavailable("spool", str(error)) from error
+
+    def _after(self, results: Sequence[Files]) -> None:
+        """On the writer's thread, after the commit: rows first, files after."""
+        for files in results:
+            for name in files:
+                remove(self._doors.disk, f"{self._bodies}/{name}")

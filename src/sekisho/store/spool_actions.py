@@ -1,0 +1,167 @@
+"""What operators and incidents do to deliveries that wait: hold, release, retry, bounce, purge, restore.
+
+Found by a reader, changed by the writer, at most 1,000 rows a transaction, so that mail goes on meanwhile. An
+action is idempotent by its id: what is done is not done again, and what a crash cut short is finished.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from sekisho.model.action import Performed
+from sekisho.model.config import Queue
+from sekisho.model.delivery import State
+from sekisho.model.selector import Selector
+from sekisho.model.verdict import Reply
+from sekisho.store import spool_select
+from sekisho.store.spool_recovery import MISSING_BODY
+from sekisho.store.spool_rows import SQL, as_json, encode_reply, finish
+from sekisho.world import Clock
+
+ROWS_MAX = 1000
+"""Most rows of one transaction."""
+
+CHANGED_KEPT = 1000
+"""Most ids that an answer carries; `count` is the true number."""
+
+ACTIONS_KEPT_S = 90 * 86400
+"""How long an action's id is remembered."""
+
+GIVEN_UP = Reply(554, "5.4.7", "given up by the postmaster")
+
+Verb = Literal["hold", "release", "retry", "bounce", "purge", "restore"]
+
+
+class Order(Struct, frozen=True):
+    """One action on what `selector` finds. `held`: the hold that a release takes away, "" for all of them."""
+
+    action: str
+    verb: Verb
+    selector: Selector
+    held: str = ""
+
+
+class Rule(Struct, frozen=True):
+    """Of which states, under which further condition, by which statement."""
+
+    states: tuple[State, ...]
+    condition: str
+    statement: str
+
+
+_WAITS, _TRIES, _FAILED = State.WAITING, State.TRYING, State.FAILED
+
+RULES: dict[Verb, Rule] = {
+    "hold": Rule(
+        (_WAITS, _TRIES), "state in ('waiting', 'trying') and instr(' ' || held_by || ' ', :mark) = 0", "hold"
+    ),
+    "retry": Rule((_WAITS,), "state = 'waiting' and held_by = '' and next_at > :now", "retry"),
+    "bounce": Rule((_WAITS,), f"state = 'waiting' and held_by not like '%{MISSING_BODY}%'", "give_up"),
+    "purge": Rule((_WAITS, _TRIES, _FAILED), "state in ('waiting', 'trying', 'failed')", "purge"),
+    "restore": Rule((State.PURGED,), "state = 'purged'", "restore"),
+}
+RELEASE_ONE = Rule((_WAITS, _TRIES), "instr(' ' || held_by || ' ', :mark) > 0", "release_one")
+RELEASE_ALL = Rule((_WAITS, _TRIES), f"held_by != '' and held_by not like '%{MISSING_BODY}%'", "release_all")
+
+Look = Callable[[Callable[[Any], Any]], Awaitable[Any]]
+
+
+class Hands(Struct, frozen=True):
+    """How an action reaches the table: `read` beside the writer, `change` through it."""
+
+    read: Look
+    change: Look
+    clock: Clock
+    bodies: str
+
+
+async def perform(order: Order, hands: Hands) -> Performed:
+    before: Performed | None = await hands.read(partial(_performed, action=order.action))
+    if before is not None:
+        return before
+    rule = _rule(order)
+    now = hands.clock.now()
+    selector = msgspec.structs.replace(order.selector, states=rule.states)
+    if order.held:
+        selector = msgspec.structs.replace(selector, held_by=order.held)
+    where = spool_select.where(selector, now, hands.bodies)
+    step = partial(_step, rule=rule, order=order, now=now)
+    changed: list[str] = []
+    count = trying = 0
+    last = ""
+    while ids := await hands.read(partial(spool_select.ids, where=where, after=last, limit=ROWS_MAX)):
+        last = ids[-1]
+        done, on_the_wire = await hands.change(partial(step, ids=ids))
+        count += len(done)
+        trying += on_the_wire
+        changed += done[: CHANGED_KEPT - len(changed)]
+    performed = Performed(order.action, "spool", now, tuple(changed), already_on_the_wire=trying, count=count)
+    await hands.change(partial(_remember, order=order, performed=performed))
+    return performed
+
+
+def _rule(order: Order) -> Rule:
+    if order.verb == "release":
+        return RELEASE_ONE if order.held else RELEASE_ALL
+    return RULES[order.verb]
+
+
+def _performed(db: Any, action: str) -> Performed | None:
+    row = db.execute(SQL["performed"], (action,)).fetchone()
+    return msgspec.json.decode(row[0], type=Performed) if row else None
+
+
+def _step(
+    db: Any, ids: list[str], rule: Rule, order: Order, now: int
+) -> tuple[tuple[list[str], int], list[str]]:
+    """Changes those of `ids` that still want it; answers with their ids and how many were being tried."""
+    mark = f" {order.held or order.action} "
+    given = {
+        "ids": as_json(ids), "now": now, "action": order.action, "held": order.held, "mark": mark,
+        "reply": encode_reply(GIVEN_UP),
+    }  # fmt: skip
+    found = list(db.execute(SQL["changeable"].replace("?", ":ids") + " " + rule.condition, given))
+    chosen = [ident for ident, _ in found]
+    db.execute(SQL[rule.statement], {**given, "ids": as_json(chosen)})
+    return (chosen, sum(state == State.TRYING for _, state in found)), []
+
+
+def _remember(db: Any, order: Order, performed: Performed) -> tuple[None, list[str]]:
+    db.execute(SQL["add_action"], (order.action, order.verb, performed.at, msgspec.json.encode(performed)))
+    return None, []
+
+
+async def tidy(hands: Hands, settings: Queue) -> int:
+    """Purged messages whose time is over, or that are over the limit of bytes, the oldest first."""
+    now = hands.clock.now()
+    over: list[tuple[str, str]] = await hands.read(partial(_over, now=now, settings=settings))
+    for start in range(0, len(over), ROWS_MAX):
+        part = over[start : start + ROWS_MAX]
+        await hands.change(partial(_drop, part=part))
+    await hands.change(partial(_forget, before=now - ACTIONS_KEPT_S * 1_000_000))
+    return len({message for _, message in over})
+
+
+def _over(db: Any, now: int, settings: Queue) -> list[tuple[str, str]]:
+    left = settings.keep_purged_bytes
+    oldest = now - settings.keep_purged_s * 1_000_000
+    counted = ""
+    over = []
+    for delivery, message, size, purged_at in db.execute(SQL["purged"]):
+        left -= size if message != counted else 0
+        counted = message
+        if purged_at < oldest or left < 0:
+            over.append((delivery, message))
+    return over
+
+
+def _drop(db: Any, part: list[tuple[str, str]]) -> tuple[None, list[str]]:
+    return None, finish(db, [delivery for delivery, _ in part], list({message for _, message in part}))
+
+
+def _forget(db: Any, before: int) -> tuple[None, list[str]]:
+    db.execute(SQL["drop_actions"], (before,))
+    return None, []

@@ -1,0 +1,159 @@
+"""A Selector as SQL: every selector given must match. Values are parameters, never text of the statement."""
+
+import ipaddress
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from msgspec import Struct
+
+from sekisho.model.delivery import State
+from sekisho.model.queue_row import QueueRow
+from sekisho.model.selector import Selector
+from sekisho.store.spool_rows import SQL, as_json, decode_reply, decode_route
+
+LIVE = (State.WAITING, State.TRYING, State.FAILED)
+"""What a list shows unless states are named: purged deliveries are gone as far as mail is concerned."""
+
+SEARCH_PART = 1024 * 1024
+
+_LISTED = "(select value from json_each(?))"
+_BODY = "(select body from bodies b where b.message = m.n)"
+
+
+class Where(Struct, frozen=True):
+    """A condition over `messages m` and `deliveries d`, and the folder of body files that it may have to
+    read."""
+
+    sql: str
+    values: tuple[Any, ...]
+    bodies: str
+
+
+class Census(Struct, frozen=True):
+    deliveries: int
+    messages: int
+    bytes: int
+
+
+def where(selector: Selector, now: int, bodies: str) -> Where:
+    terms: list[tuple[str, tuple[Any, ...]]] = []
+
+    def need(given: object, sql: str, *values: Any) -> None:
+        if given:
+            terms.append((sql, values))
+
+    ids = as_json(selector.ids)
+    need(selector.ids, f"(d.id in {_LISTED} or m.id in {_LISTED})", ids, ids)
+    need(selector.sender, *_address("m.sender", selector.sender))
+    need(selector.recipient, *_address("d.recipient", selector.recipient))
+    need(selector.account, "m.account = ?", selector.account)
+    need(selector.address, *_client(selector.address))
+    need(selector.subject, "has_text(m.subject, ?)", selector.subject)
+    need(selector.body, f"body_has(m.id, m.in_file, {_BODY}, ?)", selector.body)
+    need(selector.older_s, "m.accepted_at <= ?", now - selector.older_s * 1_000_000)
+    need(selector.reply, "reply_has(d.reply, ?)", selector.reply)
+    need(selector.bounces_of, "m.bounce_of = ?", selector.bounces_of)
+    need(selector.held_by, *_stopped_by(selector.held_by))
+    need(selector.incident, *_stopped_by(selector.incident))
+    need(selector.spare, f"m.network not in {_LISTED}", as_json(selector.spare))
+    need(selector.networks, f"m.network in {_LISTED}", as_json(selector.networks))
+    states = as_json(state.value for state in selector.states or LIVE)
+    need(True, f"d.state in {_LISTED}", states)
+    return Where(
+        " and ".join(sql for sql, _ in terms), tuple(value for _, values in terms for value in values), bodies
+    )
+
+
+def _address(column: str, pattern: str) -> tuple[Any, ...]:
+    """An address, "@domain", a glob with `*`, or "<>" for the null sender."""
+    if pattern == "<>":
+        return (f"{column} is null",)
+    pattern = pattern.lower()
+    if pattern.startswith("@"):
+        pattern = "*" + pattern
+    if "*" not in pattern:
+        return f"lower({column}) = ?", pattern
+    literal = pattern.replace("[", "[[]").replace("?", "[?]")
+    return f"lower({column}) glob ?", literal
+
+
+def _client(address: str) -> tuple[Any, ...]:
+    return ("in_network(m.address, ?)", address) if "/" in address else ("m.address = ?", address)
+
+
+def _stopped_by(action: str) -> tuple[Any, ...]:
+    """Held or purged by this action."""
+    return "(instr(' ' || d.held_by || ' ', ' ' || ? || ' ') > 0 or d.purged_by = ?)", action, action
+
+
+def select(db: Any, where: Where, limit: int) -> list[QueueRow]:
+    _teach(db, where.bodies)
+    sql = f"{SQL['rows']} {where.sql} order by m.n, d.id limit ?"
+    return [_row(row) for row in db.execute(sql, (*where.values, limit))]
+
+
+def count(db: Any, where: Where) -> Census:
+    _teach(db, where.bodies)
+    deliveries, messages, _ = db.execute(f"{SQL['count']} {where.sql}", where.values).fetchone()
+    (total,) = db.execute(f"{SQL['bytes']} {where.sql})", where.values).fetchone()
+    return Census(deliveries, messages, total)
+
+
+def ids(db: Any, where: Where, after: str, limit: int) -> list[str]:
+    """Ids of matching deliveries behind `after`, in order."""
+    _teach(db, where.bodies)
+    sql = f"{SQL['ids']} {where.sql} order by d.id limit ?"
+    return [row[0] for row in db.execute(sql, (after, *where.values, limit))]
+
+
+def _row(row: Sequence[Any]) -> QueueRow:
+    *plain, route, held_by, subject, reply = row
+    road = decode_route(route)
+    values = dict(zip(QueueRow.__struct_fields__, plain, strict=False))
+    values["sender"] = values["sender"] or ""
+    values["route"] = f"{road.kind.value}:{road.host}"
+    values["held_by"] = tuple(held_by.split())
+    values["subject"] = subject
+    values["last_reply"] = str(decode_reply(reply)) if reply else ""
+    return QueueRow(**values)
+
+
+def _teach(db: Any, bodies: str) -> None:
+    """Functions that conditions use."""
+    db.create_scalar_function("has_text", _has_text, 2)
+    db.create_scalar_function("reply_has", _reply_has, 2)
+    db.create_scalar_function("in_network", _in_network, 2)
+    db.create_scalar_function("body_has", partial(_body_has, bodies), 4)
+
+
+def _has_text(text: str, needle: str) -> bool:
+    return needle.casefold() in text.casefold()
+
+
+def _reply_has(reply: bytes | None, needle: str) -> bool:
+    return reply is not None and _has_text(str(decode_reply(reply)), needle)
+
+
+def _in_network(address: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
+def _body_has(bodies: str, message: str, in_file: int, body: bytes | None, needle: str) -> bool:
+    """As it stands in the letter: not decoded. Without regard to the case of ASCII letters."""
+    wanted = needle.encode().lower()
+    if not in_file:
+        return wanted in (body or b"").lower()
+    try:
+        with open(f"{bodies}/{message}", "rb") as file:
+            kept = b""
+            while part := file.read(SEARCH_PART):
+                if wanted in (kept + part).lower():
+                    return True
+                kept = part[-len(wanted) :]
+    except OSError:
+        return False
+    return False

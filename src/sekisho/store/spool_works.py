@@ -1,0 +1,103 @@
+"""What can be asked of a spool's writer: keep a message, settle tries, or any other change as one function.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from sekisho.model.delivery import Delivery
+from sekisho.model.letter import Letter, Settled
+from sekisho.store.spool_rows import Rows, add, finish, settle
+from sekisho.world import Promise
+
+Files = list[str]
+"""Ids of messages whose body file is to be removed once the batch is durable."""
+
+
+class Taker(Protocol):
+    """Who delivers at once what has just been kept, with the body still in memory. All on the loop's
+    thread."""
+
+    def reserve(self, deliveries: Sequence[Delivery]) -> bool:
+        """True if there is room to start these; they are then kept as `trying` and handed to `take`."""
+
+    def take(self, deliveries: tuple[Delivery, ...], letter: Letter) -> None:
+        """They are durable."""
+
+    def give_back(self, deliveries: Sequence[Delivery]) -> None:
+        """They could not be kept, and nobody has them now."""
+
+
+class Submission:
+    """A message to keep, and deliveries that it reports on, which end with it in the same transaction."""
+
+    kept = False
+
+    def __init__(self, rows: Rows, promise: Promise) -> None:
+        self.rows = rows
+        self.promise = promise
+        self.reports: Sequence[str] = ()
+        self.reported: Sequence[str] = ()
+        self.taker: Taker | None = None
+        self.claimed: tuple[Delivery, ...] = ()
+        self.letter: Letter | None = None
+
+    def apply(self, db: Any, works: "Sequence[Submission]") -> Sequence[Files]:
+        add(db, [work.rows for work in works])
+        return [finish(db, work.reports, work.reported) if work.reports else [] for work in works]
+
+    def answered(self, result: Files, error: Exception | None) -> None:
+        if self.taker is not None:
+            if error is None and self.letter is not None:
+                self.taker.take(self.claimed, self.letter)
+            else:
+                self.taker.give_back(self.claimed)
+        answer(self.promise, None, error)
+
+
+class Settlement:
+    """Results of tries. They wait until the disk takes them: losing one would deliver twice."""
+
+    kept = True
+
+    def __init__(self, changes: Sequence[Settled], promise: Promise | None) -> None:
+        self.changes = changes
+        self.promise = promise
+
+    def apply(self, db: Any, works: "Sequence[Settlement]") -> Sequence[Files]:
+        files = settle(db, [change for work in works for change in work.changes])
+        return [files] + [[] for _ in works[1:]]
+
+    def answered(self, result: Files, error: Exception | None) -> None:
+        if self.promise is not None:
+            answer(self.promise, None, error)
+
+
+class Change:
+    """Any other change: `run` in the transaction; its result goes to who waits, its files go when it is
+    durable."""
+
+    kept = False
+
+    def __init__(self, run: Callable[[Any], tuple[Any, Files]], promise: Promise) -> None:
+        self.run = run
+        self.promise = promise
+        self.result: Any = None
+
+    def apply(self, db: Any, works: "Sequence[Change]") -> Sequence[Files]:
+        return [work._run(db) for work in works]
+
+    def answered(self, result: Files, error: Exception | None) -> None:
+        answer(self.promise, self.result, error)
+
+    def _run(self, db: Any) -> Files:
+        self.result, files = self.run(db)
+        return files
+
+
+def answer(promise: Promise, result: Any, error: Exception | None) -> None:
+    if promise.done():  # nobody waits any more: the session is gone, the mail is not
+        return
+    if error is None:
+        promise.set_result(result)
+    else:
+        promise.set_exception(error)
