@@ -74,14 +74,14 @@ class Raid:
     def letter(self, recipients: int = 0) -> Letter:
         """To strangers: so many, or about as many as this attack's letters have."""
         rng = self.rng
-        count = recipients or max(1, round(self.recipients * rng.uniform(0.7, 1.3)))
+        count = recipients or max(1, round(self.recipients * habits.BOT_SCATTER.draw(rng)))
         to = tuple(dict.fromkeys(outside_address(rng) for _ in range(count)))
         refused = frozenset(one for one in to if rng.random() < self.pace.refused)
         after_s = habits.BOT_ANSWER_AFTER.draw(rng)
         return Letter(self.victim.account, to, rng.randint(800, 6000), after_s, refused, subject=self.subject)
 
     def sends(self, at: int, address: str, letters: tuple[Letter, ...]) -> Visit:
-        pause_s = self.rng.uniform(0.5, 4)
+        pause_s = habits.BOT_PAUSE.draw(self.rng)
         return Visit(
             at, self.victim.account, address, "submission", "attack", self.fingerprint, letters, pause_s
         )

@@ -31,6 +31,7 @@ class Paper(Struct, frozen=True):
     invitation: float
     refused: float
     deferred: float
+    circle: float
 
 
 def draw_paper(rng: random.Random) -> Paper:
@@ -41,6 +42,7 @@ def draw_paper(rng: random.Random) -> Paper:
         invitation=habits.INVITATION.draw(rng),
         refused=habits.REFUSED.draw(rng),
         deferred=habits.DEFERRED.draw(rng),
+        circle=habits.CIRCLE.draw(rng),
     )
 
 
@@ -95,7 +97,7 @@ class Book:
         if self.rng.random() < self.paper.new:
             self.contacts.append(self._stranger())
             return self.contacts[-1]
-        return self.contacts[int(len(self.contacts) * self.rng.random() ** 2)]
+        return self.contacts[int(len(self.contacts) * self.rng.random() ** self.paper.circle)]
 
     def _stranger(self) -> str:
         if self._neighbours and self.rng.random() < self.paper.house:

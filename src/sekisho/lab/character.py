@@ -19,6 +19,7 @@ class Character(Struct, frozen=True):
     kind: Kind
     sessions: float
     sending: float
+    second: float
     weekend: float
     wakes: float
     sleeps: float
@@ -43,6 +44,7 @@ def draw(kind: Kind, rng: random.Random) -> Character:
         kind=kind,
         sessions=_SESSIONS.get(kind, habits.SESSIONS).draw(rng),
         sending=(habits.SENDING_SERVER if server else habits.SENDING).draw(rng),
+        second=habits.SECOND_LETTER.draw(rng),
         weekend=1.0 if server else habits.WEEKEND.draw(rng),
         wakes=0.0 if server else habits.WAKES.draw(rng),
         sleeps=24.0 if server else habits.SLEEPS.draw(rng),

@@ -41,6 +41,7 @@ SESSIONS_QUIET = Range(0.05, 0.4, "sessions a day")
 SESSIONS_SERVER = Range(4, 30, "sessions a day")
 WEEKEND = Range(0.2, 1.0, "of a weekday's sessions")
 SENDING = Range(0.08, 0.35, "of the sessions send")
+SECOND_LETTER = Range(0.1, 0.3, "of the sessions that send have a second letter")
 SENDING_SERVER = Range(0.8, 1.0, "of the sessions send")
 WAKES = Range(5, 9, "hour of the day")
 SLEEPS = Range(20, 25, "hour of the day")
@@ -59,7 +60,8 @@ MISTYPED = Range(0, 0.01, "of the logins with a wrong password first")
 
 LEASE = Range(1, 90, "days until the line gets another address")
 CGNAT_POOLS = Range(1, 6, "/24s from which the phone network takes an address for every session")
-IPV6_AT_HOME = Range(20, 40, "% of lines have IPv6 with a new address every day")
+IPV6_AT_HOME = Range(20, 40, "% of lines that have IPv6, with a new address every day")
+IPV6_USED = Range(0.4, 0.8, "of the sessions over a line that has IPv6")
 OFFICE_SIZE = Range(3, 20, "people behind one address")
 ROLE_PLACES = Range(2, 4, "fixed places of a role account")
 VPN_EXITS = Range(3, 30, "exits of a VPN, one a day")
@@ -78,6 +80,7 @@ ROAMING = Range(0.2, 0.7, "of the sessions abroad leave through the phone networ
 
 # Letters.
 
+PAUSE = Range(2, 120, "seconds between two letters of a session")
 CONTACTS = Range(8, 120, "addresses in the book")
 NEW_CONTACT = Range(0.02, 0.12, "of the recipients are new")
 COMPANY = Range(0.02, 0.12, "of the letters have 2 to 6 recipients")
@@ -87,6 +90,7 @@ REFUSED = Range(0.001, 0.02, "of a person's recipients are refused (5yz)")
 DEFERRED = Range(0.005, 0.03, "of a person's recipients are put off first (4yz)")
 ANSWER_AFTER = Range(1, 40, "seconds until a delivery's result is known")
 RETRY_AFTER = Range(300, 2400, "seconds until a deferred recipient takes it")
+CIRCLE = Range(1.5, 2.5, "power by which the first contacts of a book are preferred")
 LETTER_BYTES = Range(1500, 400_000, "bytes of a letter")
 
 # Newsletters: every size with every share of dead addresses.
@@ -95,6 +99,7 @@ NEWSLETTER_EVERY = Range(5, 12, "days between two issues")
 NEWSLETTER_RECIPIENTS = (120, 300, 800)
 NEWSLETTER_DEAD = (0.01, 0.03, 0.12)
 NEWSLETTER_CHANGE = Range(0.01, 0.04, "of the list is new in every issue")
+NEWSLETTER_PAUSE = Range(0.3, 3, "seconds between two letters of an issue")
 NEWSLETTER_PER_LETTER = Range(1, 50, "recipients in one letter of an issue")
 
 # Days of stress in the evaluated time, one of each.
@@ -110,6 +115,8 @@ OUTAGE_SHARE = Range(5, 25, "% of outside domains that are with that provider")
 
 BOT_RECIPIENTS = Range(1, 20, "recipients of one letter of a botnet")
 BOT_ANSWER_AFTER = Range(5, 90, "seconds until a spam delivery's result is known")
+BOT_SCATTER = Range(0.7, 1.3, "of that number in every single letter")
+BOT_PAUSE = Range(0.5, 4, "seconds between login and letter of a bot")
 BOT_HOSTING = Range(0, 0.3, "of a botnet's addresses are hosting or VPN")
 BOTNET_LOGINS = Range(895, 1765, "logins in 24 hours")
 BOTNET_ADDRESSES = 880

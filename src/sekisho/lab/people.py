@@ -86,14 +86,14 @@ class Person:
             service="webmail" if webmail else "submission" if letters else "imap",
             fingerprint="webmail" if webmail else like.fingerprints[by_phone],
             letters=letters,
-            pause_s=rng.uniform(2, 120),
+            pause_s=habits.PAUSE.draw(rng),
             wrong=int(rng.random() < like.mistyped),
         )
 
     def _letters(self, at: int) -> tuple[Letter, ...]:
         if self.rng.random() >= self.is_like.sending:
             return ()
-        return tuple(self.book.letter(at) for _ in range(1 + (self.rng.random() < 0.2)))
+        return tuple(self.book.letter(at) for _ in range(1 + (self.rng.random() < self.is_like.second)))
 
     def _abroad(self, by_phone: bool) -> Spot | None:
         """The way to the net of somebody who is away, None for those at home."""

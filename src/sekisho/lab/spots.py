@@ -25,9 +25,10 @@ class Line:
         self._offset = rng.randrange(self._lease)
         wants_v6 = rng.uniform(0, 100) < habits.IPV6_AT_HOME.draw(rng)
         self._prefix = site.prefix_v6(rng) if wants_v6 else None
+        self._used = habits.IPV6_USED.draw(rng)
 
     def address(self, day: int, rng: random.Random) -> str:
-        if self._prefix is not None and rng.random() < 0.6:
+        if self._prefix is not None and rng.random() < self._used:
             privacy = random.Random(f"{self._prefix} {day}").getrandbits(64)
             return str(ipaddress.IPv6Address(self._prefix << 64 | privacy))
         return self.site.address(random.Random(f"{self._name} {(day + self._offset) // self._lease}"))

@@ -56,7 +56,7 @@ class Newsletter(Person):
             service="submission",
             fingerprint=self.is_like.fingerprints[0],
             letters=tuple(self.book.addressed(part, at, self.issue.dead) for part in parts),
-            pause_s=rng.uniform(0.3, 3),
+            pause_s=habits.NEWSLETTER_PAUSE.draw(rng),
         )
 
 
