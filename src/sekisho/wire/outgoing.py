@@ -1,0 +1,127 @@
+"""A letter on its way out: can it be said to this server, who has answered, and the last look at its bytes.
+
+A bare CR or LF, or an end of data inside the letter, would let one reader see two messages where another
+sees one (SMTP smuggling). Our server refuses such letters; the gate makes sure that nothing else has put
+one in the spool.
+"""
+
+import re
+from collections.abc import Mapping
+
+from sekisho.model.verdict import Reply
+from sekisho.wire.client_steps import Ended, Transaction
+
+NOT_8BIT = Reply(554, "5.6.3", "the server takes 7-bit messages only")
+BAD_ADDRESS = Reply(553, "5.1.3", "the address cannot be said in SMTP")
+BAD_SENDER = Reply(553, "5.1.7", "the sender's address cannot be said in SMTP")
+
+ADDRESS_MAX = 320
+"""Longest address: 64 octets, "@" and 255 octets (RFC 5321 4.5.3.1)."""
+
+_ADDRESS = re.compile(
+    r'(?:"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*"|[^\s<>"(),:;\\\x00-\x1f\x7f-\U0010ffff]+)'
+    r"@(?:\[[0-9A-Za-z.:-]+\]|[0-9A-Za-z._-]+)"
+)
+_END_OF_DATA = b"\r\n.\r\n"
+
+
+class Deal:
+    """A transaction under way: the reply of each recipient that has one, and who was accepted.
+
+    What cannot be said to this server at all has its reply from the beginning.
+    """
+
+    def __init__(self, transaction: Transaction, extensions: Mapping[str, str]) -> None:
+        refusal = _unable(transaction, extensions)
+        self.accepted: list[int] = []
+        self.gate = Gate()
+        self.started = False
+        self.dotted = False
+        self._asked = transaction
+        self._extensions = extensions
+        self._replies: list[Reply | None] = [
+            refusal or (None if _sayable(recipient) else BAD_ADDRESS) for recipient in transaction.recipients
+        ]
+
+    def open(self) -> tuple[int, ...]:
+        """The places of recipients without a reply."""
+        return tuple(place for place, reply in enumerate(self._replies) if reply is None)
+
+    def wanted(self) -> bool:
+        """Whether a recipient was accepted and still waits for the letter."""
+        return any(self._replies[place] is None for place in self.accepted)
+
+    def judge(self, place: int, reply: Reply) -> None:
+        self._replies[place] = self._replies[place] or reply
+
+    def judge_all(self, reply: Reply) -> None:
+        self._replies = [kept or reply for kept in self._replies]
+
+    def ended(self, undecided: tuple[int, ...] = ()) -> Ended:
+        return Ended(tuple(reply for reply in self._replies if reply is not None), undecided)
+
+    def mail_line(self) -> bytes:
+        size = f" SIZE={self._asked.size}" if "SIZE" in self._extensions else ""  # RFC 1870
+        body = " BODY=8BITMIME" if self._asked.eight_bit else ""  # RFC 6152
+        return f"MAIL FROM:<{self._asked.sender}>{size}{body}\r\n".encode("ascii")
+
+    def rcpt_line(self, place: int) -> bytes:
+        return f"RCPT TO:<{self._asked.recipients[place]}>\r\n".encode("ascii")
+
+    def unfit(self) -> Reply:
+        return Reply(550, "5.6.11", f"the message cannot be sent: {self.gate.flaw}")
+
+
+class Gate:
+    """Parts go in, the same bytes come out; `flaw` says in a few words what must not be sent."""
+
+    def __init__(self) -> None:
+        self.flaw = ""
+        self._held = b""
+        self._tail = b"\r\n"  # RFC 5321 4.1.1.4: a letter begins behind the CRLF of DATA
+
+    def through(self, part: bytes) -> bytes:
+        """The bytes to send now: a CR at the end of a part waits for its LF."""
+        data = self._held + part if self._held else part
+        self._held = b""
+        if data.endswith(b"\r"):
+            data, self._held = data[:-1], b"\r"
+        self._examine(data)
+        self._tail = (self._tail + data[-4:])[-4:]
+        return data
+
+    def finish(self) -> None:
+        """The letter is over: the final dot must stand on a line of its own."""
+        if self._held or not self._tail.endswith(b"\r\n"):
+            self.flaw = self.flaw or "last line without CRLF"
+
+    def _examine(self, data: bytes) -> None:
+        pairs = data.count(b"\r\n")
+        if data.count(b"\r") != pairs or data.count(b"\n") != pairs:
+            self.flaw = self.flaw or "bare CR or LF"
+        if b"\0" in data:
+            self.flaw = self.flaw or "NUL"
+        if _END_OF_DATA in data or _END_OF_DATA in self._tail + data[:4]:
+            self.flaw = self.flaw or "end of data within the message"
+
+
+def _unable(transaction: Transaction, extensions: Mapping[str, str]) -> Reply | None:
+    if transaction.sender and not _sayable(transaction.sender):
+        return BAD_SENDER
+    if transaction.eight_bit and "8BITMIME" not in extensions:  # RFC 6152 3
+        return NOT_8BIT
+    limit = _size_limit(extensions)
+    if 0 < limit < transaction.size:  # RFC 1870 6.1
+        return Reply(552, "5.3.4", f"the server takes messages up to {limit} bytes only")
+    return None
+
+
+def _size_limit(extensions: Mapping[str, str]) -> int:
+    """What EHLO said behind SIZE; 0 when it named no limit (RFC 1870 4)."""
+    said = extensions.get("SIZE", "")[:20]
+    return int(said) if said.isascii() and said.isdigit() else 0
+
+
+def _sayable(address: str) -> bool:
+    """Nothing in it can end the command or the path (RFC 5321 4.1.2); SMTPUTF8 is not spoken."""
+    return len(address) <= ADDRESS_MAX and _ADDRESS.fullmatch(address) is not None
