@@ -8,6 +8,9 @@ LINES = 100  # more text than this is a mistake of ours
 
 def encode(reply: Reply) -> bytes:
     """The reply as bytes; more than one line of text becomes more than one line of reply."""
+    line = str(reply)
+    if len(line) <= LINE_LETTERS and line.isascii() and line.isprintable():
+        return line.encode("ascii") + b"\r\n"
     return lines(reply, reply.text.splitlines() or [""])
 
 

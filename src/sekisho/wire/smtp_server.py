@@ -40,7 +40,7 @@ from sekisho.wire.steps import (
     Verify,
     Violated,
 )
-from sekisho.wire.verbs import AUTH_OCTETS, State, longest_line
+from sekisho.wire.verbs import AUTH_OCTETS, COMMAND_OCTETS, State, longest_line
 
 __all__ = [
     "BodyEnd", "Data", "Hello", "Help", "Login", "Mail", "Noop", "Opened", "Quit", "Rcpt", "Refused", "Reset",
@@ -218,10 +218,12 @@ class SmtpServer:
     def _line(self) -> bytes | Violated | None:
         """The next line without its end. How long it may be shows in its first octets, however it was cut."""
         start, buffer = self._at, self._buffer
-        limit = AUTH_OCTETS if self._state is State.SASL else longest_line(buffer[start : start + 5])
-        end = buffer.find(b"\n", start, start + limit)
+        end = buffer.find(b"\n", start, start + AUTH_OCTETS)
+        octets = (end if end >= 0 else len(buffer)) - start
+        if octets >= COMMAND_OCTETS and octets >= self._line_limit():
+            return self._violate(replies.LONG_LINE, "long_line")
         if end < 0:
-            return self._violate(replies.LONG_LINE, "long_line") if len(buffer) - start >= limit else None
+            return None
         line = buffer[start : end + 1]
         self._at = end + 1
         if self._at == len(buffer):
@@ -229,6 +231,11 @@ class SmtpServer:
         if line.find(b"\r") != len(line) - 2:  # RFC 5321 2.3.8: only CR LF, and never one of them alone
             return self._violate(replies.NEWLINE, "bare_newline")
         return line[:-2]
+
+    def _line_limit(self) -> int:
+        if self._state is State.SASL:
+            return AUTH_OCTETS
+        return longest_line(self._buffer[self._at : self._at + 5])
 
     # Lines to steps.
 
