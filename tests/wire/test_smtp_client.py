@@ -508,7 +508,8 @@ def test_quit() -> None:
 
 REPLIES = [
     b"250-x\r\n250-PIPELINING\r\n250-AUTH PLAIN LOGIN\r\n250 STARTTLS\r\n",
-    b"220 x\r\n", b"250 x\r\n", b"354 x\r\n", b"334 x\r\n", b"235 x\r\n", b"421 x\r\n", b"450 x\r\n", b"550 x\r\n",
+    b"220 x\r\n", b"250 x\r\n", b"354 x\r\n", b"334 x\r\n", b"235 x\r\n",
+    b"421 x\r\n", b"450 x\r\n", b"550 x\r\n",
     b"oops\r\n", b"250-", b"\r", b"\n", b"2",
 ]  # fmt: skip
 
