@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from sekisho.model.account import POSTMASTER, ROLES, Domain, split
+from sekisho.model.account import POSTMASTER, ROLES, Account, Domain, key_of, split
 
 NESTING = 10
 """Most aliases behind each other."""
@@ -56,11 +56,11 @@ class Search:
         if len(chain) > NESTING or len(self._visited) > TARGETS:
             self._excess = True
             return
-        domain = self._domain(split(key)[1])
+        domain = self._domain(split(key_of(key))[1])
         if domain is None:
-            self._targets[key] = None
-            return
-        self._follow(key, domain, (*chain, key))
+            self._targets[key] = None  # RFC 5321 2.4: the case of another host's local part is kept
+        else:
+            self._follow(key_of(key), domain, (*chain, key))
 
     def _follow(self, key: str, domain: Domain, chain: tuple[str, ...]) -> None:
         owner, targets = self._find(key, domain)
@@ -92,6 +92,16 @@ class Search:
         if key != postmaster:
             return key, (postmaster,)
         return key, (domain.postmaster or postmaster,)
+
+
+def entry_of(name: str, account: Account | None, targets: tuple[str, ...] | None) -> Entry:
+    """What stands under a name; `targets` are those of its alias, which comes before its account."""
+    mailbox = account is not None and account.active and account.receives
+    if targets is not None:
+        return tuple(target for target in targets if target != name or mailbox)
+    if account is None:
+        return None
+    return (name,) if mailbox else ()
 
 
 def names_of(key: str, delimiters: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 
 from sekisho.model.account import POSTMASTER, Account, Domain, key_of, split
-from sekisho.queue.aliases import NESTING, TARGETS, Entry, Led, Search, names_of
+from sekisho.queue.aliases import NESTING, TARGETS, Entry, Led, Search, entry_of, names_of
 from sekisho.store.bounded import Bounded
 from sekisho.store.paths import mailbox_folder
 from sekisho.store.window import Window
@@ -145,11 +145,6 @@ class Directory:
             "select targets.target from aliases left join targets on targets.alias = aliases.address"
             " where aliases.address = ? order by targets.place"
         )
-        account = self._account(key)
-        mailbox = account is not None and account.active and account.receives
-        if rows := self._window.rows(query, key):
-            found = (target for (target,) in rows if target is not None)
-            return tuple(target for target in found if target != key or mailbox)
-        if account is None:
-            return None
-        return (key,) if mailbox else ()
+        rows = self._window.rows(query, key)
+        targets = tuple(target for (target,) in rows if target is not None) if rows else None
+        return entry_of(key, self._account(key), targets)

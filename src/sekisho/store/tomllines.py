@@ -1,7 +1,7 @@
 """On which line of a TOML file each key stands: the parser does not say, and an error should.
 
-Every line is given to the parser alone, as a table's head or as a key with a nought for its value. What it does
-not understand (the inside of long values) is passed over; a wrong guess costs a wrong line number, no more.
+Every line is given to the parser alone, as a table's head or as a key with a nought for its value. What it
+does not understand (the inside of long values) is passed over; a wrong guess costs a wrong line number only.
 """
 
 import tomllib

@@ -1,0 +1,149 @@
+"""What may be written about domains and accounts, and in which order house and vault learn of it.
+
+Each change has its line in the audit. A running server notices within a second. Passwords go into the vault
+only: written before the account and removed before it, so that no crash leaves one behind for the next owner
+of the name.
+"""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sekisho.model.account import POSTMASTER, Account, Domain, split
+from sekisho.model.phrase import phrase
+from sekisho.model.secret import Secret
+from sekisho.model.text import printable
+from sekisho.service.names import Refusal, account_address, domain_name
+from sekisho.store.hashing import PASSWORD_BYTES, SALT_BYTES, make_hash, prepared
+from sekisho.store.house import Change, House
+from sekisho.store.vault import Vault
+from sekisho.world import Chance, Clock
+
+PASSWORD_CHARACTERS = 8
+"""Shortest password: NIST SP 800-63B 5.1.1.1."""
+
+DELIMITERS = "+-=_."
+"""Characters that a domain may choose to end a user's name."""
+
+
+class Hands(Struct, frozen=True):
+    """Who changes something, and with what: the audit's name, the clock and the salt."""
+
+    by: str
+    clock: Clock
+    chance: Chance
+
+    def change(self, what: str, subject: str, detail: str = "") -> Change:
+        return Change(self.clock.now(), self.by, what, subject, detail)
+
+
+class Accounts:
+    """Raises Refusal for what cannot be."""
+
+    def __init__(self, house: House, vault: Vault, hands: Hands) -> None:
+        self.house = house
+        self.vault = vault
+        self._hands = hands
+
+    def domain(self, name: str) -> Domain:
+        found = self.house.domain(domain_name(name))
+        if found is None:
+            raise Refusal(phrase("there is no domain {name} here", name=printable(name)))
+        return found
+
+    def add_domain(self, name: str, delimiters: str, postmaster: str) -> Domain:
+        key = domain_name(name)
+        if self.house.domain(key) is not None:
+            raise Refusal(phrase("the domain {name} is already here", name=key))
+        domain = Domain(key, _delimiters(delimiters), _postmaster(postmaster, key), self._hands.clock.now())
+        self.house.save_domain(domain, self._hands.change("domain added", key))
+        return domain
+
+    def set_domain(self, name: str, delimiters: str | None, postmaster: str | None) -> Domain:
+        domain = self.domain(name)
+        if delimiters is not None:
+            domain = replace(domain, delimiters=_delimiters(delimiters))
+        if postmaster is not None:
+            domain = replace(domain, postmaster=_postmaster(postmaster, domain.name))
+        detail = f"delimiters {domain.delimiters!r}, postmaster {domain.postmaster!r}"
+        self.house.save_domain(domain, self._hands.change("domain set", domain.name, detail))
+        return domain
+
+    def remove_domain(self, name: str) -> None:
+        """With its accounts and aliases. Mail that was delivered stays in the mail folder."""
+        domain = self.domain(name)
+        for account in self.house.accounts(domain.name):
+            self.vault.remove(account.address)
+        self.house.remove_domain(domain.name, self._hands.change("domain removed", domain.name))
+
+    def account(self, address: str) -> Account:
+        found = self.house.account(account_address(address))
+        if found is None:
+            raise Refusal(phrase("there is no account {name} here", name=printable(address)))
+        return found
+
+    def add(self, address: str, password: Secret | None, language: str) -> Account:
+        """Without a password nobody can log in; mail arrives all the same."""
+        key = account_address(address)
+        if self.house.domain(split(key)[1]) is None:
+            hint = phrase(
+                "there is no domain {name} here; add it: sekisho domain add {name}", name=split(key)[1]
+            )
+            raise Refusal(hint)
+        if self.house.account(key) is not None:
+            raise Refusal(phrase("the account {name} is already here", name=key))
+        account = Account(key, language, created_at=self._hands.clock.now())
+        if password is None:
+            self.vault.remove(key)
+        else:
+            self._save_password(key, password)
+        self.house.save_account(account, self._hands.change("account added", key))
+        return account
+
+    def save(self, account: Account, what: str) -> Account:
+        """An account with other switches than before; `what` for the audit."""
+        self.house.save_account(account, self._hands.change("account set", account.address, what))
+        return account
+
+    def set_password(self, address: str, password: Secret) -> None:
+        account = self.account(address)
+        self._save_password(account.address, password)
+        self.house.note(self._hands.change("password set", account.address))
+
+    def lock(self, address: str, why: str) -> Account:
+        """Nobody can log in; mail arrives all the same."""
+        account = self.account(address)
+        locked = replace(account, locked_at=account.locked_at or self._hands.clock.now(), locked_why=why)
+        self.house.save_account(locked, self._hands.change("account locked", account.address, why))
+        return locked
+
+    def unlock(self, address: str) -> Account:
+        account = replace(self.account(address), locked_at=0, locked_why="")
+        self.house.save_account(account, self._hands.change("account unlocked", account.address))
+        return account
+
+    def remove(self, address: str) -> Account:
+        """Mail that was delivered stays in the mail folder."""
+        account = self.account(address)
+        self.vault.remove(account.address)
+        self.house.remove_account(account.address, self._hands.change("account removed", account.address))
+        return account
+
+    def _save_password(self, key: str, password: Secret) -> None:
+        plain = prepared(password)
+        if len(plain.decode("utf-8", "replace")) < PASSWORD_CHARACTERS:
+            raise Refusal(phrase("a password needs {count} characters or more", count=PASSWORD_CHARACTERS))
+        if len(plain) > PASSWORD_BYTES:
+            raise Refusal(phrase("a password has at most {count} bytes", count=PASSWORD_BYTES))
+        self.vault.save(key, make_hash(plain, self._hands.chance.data(SALT_BYTES)), self._hands.clock.now())
+
+
+def _delimiters(text: str) -> str:
+    if any(char not in DELIMITERS for char in text):
+        given = printable(text)
+        raise Refusal(phrase("delimiters can be {allowed}, not {given}", allowed=DELIMITERS, given=given))
+    return "".join(dict.fromkeys(text))
+
+
+def _postmaster(text: str, domain: str) -> str:
+    address = account_address(text) if text else ""
+    return "" if address == f"{POSTMASTER}@{domain}" else address

@@ -1,0 +1,95 @@
+"""Aliases, catch-alls and refusals: what may be written, so that all lead somewhere and none in a circle."""
+
+from msgspec.structs import replace
+
+from sekisho.model.account import POSTMASTER, Alias, key_of, split
+from sekisho.model.phrase import phrase
+from sekisho.model.text import printable
+from sekisho.queue.aliases import NESTING, TARGETS, Entry, Led, Search, entry_of
+from sekisho.service.accounts import Hands
+from sekisho.service.names import Refusal, alias_address, target_address
+from sekisho.store.house import House
+
+
+class Aliases:
+    """Raises Refusal for what cannot be."""
+
+    def __init__(self, house: House, hands: Hands) -> None:
+        self._house = house
+        self._hands = hands
+
+    def get(self, address: str) -> Alias:
+        found = self._house.alias(alias_address(address))
+        if found is None:
+            raise Refusal(phrase("there is no alias {name} here", name=printable(address)))
+        return found
+
+    def add(self, address: str, targets: tuple[str, ...]) -> Alias:
+        """No targets: an explicit refusal, which wins over a catch-all."""
+        key = alias_address(address)
+        if self._house.domain(split(key)[1]) is None:
+            hint = phrase(
+                "there is no domain {name} here; add it: sekisho domain add {name}", name=split(key)[1]
+            )
+            raise Refusal(hint)
+        if self._house.alias(key) is not None:
+            raise Refusal(phrase("the alias {name} is already here", name=key))
+        alias = Alias(key, _targets(targets), self._hands.clock.now())
+        return self._save(alias, "alias added")
+
+    def set(self, address: str, targets: tuple[str, ...]) -> Alias:
+        """Other targets than before."""
+        return self._save(replace(self.get(address), targets=_targets(targets)), "alias set")
+
+    def remove(self, address: str) -> Alias:
+        alias = self.get(address)
+        self._house.remove_alias(alias.address, self._hands.change("alias removed", alias.address))
+        return alias
+
+    def leading_to(self, key: str) -> list[str]:
+        """The aliases that name this address as a target."""
+        return [alias.address for alias in self._house.aliases() if key in map(key_of, alias.targets)]
+
+    def _save(self, alias: Alias, what: str) -> Alias:
+        if alias.refuses and split(alias.address)[0] == POSTMASTER:
+            raise Refusal(phrase("mail to postmaster cannot be refused (RFC 5321 4.5.1)"))
+        led = lead(self._house, alias.address, alias)
+        self._refuse_circles(alias, led)
+        self._house.save_alias(alias, self._hands.change(what, alias.address, ", ".join(alias.targets)))
+        return alias
+
+    def _refuse_circles(self, alias: Alias, led: Led) -> None:
+        name = alias.address
+        if led.loops:
+            circle = phrase("{name} would lead in a circle: {loops}", name=name, loops=_list(led.loops))
+            raise Refusal(circle)
+        if led.excess:
+            raise Refusal(
+                phrase(
+                    "{name} would lead to over {targets} addresses or through over {nesting} aliases",
+                    name=name,
+                    targets=TARGETS,
+                    nesting=NESTING,
+                )
+            )
+        if led.unknown and not alias.refuses:
+            raise Refusal(phrase("nobody is here of the name {names}", names=_list(led.unknown)))
+
+
+def lead(house: House, key: str, proposed: Alias | None = None) -> Led:
+    """Where an address leads, with `proposed` as if it were written; "*" stands for any local part."""
+
+    def entry(name: str) -> Entry:
+        alias = proposed if proposed is not None and proposed.address == name else house.alias(name)
+        return entry_of(name, house.account(name), alias.targets if alias is not None else None)
+
+    led = Search(entry, house.domain).lead("*" + key if key.startswith("@") else key)
+    return replace(led, unknown=tuple(name for name in led.unknown if not name.startswith("*@")))
+
+
+def _targets(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(target_address(text) for text in texts))
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,109 @@
+"""The vault: says whether a password is right, at a cost that no fleet of mail programs and no bot can raise.
+
+A right password is remembered for minutes, and so is a wrong one, as a keyed digest over login, stored hash
+and password: a new password ends both memories. What must be hashed waits for one of a few turns in a thread.
+An unknown user costs the same hash as a known one; the answer differs only in `why`, which no client sees.
+"""
+
+import asyncio
+import functools
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from sekisho.model import config
+from sekisho.model.account import key_of
+from sekisho.service.channel import NotDone
+from sekisho.service.messages import Request, Verified, VerifyPassword
+from sekisho.store.bounded import Bounded
+from sekisho.store.directory import Directory
+from sekisho.store.hashes import Hashes
+from sekisho.store.hashing import HASH_BYTES, PASSWORD_BYTES, SALT_BYTES, matches, nobodys_hash, prepared
+from sekisho.world import Unavailable, World
+
+UNDER_WAY_PER_LOGIN = 8
+"""Most passwords of one login being hashed or waiting: who guesses does not take everybody's turns."""
+
+Verify = Callable[[str, bytes], bool]
+"""Stored hash and password; runs in a thread."""
+
+
+class VaultRole:
+    def __init__(
+        self,
+        world: World,
+        limits: config.Vault,
+        directory: Directory,
+        hashes: Hashes,
+        verify: Verify = matches,
+    ) -> None:
+        self._world = world
+        self._limits = limits
+        self._directory = directory
+        self._hashes = hashes
+        self._verify = verify
+        self._key = world.chance.data(32)
+        self._nobodys = nobodys_hash(world.chance.data(SALT_BYTES), world.chance.data(HASH_BYTES))
+        self._turns = asyncio.Semaphore(limits.concurrency)
+        self._judged: dict[bool, Bounded[bytes, int]] = {
+            right: Bounded(limits.cache_entries) for right in (True, False)
+        }
+        self._under_way: dict[bytes, asyncio.Task[bool]] = {}
+        self._per_login: Counter[str] = Counter()
+
+    async def handle(self, request: Request) -> Struct | None:
+        """For a channel. Raises Unavailable when too many passwords wait or a database does not answer."""
+        if not isinstance(request, VerifyPassword):
+            raise NotDone(f"the vault does not answer {type(request).__name__}")
+        return await self.verify(request)
+
+    async def verify(self, request: VerifyPassword) -> Verified:
+        login, password = key_of(request.login), prepared(request.password)
+        account = self._directory.account(login)
+        stored = self._hashes.stored(login) if account is not None and len(password) <= PASSWORD_BYTES else ""
+        right = await self._is_right(login, stored or self._nobodys, password)
+        digest = self._digest(login, password)
+        if account is None:
+            return Verified("", "unknown_user", digest)
+        if not right:
+            return Verified("", "password", digest)
+        denied = account.locked or not account.active or not account.sends
+        return Verified(account.address, "denied" if denied else "", digest)
+
+    async def _is_right(self, login: str, stored: str, password: bytes) -> bool:
+        mark = hashlib.blake2b(f"{login}\0{stored}\0".encode() + password, key=self._key).digest()
+        for right, judged in self._judged.items():
+            if (judged.get(mark) or 0) > self._world.clock.ticks():
+                return right
+        task = self._under_way.get(mark)
+        if task is None:
+            self._refuse_crowds(login)
+            task = asyncio.create_task(self._hash(mark, login, stored, password))
+            self._under_way[mark] = task
+            self._per_login[login] += 1
+        return await asyncio.shield(task)  # the asker may leave; the answer is remembered all the same
+
+    def _refuse_crowds(self, login: str) -> None:
+        crowd = len(self._under_way) >= self._limits.concurrency + self._limits.waiting
+        if crowd or self._per_login[login] >= UNDER_WAY_PER_LOGIN:
+            raise Unavailable("the vault", "too many password checks at once")
+
+    async def _hash(self, mark: bytes, login: str, stored: str, password: bytes) -> bool:
+        try:
+            async with self._turns:
+                work = functools.partial(self._verify, stored, password)
+                right = bool(await self._world.spawn.thread(work))
+            self._judged[right].put(mark, self._world.clock.ticks() + self._limits.cache_s * 1_000_000)
+            return right
+        finally:
+            del self._under_way[mark]
+            self._per_login[login] -= 1
+            if not self._per_login[login]:
+                del self._per_login[login]
+
+    def _digest(self, login: str, password: bytes) -> str:
+        """16 bits: enough to see one wrong password repeated, too few to find it."""
+        key = self._hashes.digest_key()
+        return hashlib.blake2b(f"{login}\0".encode() + password, key=key, digest_size=2).hexdigest()

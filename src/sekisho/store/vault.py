@@ -1,0 +1,68 @@
+"""vault.db: password hashes, and nothing that anybody but the vault needs. Written by the account commands.
+
+The file is 0600. The role that verifies reads it through `hashes.py`, which needs no SQLAlchemy.
+"""
+
+import os
+from typing import Self
+
+from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from sekisho.store.database import Database, notes_table
+from sekisho.store.hashes import DIGEST_KEY, FILE, SCHEMA
+
+metadata = MetaData()
+
+notes = notes_table(metadata)
+
+passwords = Table(
+    "passwords",
+    metadata,
+    Column("address", String, primary_key=True),
+    Column("hash", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+
+class Vault:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def create(cls, state: str, digest_key: bytes) -> Self:
+        """`digest_key`: 32 bytes of chance, for telling wrong passwords apart. Raises FileExistsError."""
+        database = Database.create(os.path.join(state, FILE), metadata, SCHEMA)
+        with database.writing() as connection:
+            connection.execute(insert(secrets).values(name=DIGEST_KEY, data=digest_key))
+        return cls(database)
+
+    @classmethod
+    def open(cls, state: str) -> Self:
+        """Raises Unavailable: absent, not ours, or made by a newer sekisho."""
+        return cls(Database.open(os.path.join(state, FILE), metadata, SCHEMA))
+
+    def save(self, address: str, stored: str, at: int) -> None:
+        row = {"hash": stored, "at": at}
+        statement = insert(passwords).values(address=address, **row)
+        with self._database.changing() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["address"], set_=row))
+
+    def remove(self, address: str) -> None:
+        with self._database.changing() as connection:
+            connection.execute(delete(passwords).where(passwords.c.address == address))
+
+    def changed_at(self, address: str) -> int:
+        """When the password was set, in microseconds; 0: there is none."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(passwords.c.at).where(passwords.c.address == address)) or 0
+
+    def close(self) -> None:
+        self._database.close()
