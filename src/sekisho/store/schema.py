@@ -30,6 +30,12 @@ class Field(Struct, frozen=True):
     hint: Any
     table: inspect.Type | None = None
 
+    @property
+    def head(self) -> Place:
+        """The place that a table's own keys stand under: itself, or NAME below it."""
+        named = isinstance(self.table, inspect.DictType) and table_below(self.table.value_type) is not None
+        return (*self.place, ANY) if named else self.place
+
 
 def all_fields() -> list[Field]:
     """Every setting, a table's own keys after the table."""
@@ -87,10 +93,10 @@ def _walk(table: inspect.Type, place: Place) -> typing.Iterator[Field]:
     for field in fields_of(table, place).values():
         yield field
         below = field.table
-        if isinstance(below, inspect.DictType) and isinstance(bare(below.value_type), inspect.StructType):
-            yield from _walk(bare(below.value_type), (*field.place, ANY))
-        elif isinstance(below, inspect.StructType):
-            yield from _walk(below, field.place)
+        if isinstance(below, inspect.DictType):
+            below = table_below(below.value_type)
+        if isinstance(below, inspect.StructType):
+            yield from _walk(below, field.head)
 
 
 def _field(field: inspect.Field, place: Place, hint: Any) -> Field:

@@ -14,17 +14,26 @@ import msgspec
 from msgspec import Struct, inspect
 from msgspec.structs import replace
 
+from sekisho.checks import registry
 from sekisho.model.config import Config
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
 from sekisho.store.plausible import implausible
-from sekisho.store.schema import Field, Place, dotted, entry_of, fields_of, literal
+from sekisho.store.schema import Field, Place, all_fields, dotted, entry_of, fields_of, literal
 from sekisho.store.tomllines import lines_of
 
 FILE = "sekisho.toml"
 
 FILE_BYTES = 1024 * 1024
 """Largest settings file."""
+
+PREFACE = """# Settings
+
+Made by `make docs` from the descriptions in `src/sekisho/model/config.py`. One TOML file; a key that is not
+listed here is an error. `sekisho config describe` prints the same, `sekisho config show --effective` what is
+in force and where it was said. NAME is a name of your choice. Durations are in seconds, sizes in bytes.
+
+"""
 
 
 class Mistake(Struct, frozen=True):
@@ -39,11 +48,16 @@ class ConfigError(Exception):
     """The settings cannot be used; `mistakes` has everything that is wrong, `place` and `why` the first."""
 
     def __init__(self, path: str, mistakes: list[Mistake]) -> None:
-        super().__init__(path, *(f"{mistake.place}: {mistake.why}" for mistake in mistakes))
         self.path = path
         self.mistakes = tuple(mistakes)
-        self.place = mistakes[0].place
+        self.place = self.place_of(mistakes[0])
         self.why = mistakes[0].why
+        super().__init__(*(f"{self.place_of(mistake)}: {mistake.why}" for mistake in mistakes))
+
+    def place_of(self, mistake: Mistake) -> str:
+        """As in "sekisho.toml:12 limits.recipients"."""
+        line = f":{mistake.line}" if mistake.line else ""
+        return f"{self.path}{line} {mistake.place}".rstrip()
 
 
 class Loaded(Struct, frozen=True):
@@ -68,13 +82,26 @@ def read(path: str) -> Loaded:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(path, [Mistake("", phrase("this is not TOML: {why}", why=str(error)))]) from error
     lines = lines_of(text)
-    mistakes = [
-        Mistake(dotted(place), why, lines.get(place, 0))
-        for place, why in _mistakes(given, inspect.type_info(Config), ())
-    ]
+    mistakes = list(_mistakes(given, inspect.type_info(Config), ()))
+    if not mistakes:
+        config = msgspec.convert(given, Config)
+        mistakes = list(_contradictions(config))
     if mistakes:
-        raise ConfigError(path, mistakes)
-    return Loaded(_resolved(msgspec.convert(given, Config), path), path, given, lines)
+        raise ConfigError(path, [Mistake(dotted(place), why, lines.get(place, 0)) for place, why in mistakes])
+    return Loaded(_resolved(config, path), path, given, lines)
+
+
+def describe_markdown() -> str:
+    """docs/config.md: every setting with its kind, default and description."""
+    text = PREFACE
+    for field in all_fields():
+        about = f"{field.about} ({field.kind}"
+        if field.table is not None:
+            text = text.rstrip() + f"\n\n## `[{dotted(field.head)}]`\n\n{about})\n\n"
+        else:
+            default = "required" if field.required else f"default `{literal(field.default)}`"
+            text += f"- `{field.place[-1]}`: {about}; {default})\n"
+    return text
 
 
 def _text(path: str) -> str:
@@ -137,6 +164,20 @@ def _plain_mistakes(field: Field, value: Any) -> Iterator[tuple[Place, Phrase]]:
 
 def _unfit(kind: Phrase, value: Any) -> Phrase:
     return phrase("this must be {kind}, not {value}", kind=kind, value=printable(literal(value), 100))
+
+
+def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
+    """Settings that are right one by one and cannot be meant together."""
+    guard = config.guard
+    if not guard.watch <= guard.contain <= guard.whole_account:
+        yield ("guard", "contain"), phrase("this must not be below watch nor above whole_account")
+    if config.queue.first_retry_s > config.queue.longest_retry_s:
+        yield ("queue", "first_retry_s"), phrase("this must not be above longest_retry_s")
+    for name, listener in config.listen.items():
+        if listener.proxy_from and not listener.requires_proxy:
+            yield ("listen", name, "proxy_from"), phrase("this is of use only with requires_proxy = true")
+    for why in registry.mistakes(config.checks, config.soften):
+        yield ("checks",), why
 
 
 def _resolved(config: Config, path: str) -> Config:
