@@ -81,8 +81,8 @@ class Accounts:
             raise Refusal(phrase("there is no account {name} here", name=printable(address)))
         return found
 
-    def add(self, address: str, password: Secret | None, language: str) -> Account:
-        """Without a password nobody can log in; mail arrives all the same."""
+    def new_address(self, address: str) -> str:
+        """The key of an account that could be added; a Refusal if it could not."""
         key = account_address(address)
         if self.house.domain(split(key)[1]) is None:
             hint = phrase(
@@ -91,6 +91,11 @@ class Accounts:
             raise Refusal(hint)
         if self.house.account(key) is not None:
             raise Refusal(phrase("the account {name} is already here", name=key))
+        return key
+
+    def add(self, address: str, password: Secret | None, language: str) -> Account:
+        """Without a password nobody can log in; mail arrives all the same."""
+        key = self.new_address(address)
         account = Account(key, language, created_at=self._hands.clock.now())
         if password is None:
             self.vault.remove(key)

@@ -69,8 +69,9 @@ class VaultRole:
             return Verified("", "unknown_user", digest)
         if not right:
             return Verified("", "password", digest)
-        denied = account.locked or not account.active or not account.sends
-        return Verified(account.address, "denied" if denied else "", digest)
+        if account.locked or not account.active or not account.sends:
+            return Verified("", "denied", digest)
+        return Verified(account.address, "", digest)
 
     async def _is_right(self, login: str, stored: str, password: bytes) -> bool:
         mark = hashlib.blake2b(f"{login}\0{stored}\0".encode() + password, key=self._key).digest()

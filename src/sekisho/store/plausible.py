@@ -74,7 +74,7 @@ def _proxies(value: list[str]) -> Phrase | None:
 
 
 def _address_or_none(value: str) -> Phrase | None:
-    return None if not value or _is_address(value) else _not_address(value)
+    return None if not value or is_address(value) else _not_address(value)
 
 
 def _resolvers(value: list[str]) -> Phrase | None:
@@ -99,13 +99,13 @@ def _listening(value: str) -> Phrase | None:
             '{value} is not an address to listen on, such as "0.0.0.0:25", "[::]:25" or "unix:smtp.sock"',
             value=printable(value, 100),
         )
-    return None if _is_address(match[1].strip("[]")) else _not_address(match[1])
+    return None if is_address(match[1].strip("[]")) else _not_address(match[1])
 
 
 def _endpoint(value: str) -> Phrase | None:
     match = _ENDPOINT.fullmatch(value)
     host = match[1] if match is not None and _is_port(match[2]) else ""
-    if host.startswith("[") and _is_address(host.strip("[]")):
+    if host.startswith("[") and is_address(host.strip("[]")):
         return None
     if host and not host.startswith("[") and is_hostname(host):
         return None
@@ -118,7 +118,7 @@ def _not_address(value: str) -> Phrase:
     return phrase("{value} is not an IP address", value=printable(value, 100))
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -129,8 +129,8 @@ def _is_address(text: str) -> bool:
 def _is_resolver(text: str) -> bool:
     match = _ENDPOINT.fullmatch(text)
     if match is not None and _is_port(match[2]):
-        return _is_address(match[1].strip("[]"))
-    return _is_address(text)
+        return is_address(match[1].strip("[]"))
+    return is_address(text)
 
 
 def _is_port(text: str) -> bool:

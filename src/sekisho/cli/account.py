@@ -1,0 +1,211 @@
+"""`sekisho account`: who has a mailbox here, who may send, and whose door is locked."""
+
+from typing import Any
+
+import click
+from msgspec.structs import replace
+
+from sekisho.cli import speech
+from sekisho.cli.household import Household, ask_password, household
+from sekisho.cli.logins import logins
+from sekisho.cli.where import config_option, json_option, when
+from sekisho.model.account import Account
+from sekisho.model.phrase import phrase
+from sekisho.service.ending import end_sessions
+from sekisho.service.names import alias_address
+from sekisho.store.paths import mailbox_folder
+from sekisho.store.texts import LANGUAGES
+
+language_option = click.option(
+    "--language", type=click.Choice(LANGUAGES), default=None, help="Of notices to the owner."
+)
+
+
+@click.group("account")
+def command() -> None:
+    """People and programs that have a mailbox here, or send mail through it.
+
+    Example: sekisho account add hello@example.com
+    """
+
+
+command.add_command(logins)
+
+
+@command.command("add")
+@click.argument("address")
+@click.option("--no-password", is_flag=True, help="Nobody can log in; mail arrives all the same.")
+@language_option
+@config_option
+def add(address: str, no_password: bool, language: str | None, path: str) -> None:
+    """Add an account. The password comes from a prompt, or is the first line of standard input.
+
+    Example: sekisho account add hello@example.com < password.txt
+    """
+    with household(path) as home:
+        home.accounts.new_address(address)
+        password = None if no_password else ask_password()
+        account = home.accounts.add(address, password, language or "")
+        speech.tell(phrase("{name} is here from now on; mail goes to {mailbox}.", name=account.address,
+                           mailbox=mailbox_folder(account.address)))  # fmt: skip
+
+
+@command.command("list")
+@click.argument("domain", default="")
+@config_option
+@json_option
+def list_(domain: str, path: str, as_json: bool) -> None:
+    """All accounts, or those of a domain.
+
+    Example: sekisho account list example.com
+    """
+    with household(path) as home:
+        name = home.accounts.domain(domain).name if domain else ""
+        for account in home.house.accounts(name):
+            if as_json:
+                speech.emit(_row(account, home))
+            else:
+                state = "" if account.active and not account.locked else speech.texts().say(_state(account))
+                speech.tell(f"{account.address}  {state}".rstrip())
+
+
+@command.command("show")
+@click.argument("address")
+@config_option
+@json_option
+def show(address: str, path: str, as_json: bool) -> None:
+    """Everything about one account but its password.
+
+    Example: sekisho account show hello@example.com --json
+    """
+    with household(path) as home:
+        row = _row(home.accounts.account(address), home)
+        row["aliases"] = home.aliases.leading_to(row["address"])
+        if as_json:
+            speech.emit(row)
+            return
+        for key, value in row.items():
+            speech.tell(f"{key}: {_plain(value)}")
+
+
+@command.command("set")
+@click.argument("address")
+@language_option
+@click.option("--active/--inactive", default=None, help="Whether others can see that the account exists.")
+@click.option("--sends/--no-sends", default=None, help="Whether it may log in to send.")
+@click.option("--receives/--no-receives", default=None, help="Whether its mailbox takes mail.")
+@click.option("--send-as", multiple=True, help='Another address, or "@domain", that it may write as.')
+@click.option("--no-send-as", multiple=True, help="Takes that back.")
+@config_option
+def set_(
+    address: str, path: str, send_as: tuple[str, ...], no_send_as: tuple[str, ...], **given: Any
+) -> None:
+    """Change an account.
+
+    Example: sekisho account set hello@example.com --language ja --send-as sales@example.com
+    """
+    with household(path) as home:
+        before = home.accounts.account(address)
+        wanted = {name: value for name, value in given.items() if value is not None}
+        kept = set(before.send_as) - {alias_address(name) for name in no_send_as}
+        names = tuple(sorted(kept | {alias_address(name) for name in send_as}))
+        changed = [f"{name}={value}" for name, value in wanted.items()] + [f"send_as={','.join(names)}"]
+        after = home.accounts.save(replace(before, **wanted, send_as=names), " ".join(changed))
+        speech.tell(phrase("{name} is changed.", name=after.address))
+
+
+@command.command("remove")
+@click.argument("address")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@config_option
+def remove(address: str, yes: bool, dry_run: bool, path: str) -> None:
+    """Remove an account and its password. Mail that was delivered stays on the disk.
+
+    Example: sekisho account remove hello@example.com --dry-run
+    """
+    with household(path) as home:
+        key = home.accounts.account(address).address
+        aliases = home.aliases.leading_to(key)
+        plan = phrase(
+            "Removes {name}. Its mail stays in {mailbox}. Aliases that name it: {aliases}.",
+            name=key, mailbox=mailbox_folder(key), aliases=", ".join(aliases) or "-",
+        )  # fmt: skip
+        if speech.confirm(plan, yes, dry_run):
+            home.accounts.remove(key)
+            end_sessions(home.config.state, key, home.hands)
+            speech.tell(phrase("{name} is removed.", name=key))
+
+
+@command.command("password")
+@click.argument("address")
+@config_option
+def password(address: str, path: str) -> None:
+    """Set a new password: from a prompt, or the first line of standard input.
+
+    Example: sekisho account password hello@example.com
+    """
+    with household(path) as home:
+        key = home.accounts.account(address).address
+        home.accounts.set_password(key, ask_password())
+        end_sessions(home.config.state, key, home.hands)
+        speech.tell(phrase("{name} has a new password.", name=key))
+
+
+@command.command("lock")
+@click.argument("address")
+@click.option("--why", default="", help="For the audit and for `account show`.")
+@config_option
+def lock(address: str, why: str, path: str) -> None:
+    """Let nobody log in, from anywhere, and end the sessions under way. Mail arrives all the same.
+
+    Example: sekisho account lock hello@example.com --why "password stolen"
+    """
+    with household(path) as home:
+        account = home.accounts.lock(address, why)
+        ended = end_sessions(home.config.state, account.address, home.hands)
+        speech.tell(phrase("{name} is locked; sessions ended: {count}.", name=account.address, count=ended))
+
+
+@command.command("unlock")
+@click.argument("address")
+@config_option
+def unlock(address: str, path: str) -> None:
+    """Let the owner log in again. What the guard holds is let go by `sekisho incident release`.
+
+    Example: sekisho account unlock hello@example.com
+    """
+    with household(path) as home:
+        account = home.accounts.unlock(address)
+        speech.tell(phrase("{name} is unlocked.", name=account.address))
+
+
+def _state(account: Account) -> Any:
+    return phrase("(locked)") if account.locked else phrase("(inactive)")
+
+
+def _row(account: Account, home: Household) -> dict[str, Any]:
+    def time(at: int) -> str | None:
+        return when(at, home.config) if at else None
+
+    return {
+        "address": account.address,
+        "language": account.language or home.config.notify.language,
+        "active": account.active,
+        "sends": account.sends,
+        "receives": account.receives,
+        "locked_at": time(account.locked_at),
+        "locked_why": account.locked_why,
+        "send_as": account.send_as,
+        "created_at": time(account.created_at),
+        "password_set_at": time(home.vault.changed_at(account.address)),
+        "mailbox": mailbox_folder(account.address),
+    }
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return speech.texts().say(phrase("yes") if value else phrase("no"))
+    if isinstance(value, tuple | list):
+        return ", ".join(value) or "-"
+    return value or "-"

@@ -1,0 +1,139 @@
+"""`sekisho alias`: addresses that lead elsewhere, catch-alls, and explicit refusals."""
+
+from typing import Any
+
+import click
+
+from sekisho.cli import speech
+from sekisho.cli.household import Household, household
+from sekisho.cli.where import config_option, json_option, when
+from sekisho.model.account import Alias
+from sekisho.model.phrase import phrase
+from sekisho.service.aliasing import lead
+from sekisho.service.names import Refusal, alias_address
+
+reject_option = click.option(
+    "--reject", is_flag=True, help="Refuse mail to this address, whatever the catch-all says."
+)
+
+
+@click.group("alias")
+def command() -> None:
+    """Addresses that lead elsewhere.
+
+    Example: sekisho alias add sales@example.com hello@example.com bob@example.net
+    """
+
+
+@command.command("add")
+@click.argument("address")
+@click.argument("targets", nargs=-1)
+@reject_option
+@config_option
+def add(address: str, targets: tuple[str, ...], reject: bool, path: str) -> None:
+    """Add an alias. "@example.com" is what nothing else matches; a target "@example.net" keeps the name.
+
+    The address itself among the targets is its own mailbox: mail stays there and goes on.
+
+    Example: sekisho alias add @example.com hello@example.com
+    """
+    with household(path) as home:
+        alias = home.aliases.add(address, _wanted(targets, reject))
+        speech.tell(_sentence(alias))
+
+
+@command.command("list")
+@click.argument("domain", default="")
+@config_option
+@json_option
+def list_(domain: str, path: str, as_json: bool) -> None:
+    """All aliases, or those of a domain.
+
+    Example: sekisho alias list example.com --json
+    """
+    with household(path) as home:
+        name = home.accounts.domain(domain).name if domain else ""
+        for alias in home.house.aliases(name):
+            if as_json:
+                speech.emit(_row(alias, home))
+            else:
+                speech.tell(_sentence(alias))
+
+
+@command.command("show")
+@click.argument("address")
+@config_option
+@json_option
+def show(address: str, path: str, as_json: bool) -> None:
+    """Where an address leads in the end, be it an alias, an account or only an extension of one.
+
+    Example: sekisho alias show sales+web@example.com
+    """
+    with household(path) as home:
+        key = alias_address(address)
+        alias = home.house.alias(key)
+        led = lead(home.house, key)
+        if as_json:
+            row = _row(alias, home) if alias else {"address": key}
+            speech.emit(row | {"leads_to": led.targets, "loops": led.loops, "unknown": led.unknown})
+            return
+        if alias:
+            speech.tell(_sentence(alias))
+        for target in led.targets:
+            speech.tell(f"  {target}")
+        for loop in led.loops:
+            speech.tell(phrase("  a circle: {name}", name=loop))
+        for name in led.unknown:
+            speech.tell(phrase("  nobody is here of the name {name}", name=name))
+        if not led.targets:
+            speech.fail(phrase("mail to {name} is refused", name=key))
+
+
+@command.command("set")
+@click.argument("address")
+@click.argument("targets", nargs=-1)
+@reject_option
+@config_option
+def set_(address: str, targets: tuple[str, ...], reject: bool, path: str) -> None:
+    """Give an alias other targets.
+
+    Example: sekisho alias set sales@example.com bob@example.net
+    """
+    with household(path) as home:
+        alias = home.aliases.set(address, _wanted(targets, reject))
+        speech.tell(_sentence(alias))
+
+
+@command.command("remove")
+@click.argument("address")
+@config_option
+def remove(address: str, path: str) -> None:
+    """Remove an alias or a refusal.
+
+    Example: sekisho alias remove sales@example.com
+    """
+    with household(path) as home:
+        alias = home.aliases.remove(address)
+        speech.tell(phrase("{name} is removed.", name=alias.address))
+
+
+def _wanted(targets: tuple[str, ...], reject: bool) -> tuple[str, ...]:
+    if reject == bool(targets):
+        raise Refusal(phrase("give either targets or --reject"))
+    return targets
+
+
+def _sentence(alias: Alias) -> Any:
+    if alias.refuses:
+        return phrase("{name} is refused", name=alias.address)
+    return phrase("{name} leads to {targets}", name=alias.address, targets=", ".join(alias.targets))
+
+
+def _row(alias: Alias, home: Household) -> dict[str, Any]:
+    created_at = when(alias.created_at, home.config)
+    return {
+        "address": alias.address,
+        "targets": alias.targets,
+        "refuses": alias.refuses,
+        "created_at": created_at,
+    }
