@@ -203,6 +203,9 @@ class Config(Settings, frozen=True):
     zone: Annotated[str, _about('Time zone of dates we write, as in "Asia/Tokyo"; empty: the system\'s.')] = (
         ""
     )
+    show_client: Annotated[
+        bool, _about("Name the client's address in the Received field of mail from people who have logged in.")
+    ] = True
     checks: Annotated[
         tuple[str, ...], _about("Checks in order; empty: all that are built in, in their own order.")
     ] = ()

@@ -1,0 +1,110 @@
+"""What a check may ask, and the frozen facts that it is given: nothing else of the session is in its reach.
+
+Every answer is given once per transaction and changes nothing. A door that does not answer raises Unavailable
+through the check, and the runner turns that into *defer*; a check never sees it.
+"""
+
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from sekisho.mail.headers import Head
+from sekisho.model.incident import Standing
+
+LOCKED = "This account is locked"
+Stage = Literal["connect", "helo", "mail", "rcpt", "data", "body"]
+
+
+class Client(Struct, frozen=True):
+    """Who is at the other end. `account` is "" until a login was right; `trusted` by address, from the
+    settings.
+
+    `submission` is True on listeners that take mail only from our own users.
+    """
+
+    session: str
+    listener: str
+    address: str = ""
+    via: str = ""
+    helo: str = ""
+    tls: str = ""
+    account: str = ""
+    network: str = ""
+    trusted: bool = False
+    submission: bool = False
+
+    @property
+    def known(self) -> bool:
+        """One of ours, who may send to anybody."""
+        return bool(self.account) or self.trusted
+
+
+class SessionFacts(Struct, frozen=True):
+    """At `connect` and `helo`. `at` is now, in microseconds."""
+
+    at: int
+    client: Client
+
+
+class MailFacts(SessionFacts, frozen=True):
+    """`sender` is "" for a message without return path; `size` what the client announced, 0 for nothing."""
+
+    sender: str
+    size: int
+
+
+class RcptFacts(MailFacts, frozen=True):
+    """`recipient` is the one in question, `given` how many were accepted before it, `most` how many may
+    be.
+    """
+
+    recipient: str
+    given: int
+    most: int
+
+
+class DataFacts(MailFacts, frozen=True):
+    recipients: tuple[str, ...]
+
+
+class BodyFacts(DataFacts, frozen=True):
+    """The whole letter has arrived; `size` is what it really has. `hops` is how many Received fields it may
+    have.
+    """
+
+    head: Head
+    hops: int
+
+
+class Judgement(Struct, frozen=True):
+    """The guard's word. Not `fresh`: it did not answer in time, and this is what it said last."""
+
+    standing: Standing
+    fresh: bool = True
+    help_url: str = ""
+
+    @property
+    def refusal(self) -> str:
+        """What a locked-out user is told: the reason, and where help is."""
+        return " ".join(part for part in (str(self.standing.reason or LOCKED), self.help_url) if part)
+
+
+class Ask(Protocol):
+    async def is_local_domain(self, domain: str) -> bool: ...
+
+    async def resolve(self, address: str) -> tuple[str, ...] | None:
+        """Final addresses of a local address; None: there is no such mailbox or alias."""
+
+    async def may_send_as(self, account: str, address: str) -> bool: ...
+
+    async def free_bytes(self) -> int:
+        """Room on the spool's disk above what must stay free; negative when there is none."""
+
+    async def standing(self) -> Judgement:
+        """How the client's account stands, what it is doing right now included."""
+
+    async def may_hold(self, size: int) -> bool:
+        """May the spool hold one more message of this size back for the client's account?"""
+
+    async def count(self, table: str, key: str) -> int:
+        """The sum of what verdicts asked to be remembered (`Note`) and is not yet over."""

@@ -1,0 +1,16 @@
+"""A recipient of ours exists: a mailbox, an alias, an extension or a catch-all leads somewhere.
+
+Refusing here, in the session, is what keeps us from sending bounces to forged senders.
+"""
+
+from sekisho.checks.ask import Ask, RcptFacts
+from sekisho.model.address import domain_of
+from sekisho.model.verdict import PASS, Verdict, reject
+
+
+async def check(facts: RcptFacts, ask: Ask) -> Verdict:
+    if not await ask.is_local_domain(domain_of(facts.recipient)):
+        return PASS
+    if await ask.resolve(facts.recipient):
+        return PASS
+    return reject(550, "5.1.1", "No such mailbox here", facts.recipient)

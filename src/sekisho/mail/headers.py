@@ -1,0 +1,140 @@
+"""The head of a letter, cut into its fields once, in linear time (RFC 5322 2.2).
+
+The head is in wire form and is never repaired: fields are found, counted and read where they stand. A line
+that is neither a field nor the continuation of one ends the head, as it does for every reader of the
+letter.
+"""
+
+from msgspec import Struct
+
+HEAD_BYTES = 256 * 1024
+"""Largest head. A letter whose head does not end within it is refused."""
+
+LINES = 10_000
+"""Most lines of a head, folded ones counted singly."""
+
+_FOLD = b" \t"
+
+
+class Field(Struct, frozen=True):
+    """`name` in lower case; `value` as it stands, folds included; `start` and `end` in bytes of the head."""
+
+    name: bytes
+    value: bytes
+    start: int
+    end: int
+
+
+class Head(Struct, frozen=True):
+    """The fields in order, `size` the bytes up to and with the empty line that ends them."""
+
+    fields: tuple[Field, ...]
+    size: int
+
+    def first(self, name: bytes) -> bytes | None:
+        """The value of the first field of this name, unfolded (RFC 5322 2.2.3), or None."""
+        for field in self.fields:
+            if field.name == name:
+                return unfolded(field.value)
+        return None
+
+    def count(self, name: bytes) -> int:
+        return sum(1 for field in self.fields if field.name == name)
+
+
+class TooLarge(Exception):
+    """The head is longer, or has more lines, than any honest letter's."""
+
+
+def head_of(start: bytes) -> Head | None:
+    """The head of a letter that begins with `start`; None when it does not end there yet. Raises TooLarge.
+
+    A letter without an empty line is all head: its reader calls `fields_of` once the letter has ended.
+    """
+    if start.startswith(b"\r\n"):
+        return Head((), 2)
+    end = start.find(b"\r\n\r\n", 0, HEAD_BYTES)
+    if end >= 0:
+        return Head(fields_of(start[: end + 2]), end + 4)
+    if len(start) >= HEAD_BYTES:
+        raise TooLarge
+    return None
+
+
+def fields_of(head: bytes) -> tuple[Field, ...]:
+    """`head` ends in CRLF, without the empty line."""
+    if len(head) > HEAD_BYTES or head.count(b"\n") > LINES:
+        raise TooLarge
+    found: list[Field] = []
+    name, begun, at = b"", 0, 0
+    for line in head[:-2].split(b"\r\n"):
+        if line[:1] not in _FOLD or not line:
+            if name:
+                found.append(_field(head, name, begun, at))
+            name, begun = _name(line), at
+            if not name:
+                return tuple(found)
+        elif not name:
+            return tuple(found)
+        at += len(line) + 2
+    if name:
+        found.append(_field(head, name, begun, len(head)))
+    return tuple(found)
+
+
+def unfolded(value: bytes) -> bytes:
+    return value.replace(b"\r\n", b"").strip()
+
+
+def without(head: bytes, fields: tuple[Field, ...]) -> bytes:
+    """The same bytes without these fields, which stand in it in order."""
+    kept, at = [], 0
+    for field in fields:
+        kept.append(head[at : field.start])
+        at = field.end
+    kept.append(head[at:])
+    return b"".join(kept)
+
+
+def claims(head: Head, hostname: str) -> tuple[Field, ...]:
+    """Authentication-Results that pretend to be ours: only we may say what we verified (RFC 8601 5)."""
+    ours = hostname.lower().encode()
+    return tuple(
+        field
+        for field in head.fields
+        if field.name == b"authentication-results" and _authserv(field.value) == ours
+    )
+
+
+def _name(line: bytes) -> bytes:
+    """The field's name in lower case, b"" if the line is no field. White space before the colon is obsolete
+    syntax.
+    """
+    name, colon, _ = line.partition(b":")
+    name = name.rstrip(_FOLD)
+    if not colon or not name or not name.isascii() or b" " in name or b"\t" in name:
+        return b""
+    return name.lower()
+
+
+def _field(head: bytes, name: bytes, start: int, end: int) -> Field:
+    return Field(name, head[head.index(b":", start) + 1 : end - 2], start, end)
+
+
+def _authserv(value: bytes) -> bytes:
+    """The authserv-id (RFC 8601 2.2): the first word that is not in a comment, without quotes."""
+    depth, word = 0, bytearray()
+    for byte in unfolded(value)[:1024]:
+        char = bytes((byte,))
+        if char == b"(":
+            depth += 1
+        elif char == b")":
+            depth = max(0, depth - 1)
+        elif depth or char == b'"':
+            continue
+        elif char in b" \t;":
+            if word:
+                break
+        else:
+            word += char
+    return bytes(word).lower().rstrip(b".")

@@ -1,0 +1,74 @@
+"""The fields that a server writes above a letter: Received (RFC 5321 4.4), and for submissions Date and
+Message-ID.
+"""
+
+import re
+from datetime import tzinfo
+
+from msgspec import Struct
+
+from sekisho.mail.date import written
+
+HELLO_BYTES = 255
+"""Longest name quoted from a greeting (RFC 1035 3.1); anything longer is not a name."""
+
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?\.?")
+_LITERAL = re.compile(r"\[[A-Za-z0-9.:]+\]")
+_TLS = re.compile(r"[A-Za-z0-9._ -]{1,80}")
+_ADDRESS = re.compile(r"[!-;=?-~]{1,320}")
+"""What may stand between angle brackets: visible ASCII without brackets of its own."""
+
+
+class Trace(Struct, frozen=True):
+    """One hop. `address` is "" where the client is not to be shown; `recipient` "" unless there is exactly
+    one.
+    """
+
+    hello: str
+    address: str
+    hostname: str
+    protocol: str
+    ident: str
+    at: int
+    tls: str = ""
+    recipient: str = ""
+
+
+def received(trace: Trace, zone: tzinfo) -> bytes:
+    """One folded field ending in CRLF. What strangers said stands in it only in the form of a name or an
+    address.
+    """
+    lines = [
+        f"Received: from {_from(trace)}",
+        f"\tby {trace.hostname} with {trace.protocol} id {trace.ident}",
+    ]
+    if trace.tls and _TLS.fullmatch(trace.tls):
+        lines.append(f"\t({trace.tls})")
+    if trace.recipient and _ADDRESS.fullmatch(trace.recipient):
+        lines.append(f"\tfor <{trace.recipient}>")
+    return ("\r\n".join(lines) + ";\r\n\t" + written(trace.at, zone) + "\r\n").encode("ascii", "replace")
+
+
+def with_protocol(extended: bool, encrypted: bool, authenticated: bool) -> str:
+    """The keyword after `with` (RFC 3848 1)."""
+    if not extended:
+        return "SMTP"
+    return "ESMTP" + "S" * encrypted + "A" * authenticated
+
+
+def date_field(at: int, zone: tzinfo) -> bytes:
+    return f"Date: {written(at, zone)}\r\n".encode()
+
+
+def message_id_field(ident: str, hostname: str) -> bytes:
+    return f"Message-ID: <{ident}@{hostname}>\r\n".encode("ascii", "replace")
+
+
+def _from(trace: Trace) -> str:
+    """The Extended-Domain of RFC 5321 4.4: what the client called itself, and where it really called from."""
+    hello = trace.hello if len(trace.hello) <= HELLO_BYTES else ""
+    name = hello if _NAME.fullmatch(hello) or _LITERAL.fullmatch(hello) else "unknown"
+    if not trace.address:
+        return name
+    literal = f"IPv6:{trace.address}" if ":" in trace.address else trace.address
+    return f"{name} ([{literal}])"

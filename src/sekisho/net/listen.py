@@ -1,0 +1,111 @@
+"""Listening sockets: TCP and unix, opened apart from being served, so that a supervisor can open them as
+root.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import stat
+from collections.abc import Callable
+
+from sekisho.world import Unavailable
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted. asyncio's 100 loses SYNs in a burst, which then wait for a
+second.
+"""
+
+UNIX = "unix:"
+
+
+def bind(address: str, folder: str) -> socket.socket:
+    """`address` is "IP:PORT", "[IPV6]:PORT" or "unix:PATH", relative to `folder`. Raises Unavailable."""
+    try:
+        return _bind_unix(unix_path(address, folder)) if address.startswith(UNIX) else _bind_tcp(address)
+    except OSError as error:
+        raise Unavailable(address, error.strerror or str(error)) from error
+
+
+def unix_path(address: str, folder: str) -> str:
+    return os.path.join(folder, address.removeprefix(UNIX))
+
+
+def bound_name(listener: socket.socket) -> str:
+    """The address as it really is: with the port that the system chose for port 0."""
+    name = listener.getsockname()
+    if listener.family == socket.AF_UNIX:
+        return UNIX + str(name)
+    host, port = name[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def peer_of(transport: asyncio.BaseTransport) -> str:
+    """The IP address at the other end, IPv4 in its own form and without a scope; "" on a unix socket."""
+    name = transport.get_extra_info("peername")
+    if not isinstance(name, tuple):
+        return ""
+    return str(name[0]).partition("%")[0].removeprefix("::ffff:")
+
+
+async def serve(listener: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> asyncio.AbstractServer:
+    """Accepts from now on."""
+    loop = asyncio.get_running_loop()
+    if listener.family == socket.AF_UNIX:
+        return await loop.create_unix_server(protocol, sock=listener, backlog=BACKLOG)
+    return await loop.create_server(protocol, sock=listener, backlog=BACKLOG)
+
+
+def remove(listener_name: str) -> None:
+    """A unix socket's file outlives its server; nothing to do for the others."""
+    if listener_name.startswith(UNIX):
+        with contextlib.suppress(OSError):
+            os.unlink(listener_name.removeprefix(UNIX))
+
+
+def _bind_tcp(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    family = socket.AF_INET6 if ":" in bare else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((bare, int(port)))
+    except (OSError, ValueError) as error:
+        listener.close()
+        raise error if isinstance(error, OSError) else OSError(str(error)) from error
+    listener.setblocking(False)
+    return listener
+
+
+def _bind_unix(path: str) -> socket.socket:
+    """0600 before the first connection: nobody can connect to a socket that does not listen yet."""
+    _remove_stale(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(path)
+        os.chmod(path, 0o600)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def _remove_stale(path: str) -> None:
+    """The socket of a server that was killed. One that answers is left alone: binding then fails, as it
+    should.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.setblocking(False)
+            try:
+                probe.connect(path)
+            except ConnectionRefusedError:
+                os.unlink(path)
+            except OSError:
+                return

@@ -1,0 +1,77 @@
+"""What checks ask, answered once per transaction from the front's doors (`checks/ask.py` says what each
+means).
+"""
+
+from typing import Any
+
+from sekisho.checks.ask import Judgement
+from sekisho.model.event import Event
+from sekisho.model.selector import Selector
+from sekisho.service.front import Front
+
+MEMO = 4096
+"""Most answers kept in one transaction; beyond it everything is asked again."""
+
+
+class Asking:
+    """One for each session. `event` is what the client is doing: the guard learns of it when it is asked."""
+
+    __slots__ = ("_front", "_memo", "_standing", "event")
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._memo: dict[tuple[str, ...], Any] = {}
+        self._standing: tuple[Event, Judgement] | None = None
+        self.event: Event | None = None
+
+    def forget(self) -> None:
+        """A transaction begins or is over: what changes meanwhile (a new account, a new alias) is seen by
+        the next.
+        """
+        if self._memo:
+            self._memo = {}
+
+    async def is_local_domain(self, domain: str) -> bool:
+        place = ("local", domain)
+        if place not in self._memo:
+            self._keep(place, self._front.stores.directory.is_local_domain(domain))
+        return bool(self._memo[place])
+
+    async def resolve(self, address: str) -> tuple[str, ...] | None:
+        return self.resolved(address)
+
+    def resolved(self, address: str) -> tuple[str, ...] | None:
+        place = ("resolve", address)
+        if place not in self._memo:
+            self._keep(place, self._front.stores.directory.resolve(address))
+        answer: tuple[str, ...] | None = self._memo[place]
+        return answer
+
+    async def may_send_as(self, account: str, address: str) -> bool:
+        return self._front.stores.directory.may_send_as(account, address)
+
+    async def free_bytes(self) -> int:
+        return self._front.free_bytes()
+
+    async def standing(self) -> Judgement:
+        assert self.event is not None, "only what is happening can be judged"
+        if self._standing is None or self._standing[0] is not self.event:
+            self._standing = (self.event, await self._front.judging.judge(self.event))
+        return self._standing[1]
+
+    async def may_hold(self, size: int) -> bool:
+        """What is held for whatever incident counts: each is work for the same reviewer and room on the
+        same disk.
+        """
+        judgement = await self.standing()
+        settings = self._front.config.guard
+        held = await self._front.stores.spool.count(Selector(held_by=judgement.standing.incident))
+        return held.messages < settings.held_messages and held.bytes + size <= settings.held_bytes
+
+    async def count(self, table: str, key: str) -> int:
+        return self._front.counts.sum(table, key, self._front.now())
+
+    def _keep(self, place: tuple[str, ...], answer: Any) -> None:
+        if len(self._memo) >= MEMO:
+            self._memo = {}
+        self._memo[place] = answer

@@ -1,0 +1,158 @@
+"""Drives one session: takes up each step of the machine, lets its handler answer, and hands the answer back.
+
+A handler that never waits is run on the spot, without a task. One that waits is carried on in a task, and
+the machine reads nothing more until it has answered. A bug ends this session with 421 and nothing else.
+"""
+
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+from sekisho.model.verdict import Reply
+from sekisho.service.arriving import Arriving
+from sekisho.service.boundary import boundary
+from sekisho.service.checking import deferred
+from sekisho.service.session import Session
+from sekisho.service.steps import HANDLERS
+from sekisho.wire.smtp_server import Rcpt, Refused, Step, Violated
+from sekisho.world import Unavailable
+
+INTERNAL = Reply(421, "4.3.0", "Internal error, closing")
+TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors, closing")
+TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients, closing")
+
+
+class Conversation:
+    """`waiting`: a reply is owed that is not there yet; `on_answer` is called when it has come.
+
+    `gone`: the connection is. `left`: the client has said QUIT.
+    """
+
+    __slots__ = ("_on_answer", "gone", "left", "machine", "session", "waiting")
+
+    def __init__(self, session: Session, on_answer: Callable[[], None]) -> None:
+        self.session = session
+        self.machine = session.machine
+        self.waiting = False
+        self.gone = False
+        self.left = False
+        self._on_answer = on_answer
+
+    @property
+    def body(self) -> Arriving | None:
+        """The letter that is arriving."""
+        transaction = self.session.transaction
+        return transaction.body if transaction is not None else None
+
+    def hear(self, data: bytes) -> None:
+        """Everything that can be answered now is; then `machine.take()` has the replies."""
+        with boundary(self.session.front.trouble, "session", self.session.ident) as turn:
+            for step in self.machine.receive(data):
+                if not self._take_up(step):
+                    break
+        if turn.failed:
+            self._fail()
+
+    def shut(self, reply: Reply) -> None:
+        self.machine.shut(reply)
+        self.end()
+
+    def end(self) -> None:
+        """The connection is closing, or gone. A letter that is just being kept is kept."""
+        if not self.waiting:
+            self.session.end_transaction()
+
+    def _take_up(self, step: Step) -> bool:
+        """False when the answer has to be waited for."""
+        if isinstance(step, bytes):
+            body = self.body
+            assert body is not None, "a body has been asked for"
+            body.add(step)
+            return True
+        if isinstance(step, Refused | Violated):
+            self._note(step)
+            return True
+        work = self._answer(step)
+        try:
+            waited_for = work.send(None)
+        except StopIteration as end:
+            self._reply(end.value, step)
+            return True
+        self.waiting = True
+        self.session.front.world.spawn.task("smtp answer", self._finish(step, Rest(work, waited_for)))
+        return False
+
+    async def _answer(self, step: Step) -> Reply:
+        session = self.session
+        try:
+            return await HANDLERS[type(step)](session, step)
+        except Unavailable as trouble:
+            verdict = deferred(trouble)
+            assert verdict.reply is not None
+            return session.refused(type(step).__name__.lower(), trouble.door, verdict.reply)
+
+    async def _finish(self, step: Step, rest: "Rest") -> None:
+        async with boundary(self.session.front.trouble, "session", self.session.ident) as turn:
+            reply = await rest
+            self.waiting = False
+            if self.gone or self.machine.closed:
+                self.session.end_transaction()
+                return
+            self._reply(reply, step)
+        self.waiting = False
+        if turn.failed:
+            self._fail()
+        else:
+            self.hear(b"")
+        self._on_answer()
+
+    def _reply(self, reply: Reply, step: Step) -> None:
+        session = self.session
+        if reply.code >= 500 and not isinstance(step, Rcpt):
+            session.errors += 1
+        self.left = reply.code == 221
+        self.machine.reply(self._farewell() or reply)
+
+    def _note(self, step: Refused | Violated) -> None:
+        by = step.what if isinstance(step, Violated) else step.verb or "syntax"
+        self.session.refused("protocol", by, step.reply)
+        self.session.errors += 1
+        if (farewell := self._farewell()) is not None:
+            self.shut(farewell)
+
+    def _farewell(self) -> Reply | None:
+        """What is said in place of the reply that is one too many."""
+        session, limits = self.session, self.session.front.config.limits
+        if session.errors > limits.errors:
+            return session.refused("session", "errors", TOO_MANY_ERRORS)
+        if session.bad_recipients > limits.bad_recipients:
+            return session.refused("session", "bad_recipients", TOO_MANY_UNKNOWN)
+        return None
+
+    def _fail(self) -> None:
+        """Our bug: the trace has been recorded."""
+        self.waiting = False
+        self.shut(INTERNAL)
+
+
+class Rest(Generator[Any, Any, Reply]):
+    """What remains of a coroutine that was begun by hand and waits for `waited_for`; await it in a task.
+
+    It passes everything on to the coroutine, except the first question, whose answer it has.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, Reply], waited_for: Any) -> None:
+        self._work = work
+        self._waited_for = waited_for
+        self._begun = False
+
+    def __await__(self) -> Generator[Any, Any, Reply]:
+        return self
+
+    def send(self, value: Any) -> Any:
+        if self._begun:
+            return self._work.send(value)
+        self._begun = True
+        return self._waited_for
+
+    def throw(self, *error: Any) -> Any:
+        return self._work.throw(*error)

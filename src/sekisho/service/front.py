@@ -1,0 +1,134 @@
+"""What all sessions of one front share: the doors, the settings as they are now, and what is counted over
+sessions.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import tzinfo
+from typing import Protocol
+
+from msgspec import Struct
+
+from sekisho.checks.registry import Policy
+from sekisho.model.address import domain_of
+from sekisho.model.config import Config
+from sekisho.model.delivery import Route
+from sekisho.model.event import Event, Troubled
+from sekisho.model.ident import make_id
+from sekisho.model.letter import Draft
+from sekisho.model.selector import Selector
+from sekisho.model.text import printable
+from sekisho.queue.routes import route_for
+from sekisho.service.channel import Channel
+from sekisho.service.counts import Counts
+from sekisho.service.judging import Judging
+from sekisho.service.underway import Underway
+from sekisho.store.bodies import BigBody
+from sekisho.world import World
+
+SOURCE = "front"
+
+FREE_KEPT = 1_000_000
+"""How long the disk's free room is believed, in microseconds."""
+
+
+class Directory(Protocol):
+    """The part of `store/directory.py` that reception asks."""
+
+    def is_local_domain(self, domain: str) -> bool: ...
+
+    def resolve(self, address: str) -> tuple[str, ...] | None: ...
+
+    def may_send_as(self, account: str, address: str) -> bool: ...
+
+    def first_domain(self) -> str: ...
+
+    def mailbox(self, address: str) -> str: ...
+
+
+class Census(Protocol):
+    """How much matches."""
+
+    @property
+    def messages(self) -> int: ...
+
+    @property
+    def bytes(self) -> int: ...
+
+
+class Spool(Protocol):
+    """The part of `store/spool.py` that reception uses."""
+
+    @property
+    def accepting(self) -> bool: ...
+
+    def submit(self, draft: Draft, body: Sequence[bytes] | BigBody) -> Awaitable[None]: ...
+
+    def big_body(self, message_id: str) -> BigBody: ...
+
+    def free_bytes(self) -> int: ...
+
+    async def count(self, selector: Selector) -> Census: ...
+
+
+class Roles(Struct):
+    watch: Channel
+    vault: Channel
+
+
+class Stores(Struct):
+    """What is asked and filled on the hot path."""
+
+    directory: Directory
+    spool: Spool
+
+
+class Front:
+    """Only `config`, `policy` and `zone` change, when the settings are read again."""
+
+    def __init__(self, world: World, stores: Stores, roles: Roles, record: Callable[[Event], None]) -> None:
+        self.world = world
+        self.stores = stores
+        self.roles = roles
+        self.record = record
+        self.judging = Judging(roles.watch)
+        self.counts = Counts()
+        self.underway = Underway()
+        self.arriving_bytes = 0
+        self._free = (0, 0)
+
+    def configure(self, config: Config, policy: Policy, zone: tzinfo) -> None:
+        self.config = config
+        self.policy = policy
+        self.zone = zone
+        self.judging.configure(config.guard)
+
+    def now(self) -> int:
+        return self.world.clock.now()
+
+    def ident(self, at: int) -> str:
+        return make_id(at, self.world.chance.bits(30))
+
+    def free_bytes(self) -> int:
+        """Room above what must stay free; none while the spool takes nothing. Raises Unavailable."""
+        if not self.stores.spool.accepting:
+            return 0
+        now = self.world.clock.ticks()
+        if now >= self._free[0]:
+            self._free = (now + FREE_KEPT, self.stores.spool.free_bytes())
+        return self._free[1] - self.config.limits.free_min
+
+    def route(self, target: str) -> Route:
+        """The road to a final address."""
+        directory = self.stores.directory
+        ours = directory.is_local_domain(domain_of(target))
+        return route_for(target, directory.mailbox(target) if ours else "", self.config.outbound)
+
+    def trouble(self, what: str, about: str, trace: str) -> None:
+        """A `boundary`'s record: our bug, as an event."""
+        at = self.now()
+        about = printable(about)
+        self.record(
+            Troubled(
+                id=self.ident(at), at=at, source=SOURCE, what=what, about=about, trace=trace, session=about
+            )
+        )

@@ -1,0 +1,75 @@
+"""One hop to watch and back: the guard observes an event and says how its account stands, or is not waited
+for.
+
+Without an answer in time the last word for this client stands, or the last for a stranger to the account; the
+check `rate` then allows few recipients from networks that are not confirmed.
+"""
+
+import asyncio
+
+from msgspec.structs import replace
+
+from sekisho.checks.ask import Judgement
+from sekisho.model.config import Guard
+from sekisho.model.event import Event
+from sekisho.model.incident import Standing
+from sekisho.service.channel import Channel, NotDone
+from sekisho.service.messages import Judge
+from sekisho.store.bounded import Bounded
+from sekisho.world import Unavailable
+
+PATIENCE_S = 0.2
+"""Longest that a client waits for the guard."""
+
+KEPT = 20_000
+"""Last words remembered: of (account, address) and of (account, stranger)."""
+
+
+class Judging:
+    """One for each front."""
+
+    def __init__(self, watch: Channel) -> None:
+        self._watch = watch
+        self._last: Bounded[tuple[str, str], Standing] = Bounded(KEPT)
+        self._enabled = True
+        self._help_url = ""
+
+    def configure(self, settings: Guard) -> None:
+        self._enabled = settings.enabled
+        self._help_url = settings.help_url
+
+    async def judge(self, event: Event) -> Judgement:
+        """Never raises: a guard that is gone does not stop mail."""
+        if not self._enabled:
+            return Judgement(Standing(event.account, event.address))
+        question = asyncio.ensure_future(self._watch.ask(Judge(event), Standing))
+        await asyncio.wait((question,), timeout=PATIENCE_S)
+        if not question.done():
+            question.add_done_callback(self._answered_late)
+            return self._last_word(event)
+        return self._word(question, event)
+
+    def _word(self, question: "asyncio.Future[Standing]", event: Event) -> Judgement:
+        try:
+            standing = question.result()
+        except (Unavailable, NotDone, asyncio.CancelledError):
+            return self._last_word(event)
+        self._remember(standing)
+        return Judgement(standing, help_url=self._help_url)
+
+    def _answered_late(self, question: "asyncio.Future[Standing]") -> None:
+        """Nobody waits for it any more, but it is the last word from now on."""
+        if not question.cancelled() and question.exception() is None:
+            self._remember(question.result())
+
+    def _remember(self, standing: Standing) -> None:
+        self._last.put((standing.account, standing.address), standing)
+        if standing.place == "unfamiliar":
+            self._last.put((standing.account, ""), standing)
+
+    def _last_word(self, event: Event) -> Judgement:
+        last = self._last.get((event.account, event.address))
+        if last is None:
+            stranger = self._last.get((event.account, "")) or Standing(event.account, event.address)
+            last = replace(stranger, address=event.address, place="unfamiliar", network="")
+        return Judgement(last, fresh=False, help_url=self._help_url)

@@ -1,0 +1,90 @@
+"""One listener while it listens: what its sessions are given, who may speak PROXY to it, who is connected."""
+
+import ipaddress
+import ssl
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from sekisho.model.config import Config, Listen
+from sekisho.service.admission import Admission
+from sekisho.service.front import Front
+from sekisho.service.session import Door, Peer
+from sekisho.store.bounded import Bounded
+from sekisho.wire.smtp_server import ServerSettings
+
+if TYPE_CHECKING:
+    from sekisho.service.connection import Connection
+
+UNIX = "unix"
+REMEMBERED = 10_000
+"""Most addresses of which is remembered whether they are in a list of networks."""
+
+
+class Networks:
+    """A list of networks of the settings; "unix" stands for a unix socket's peer."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._unix = UNIX in names
+        self._networks = [ipaddress.ip_network(name, strict=False) for name in names if name != UNIX]
+        self._known: Bounded[str, bool] = Bounded(REMEMBERED)
+
+    def contains(self, address: str) -> bool:
+        if not address:
+            return self._unix
+        if not self._networks:
+            return False
+        known = self._known.get(address)
+        if known is None:
+            known = any(ipaddress.ip_address(address) in network for network in self._networks)
+            self._known.put(address, known)
+        return known
+
+
+class Listener:
+    """`context` is None where no TLS can be had. Settings that are read again are for sessions from then
+    on.
+    """
+
+    def __init__(self, name: str, front: Front, admission: Admission, context: ssl.SSLContext | None) -> None:
+        self.name = name
+        self.front = front
+        self.admission = admission
+        self.context = context
+        self.connections: set[Connection] = set()
+        self.configure(front.config)
+
+    def configure(self, config: Config) -> None:
+        listen = config.listen[self.name]
+        self.requires_proxy = listen.requires_proxy
+        self.door = door_of(self.name, config, listen, tls=self.context is not None)
+        self._proxy_from = Networks(listen.proxy_from)
+        self._trusted = Networks(name for name in config.trusted if name != UNIX)
+
+    def may_proxy(self, address: str) -> bool:
+        return self._proxy_from.contains(address)
+
+    def received(self, peer: Peer) -> Peer:
+        """Counts a client that has come, with what is known of it by its address; `admission.leave` is
+        owed.
+        """
+        turned_away = self.admission.enter(peer.address, self.front.config.limits)
+        trusted = bool(peer.address) and self._trusted.contains(peer.address)
+        return replace(peer, trusted=trusted, turned_away=turned_away)
+
+
+def door_of(name: str, config: Config, listen: Listen, *, tls: bool) -> Door:
+    """AUTH is for listeners of our own users: a password has no business on the mail exchanger's port."""
+    submission = listen.protocol != "smtp"
+    implicit = listen.protocol == "submissions"
+    settings = ServerSettings(
+        config.hostname,
+        config.limits.message_bytes,
+        tls and not implicit,
+        submission,
+        implicit,
+        config.limits.command_s,
+        config.limits.data_s,
+    )
+    return Door(name, listen.protocol, submission, settings)

@@ -1,0 +1,157 @@
+"""Receives mail: binds the listeners, keeps the sessions, and ends them when it has to.
+
+One for each front process. What one session does is in `connection.py` (bytes), `conversation.py` (steps)
+and the handlers behind it.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+
+from sekisho.checks.registry import policy
+from sekisho.model.config import Config
+from sekisho.model.event import Event
+from sekisho.model.verdict import Reply
+from sekisho.net import listen, tls
+from sekisho.service.admission import LEAVING, Admission
+from sekisho.service.connection import Connection
+from sekisho.service.front import Directory, Front, Roles, Spool, Stores
+from sekisho.service.listener import Listener
+from sekisho.service.zone import zone_of
+from sekisho.world import World
+
+__all__ = ["Reception", "Roles"]
+
+PATIENCE_S = 30.0
+"""How long letters that are arriving or being kept may take when we stop."""
+
+LAST_WORDS_S = 1.0
+"""How long sessions that were told to go may take to go."""
+
+DROPPED = Reply(421, "4.7.0", "This session has been ended by the server")
+
+
+class Reception:
+    def __init__(
+        self,
+        world: World,
+        config: Config,
+        directory: Directory,
+        roles: Roles,
+        spool: Spool,
+        record: Callable[[Event], None],
+    ) -> None:
+        self._front = Front(world, Stores(directory, spool), roles, record)
+        self._admission = Admission()
+        self._listeners: dict[str, Listener] = {}
+        self._servers: list[asyncio.AbstractServer] = []
+        self._bound: dict[str, str] = {}
+        self._configure(config)
+
+    async def listen(self, inherited: Mapping[str, socket.socket] | None = None) -> dict[str, str]:
+        """Binds what the settings name, or takes sockets bound by a supervisor; returns where each listens
+        now.
+
+        Raises Unavailable, and then nothing listens.
+        """
+        config, given = self._front.config, inherited or {}
+        with contextlib.ExitStack() as bound:
+            sockets = {}
+            for name, settings in config.listen.items():
+                opened = given[name] if name in given else listen.bind(settings.address, config.state)
+                bound.callback(opened.close)
+                sockets[name] = opened
+                self._listeners[name] = Listener(name, self._front, self._admission, self._context(name))
+            bound.pop_all()
+        for name, opened in sockets.items():
+            self._bound[name] = listen.bound_name(opened)
+            self._servers.append(await listen.serve(opened, self._protocol(self._listeners[name])))
+        return dict(self._bound)
+
+    async def stop(self) -> None:
+        """Takes nobody in, lets letters that are under way end, and tells everybody to come again."""
+        self._admission.closing = True
+        for server in self._servers:
+            server.close()
+        for name in self._bound.values():
+            listen.remove(name)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE_S
+        while (busy := self._send_away(LEAVING)) and loop.time() < deadline:
+            await asyncio.sleep(0.05)
+        if busy:
+            for connection in self._connections():
+                connection.send_away(LEAVING)
+        deadline = loop.time() + LAST_WORDS_S
+        while self._admission.open and loop.time() < deadline:
+            await asyncio.sleep(0.02)
+
+    def reload(self, config: Config) -> None:
+        """New settings and certificates, for what begins from now on. Addresses of listeners stay as they
+        are.
+        """
+        for listener in self._listeners.values():
+            if listener.context is not None:
+                tls.load(listener.context, *self._key_files(config))
+        self._configure(config)
+        for listener in self._listeners.values():
+            if listener.name in config.listen:
+                listener.configure(config)
+
+    def drop_sessions(self, account: str, spare: tuple[str, ...]) -> int:
+        """Ends the account's sessions, except those from these networks (the guard's keys); returns how
+        many.
+        """
+        dropped = 0
+        for connection in list(self._connections()):
+            session = connection.talk.session if connection.talk is not None else None
+            if session is not None and session.account == account and session.network not in spare:
+                connection.send_away(DROPPED)
+                dropped += 1
+        return dropped
+
+    async def quiet(self, account: str) -> None:
+        """Waits for letters of this account that have been judged and are not in the spool yet.
+
+        To be awaited before the account's queue is held: what was judged before comes to be there, and is
+        held too.
+        """
+        await self._front.underway.quiet(account)
+
+    @property
+    def sessions(self) -> int:
+        return self._admission.open
+
+    def _configure(self, config: Config) -> None:
+        self._front.configure(config, policy(config.checks, config.soften), zone_of(config.zone))
+
+    def _context(self, name: str) -> ssl.SSLContext | None:
+        """One for each listener. Without a certificate there is no TLS, and so no password is ever taken."""
+        config = self._front.config
+        certificate, key = self._key_files(config)
+        if not os.path.exists(certificate) and config.listen[name].protocol == "smtp":
+            return None
+        return tls.server_context(certificate, key)
+
+    def _key_files(self, config: Config) -> tuple[str, str]:
+        return os.path.join(config.state, config.certificate), os.path.join(config.state, config.key)
+
+    def _protocol(self, listener: Listener) -> Callable[[], asyncio.Protocol]:
+        return lambda: Connection(listener)
+
+    def _connections(self) -> Iterator[Connection]:
+        for listener in self._listeners.values():
+            yield from listener.connections
+
+    def _send_away(self, reply: Reply) -> int:
+        """Those who are between letters; returns how many are not."""
+        busy = 0
+        for connection in list(self._connections()):
+            if connection.busy:
+                busy += 1
+            else:
+                connection.send_away(reply)
+        return busy

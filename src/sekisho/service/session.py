@@ -1,0 +1,135 @@
+"""What is known of one SMTP session, as far as it matters to more than one step; and how it is told of.
+
+Handlers (`steps.py`, `login.py`, `accepting.py`) read and change it. The bytes are elsewhere
+(`connection.py`), the order of verbs too (`wire/smtp_server.py`).
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from sekisho.checks.ask import Client
+from sekisho.model.event import Judged, Refused
+from sekisho.model.verdict import Reply
+from sekisho.service.asking import Asking
+from sekisho.service.checking import Ruling
+from sekisho.service.front import SOURCE, Front
+from sekisho.service.transaction import Transaction
+from sekisho.wire.smtp_server import ServerSettings, SmtpServer
+
+
+class Door(Struct, frozen=True):
+    """One listener, as its sessions see it. `service` names it in logins; `submission`: for our own users
+    only.
+    """
+
+    name: str
+    service: str
+    submission: bool
+    settings: ServerSettings
+
+
+class Peer(Struct, frozen=True):
+    """The client's `address` ("" on a unix socket), and behind PROXY the one that really connected (`via`).
+
+    `turned_away` is the reply to one who may not come in now.
+    """
+
+    address: str
+    via: str = ""
+    trusted: bool = False
+    turned_away: Reply | None = None
+
+
+class Session:
+    __slots__ = (
+        "account",
+        "asking",
+        "bad_recipients",
+        "door",
+        "errors",
+        "front",
+        "ident",
+        "login",
+        "machine",
+        "network",
+        "peer",
+        "transaction",
+    )
+
+    def __init__(self, front: Front, door: Door, peer: Peer) -> None:
+        self.front = front
+        self.door = door
+        self.peer = peer
+        self.ident = front.ident(front.now())
+        self.machine = SmtpServer(door.settings)
+        self.asking = Asking(front)
+        self.transaction: Transaction | None = None
+        self.account = ""
+        self.login = ""
+        self.network = ""
+        self.errors = 0
+        self.bad_recipients = 0
+
+    def client(self) -> Client:
+        return Client(
+            self.ident,
+            self.door.name,
+            self.peer.address,
+            self.peer.via,
+            self.machine.hello,
+            self.machine.tls,
+            self.account,
+            self.network,
+            self.peer.trusted,
+            self.door.submission,
+        )
+
+    def traits(self, at: int) -> dict[str, Any]:
+        """What every event of this session begins with."""
+        return {
+            "id": self.front.ident(at),
+            "at": at,
+            "source": SOURCE,
+            "session": self.ident,
+            "account": self.account,
+            "address": self.peer.address,
+        }
+
+    def judged(self, stage: str, ruling: Ruling) -> None:
+        """Every answer that was not a plain pass, for `explain`."""
+        for verdict in ruling.others:
+            self.front.record(
+                Judged(
+                    **self.traits(self.front.now()),
+                    stage=stage,
+                    check=verdict.by,
+                    act=verdict.act.name.lower(),
+                    why=verdict.why,
+                    won=verdict is ruling.verdict,
+                )
+            )
+
+    def refused(self, stage: str, by: str, reply: Reply, recipient: str = "") -> Reply:
+        """Tells of a refusal and hands it on."""
+        sender = self.transaction.sender if self.transaction else ""
+        self.front.record(
+            Refused(
+                **self.traits(self.front.now()),
+                stage=stage,
+                by=by,
+                reply=reply,
+                sender=sender,
+                recipient=recipient,
+            )
+        )
+        return reply
+
+    def end_transaction(self) -> None:
+        """Whatever became of it. A letter that was not taken is dropped; one that was is not ours any
+        more.
+        """
+        if self.transaction is not None and self.transaction.body is not None:
+            self.transaction.body.drop()
+        self.transaction = None
+        self.asking.forget()

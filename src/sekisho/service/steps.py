@@ -1,0 +1,192 @@
+"""One handler for each step of the SMTP machine: what is checked, what is remembered, what is answered.
+
+Logging in is in `login.py`, the end of a letter in `accepting.py`.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sekisho.checks.ask import MailFacts, RcptFacts, SessionFacts, Stage
+from sekisho.model.event import Connected, RecipientGiven
+from sekisho.model.verdict import Reply
+from sekisho.service.accepting import accept
+from sekisho.service.arriving import Arriving
+from sekisho.service.checking import CLEAR, Ruling, rule
+from sekisho.service.login import login
+from sekisho.service.session import Session
+from sekisho.service.transaction import Given, Transaction
+from sekisho.wire.smtp_server import (
+    BodyEnd,
+    Data,
+    Hello,
+    Help,
+    Login,
+    Mail,
+    Noop,
+    Opened,
+    Quit,
+    Rcpt,
+    Reset,
+    StartTls,
+    Verify,
+)
+
+OK = Reply(250, "2.0.0", "OK")
+SENDER_OK = Reply(250, "2.1.0", "OK")
+RECIPIENT_OK = Reply(250, "2.1.5", "OK")
+GO_AHEAD = Reply(354, "", "End data with <CR><LF>.<CR><LF>")
+READY_FOR_TLS = Reply(220, "2.0.0", "Ready to start TLS")
+CANNOT_VERIFY = Reply(252, "2.1.5", "Cannot verify, but will take mail for whom RCPT accepts")  # RFC 5321 7.3
+HELP = Reply(214, "2.0.0", "See RFC 5321")
+BYE = Reply(221, "2.0.0", "Bye")
+
+
+async def opened(session: Session, step: Opened) -> Reply:
+    front = session.front
+    if session.peer.turned_away is not None:
+        return session.refused("connect", "limits", session.peer.turned_away)
+    front.record(Connected(**session.traits(front.now()), listener=session.door.name, via=session.peer.via))
+    ruling = await _rule_session(session, "connect")
+    if ruling.refused is not None:
+        return session.refused("connect", ruling.verdict.by, ruling.refused)
+    return Reply(220, "", f"{front.config.hostname} ESMTP")
+
+
+async def hello(session: Session, step: Hello) -> Reply:
+    session.end_transaction()  # RFC 5321 4.1.4
+    ruling = await _rule_session(session, "helo")
+    if ruling.refused is not None:
+        return session.refused("helo", ruling.verdict.by, ruling.refused)
+    return Reply(250, "", session.front.config.hostname)
+
+
+async def start_tls(session: Session, step: StartTls) -> Reply:
+    return READY_FOR_TLS
+
+
+async def mail(session: Session, step: Mail) -> Reply:
+    front = session.front
+    at = front.now()
+    session.asking.forget()
+    facts = MailFacts(at, session.client(), step.path, step.size)
+    ruling = await rule(front.policy, front.policy.stages["mail"], facts, session.asking)
+    session.judged("mail", ruling)
+    session.transaction = Transaction(front.ident(at), step.path, step.size)
+    if ruling.refused is not None:
+        session.refused("mail", ruling.verdict.by, ruling.refused)
+        session.end_transaction()
+        return ruling.refused
+    session.transaction.obey(ruling)
+    if step.params.get("BODY", "").upper() == "8BITMIME":  # RFC 6152: whoever passes it on has to know
+        session.transaction.options = {"body": "8BITMIME"}
+    return SENDER_OK
+
+
+async def rcpt(session: Session, step: Rcpt) -> Reply:
+    front, transaction = session.front, session.transaction
+    assert transaction is not None, "the machine lets RCPT come after MAIL only"
+    recipient = step.path if "@" in step.path else _postmaster(session)
+    at = front.now()
+    client = session.client()
+    event = None
+    if client.account:
+        event = RecipientGiven(**session.traits(at), sender=transaction.sender, recipient=recipient)
+    session.asking.event = event
+    most = front.config.limits.recipients if client.known else front.config.limits.recipients_stranger
+    facts = RcptFacts(
+        at, client, transaction.sender, transaction.size, recipient, len(transaction.given), most
+    )
+    ruling = await rule(front.policy, front.policy.stages["rcpt"], facts, session.asking)
+    session.judged("rcpt", ruling)
+    if ruling.refused is not None:
+        if not client.known:
+            _count_refused(session, ruling)
+        return session.refused("rcpt", ruling.verdict.by, ruling.refused, recipient)
+    transaction.given.append(Given(recipient, _targets(session, recipient)))
+    transaction.obey(ruling)
+    _remember(session, ruling)
+    if event is not None:
+        front.record(event)
+    return RECIPIENT_OK
+
+
+async def data(session: Session, step: Data) -> Reply:
+    assert session.transaction is not None, "the machine lets DATA come after RCPT only"
+    session.transaction.body = Arriving(session.front, session.transaction.message)
+    return GO_AHEAD
+
+
+async def reset(session: Session, step: Reset) -> Reply:
+    session.end_transaction()
+    return OK
+
+
+async def noop(session: Session, step: Noop) -> Reply:
+    return OK
+
+
+async def verify(session: Session, step: Verify) -> Reply:
+    return CANNOT_VERIFY
+
+
+async def show_help(session: Session, step: Help) -> Reply:
+    return HELP
+
+
+async def leave(session: Session, step: Quit) -> Reply:
+    session.end_transaction()
+    return BYE
+
+
+Handler = Callable[[Session, Any], Awaitable[Reply]]
+
+HANDLERS: dict[type, Handler] = {
+    Opened: opened,
+    Hello: hello,
+    StartTls: start_tls,
+    Login: login,
+    Mail: mail,
+    Rcpt: rcpt,
+    Data: data,
+    BodyEnd: accept,
+    Reset: reset,
+    Noop: noop,
+    Verify: verify,
+    Help: show_help,
+    Quit: leave,
+}
+
+
+async def _rule_session(session: Session, stage: Stage) -> Ruling:
+    policy = session.front.policy
+    if not policy.stages[stage]:
+        return CLEAR
+    facts = SessionFacts(session.front.now(), session.client())
+    ruling = await rule(policy, policy.stages[stage], facts, session.asking)
+    session.judged(stage, ruling)
+    return ruling
+
+
+def _postmaster(session: Session) -> str:
+    """RFC 5321 4.5.1: the name without a domain is the postmaster of this system."""
+    domain = session.front.stores.directory.first_domain()
+    return f"postmaster@{domain or session.front.config.hostname}"
+
+
+def _targets(session: Session, recipient: str) -> tuple[str, ...]:
+    """Where it leads: for an address that is not ours, to itself."""
+    return session.asking.resolved(recipient) or (recipient,)
+
+
+def _count_refused(session: Session, ruling: Ruling) -> None:
+    """Recipients that do not exist have a limit of their own; a 452 to one too many costs nothing."""
+    if ruling.verdict.by == "recipient_known":
+        session.bad_recipients += 1
+    elif ruling.refused is not None and not ruling.refused.transient:
+        session.errors += 1
+
+
+def _remember(session: Session, ruling: Ruling) -> None:
+    for verdict in ruling.others:
+        for note in verdict.remember:
+            session.front.counts.remember(note)

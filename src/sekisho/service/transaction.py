@@ -1,0 +1,44 @@
+"""One mail transaction: what has been agreed with the client between MAIL and the reply to the final dot."""
+
+from msgspec import Struct
+
+from sekisho.model.verdict import Act
+from sekisho.service.arriving import Arriving
+from sekisho.service.checking import Ruling
+
+
+class Given(Struct, frozen=True):
+    """A recipient as the client named it, and the final addresses it leads to."""
+
+    recipient: str
+    targets: tuple[str, ...]
+
+
+class Transaction:
+    """`sender` is "" for a message without return path. What checks decided without refusing is kept to its
+    end.
+    """
+
+    __slots__ = ("body", "delay_s", "given", "held_by", "message", "options", "sender", "size")
+
+    def __init__(self, message: str, sender: str, size: int) -> None:
+        self.message = message
+        self.sender = sender
+        self.size = size
+        self.options: dict[str, str] = {}
+        self.given: list[Given] = []
+        self.delay_s = 0
+        self.held_by: set[str] = set()
+        self.body: Arriving | None = None
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return tuple(given.recipient for given in self.given)
+
+    def obey(self, ruling: Ruling) -> None:
+        """A delay or a hold at any stage is one of the whole message; whoever holds it releases it."""
+        for verdict in ruling.others:
+            if verdict.act is Act.DELAY:
+                self.delay_s = max(self.delay_s, verdict.delay_s)
+            elif verdict.act is Act.HOLD:
+                self.held_by.add(verdict.held_by or f"check-{verdict.by}")
