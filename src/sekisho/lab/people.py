@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from sekisho.lab import character, habits
 from sekisho.lab.book import Book
@@ -35,7 +35,10 @@ class Trip(Struct, frozen=True):
 
 
 class Person:
-    """One account. Its whole life follows from its own source of chance."""
+    """One account. Its whole life follows from its own source of chance.
+
+    `booked` is a trip that is certain, from its first day to its last.
+    """
 
     def __init__(
         self, account: str, kind: Kind, country: str, around: Surroundings, rng: random.Random
@@ -56,6 +59,7 @@ class Person:
         self.trip: Trip | None = None
         self.destinations = [places.a_country(rng) for _ in range(habits.TRIP_COUNTRIES.whole(rng))]
         self.next_trip = rng.randint(0, self.is_like.days_to_trip(rng))
+        self.booked: tuple[int, int] | None = None
 
     def _shared_places(self) -> tuple[Spot, ...]:
         count = habits.ROLE_PLACES.whole(self.rng)
@@ -119,6 +123,8 @@ class Person:
         if self.trip and day > self.trip.last:
             self.trip = None
             self.next_trip = day + self.is_like.days_to_trip(self.rng)
+        if self.booked and day == self.booked[0]:
+            self.trip = structs.replace(self._trip(day), last=self.booked[1])
         if self.trip is None and day >= self.next_trip and self.kind not in STAYS:
             self.trip = self._trip(day)
 

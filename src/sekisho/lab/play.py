@@ -28,12 +28,16 @@ PASS = Answer()
 
 
 class Gate(Protocol):
-    """The guard's two halves, as the server uses them."""
+    """The guard, as the server uses it."""
 
-    def observe(self, event: Event) -> None: ...
+    def observe(self, event: Event) -> None:
+        """Something that cannot be answered: a wrong password, a delivery's result."""
 
-    def ask(self, account: str, address: str, at: int) -> Answer:
-        """How this account's client at this address is to be treated now."""
+    def judge(self, event: Event) -> Answer:
+        """Observes a login, a recipient or a letter, and says what is to be done with it."""
+
+    def caught(self, account: str, address: str, at: int) -> bool:
+        """Whether mail from there that has waited until now was held meanwhile."""
 
 
 class Open:
@@ -42,8 +46,11 @@ class Open:
     def observe(self, event: Event) -> None:
         return None
 
-    def ask(self, account: str, address: str, at: int) -> Answer:
+    def judge(self, event: Event) -> Answer:
         return PASS
+
+    def caught(self, account: str, address: str, at: int) -> bool:
+        return False
 
 
 OPEN = Open()
@@ -100,11 +107,13 @@ class Play:
         self._gate.observe(event)
         self._out.append(event)
 
+    def _judged(self, event: Event) -> Answer:
+        answer = self._gate.judge(event)
+        self._out.append(event)
+        return answer
+
     def _fate(self, visit: Visit, what: What, recipients: int = 0) -> None:
         self.fates.append(Fate(visit, self._now, what, recipients))
-
-    def _ask(self, visit: Visit) -> Answer:
-        return self._gate.ask(visit.account, visit.address, self._now)
 
     def _session(self, visit: Visit) -> Iterator[int]:
         """A client connects, logs in and sends; yields the moment at which it goes on."""
@@ -115,8 +124,7 @@ class Play:
         if not visit.right:
             return
         login = self._telling.login(visit, session, self._now)
-        self._happens(login)
-        if self._ask(visit).treatment == "refuse":
+        if self._judged(login).treatment == "refuse":
             self._fate(visit, "denied", sum(len(letter.recipients) for letter in visit.letters))
             return
         self._fate(visit, "entered")
@@ -129,13 +137,12 @@ class Play:
         """One letter, recipient by recipient; False where the session ends with it."""
         count = len(letter.recipients)
         for recipient in letter.recipients:
-            self._happens(self._telling.recipient(login, letter.sender, recipient, self._now))
-            if self._ask(visit).treatment == "refuse":
+            named = self._telling.recipient(login, letter.sender, recipient, self._now)
+            if self._judged(named).treatment == "refuse":
                 self._fate(visit, "refused", count)
                 return False
         accepted = self._telling.accepted(login, letter, self._now)
-        self._happens(accepted)
-        answer = self._ask(visit)
+        answer = self._judged(accepted)
         if answer.treatment == "refuse":
             self._fate(visit, "refused", count)
             return False
@@ -152,7 +159,7 @@ class Play:
         if answer.treatment == "delay":
             self._fate(visit, "delayed", count)
             yield self._after(answer.delay_s)
-            if self._ask(visit).treatment in ("hold", "refuse"):
+            if self._gate.caught(visit.account, visit.address, self._now):
                 self._fate(visit, "held", count)
                 return
         self._fate(visit, "left", count)

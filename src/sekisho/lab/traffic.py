@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from itertools import cycle
 
 from msgspec import Struct
 
@@ -19,6 +20,10 @@ START = 1_767_571_200_000_000
 DOMAINS = ("example.com", "example.org", "example.net")
 COUNTRY_NETWORKS = 8
 """The house stands in a country of which at least so many networks were met."""
+
+
+ISSUES = tuple(Issue(size, dead) for size in habits.NEWSLETTER_RECIPIENTS for dead in habits.NEWSLETTER_DEAD)
+"""Every size of list with every share of dead addresses."""
 
 
 class Scale(Struct, frozen=True):
@@ -41,21 +46,31 @@ class Scale(Struct, frozen=True):
         return self.counted_from + self.days * DAY
 
 
-class Traffic:
-    """A house full of people. The same seed, scale and map give the same visits, byte for byte."""
+class Household(Struct, frozen=True):
+    """Accounts with their kinds, and what the newsletters among them are like, in turn."""
 
-    def __init__(self, seed: int, scale: Scale, find: Find) -> None:
+    residents: tuple[tuple[str, Kind], ...]
+    issues: tuple[Issue, ...] = ISSUES
+
+
+class Traffic:
+    """A house full of people. The same seed, scale and map give the same visits, byte for byte.
+
+    `household` names accounts and newsletters; without one, `scale.accounts` of them are drawn.
+    """
+
+    def __init__(self, seed: int, scale: Scale, find: Find, household: Household | None = None) -> None:
         self.scale = scale
         self._seed = seed
         self._rng = random.Random(f"traffic {seed}")
         self.places = Places(find, self._rng)
         self.country = self.places.a_country(self._rng, COUNTRY_NETWORKS)
         self.calendar = plan(scale.start, scale.learning, scale.days, self._rng)
-        names = tuple(f"user{number}@{DOMAINS[number % len(DOMAINS)]}" for number in range(scale.accounts))
+        household = household or Household(_residents(scale.accounts, self._rng))
+        names = tuple(name for name, _ in household.residents)
         self._around = Surroundings(self.places, scale.start, names, self.calendar.outage)
-        kinds = _kinds(scale.accounts, self._rng)
-        issues = _issues(self._rng)
-        self.people = [self._person(name, kind, issues) for name, kind in zip(names, kinds, strict=True)]
+        issues = _in_turn(household.issues, self._rng)
+        self.people = [self._person(name, kind, issues) for name, kind in household.residents]
         self.offices = self._open_offices()
 
     def _person(self, account: str, kind: Kind, issues: Iterator[Issue]) -> Person:
@@ -105,12 +120,9 @@ class Traffic:
         return []
 
 
-def _issues(rng: random.Random) -> Iterator[Issue]:
-    """Every size of list with every share of dead addresses in turn, for ever."""
-    issues = [Issue(size, dead) for size in habits.NEWSLETTER_RECIPIENTS for dead in habits.NEWSLETTER_DEAD]
-    rng.shuffle(issues)
-    while True:
-        yield from issues
+def _in_turn(issues: tuple[Issue, ...], rng: random.Random) -> Iterator[Issue]:
+    """All of them in some order, again and again."""
+    return cycle(rng.sample(issues, len(issues)))
 
 
 SHARES: tuple[tuple[Kind, habits.Range], ...] = (
@@ -126,12 +138,12 @@ SHARES: tuple[tuple[Kind, habits.Range], ...] = (
 """Who is not among these is at home."""
 
 
-def _kinds(accounts: int, rng: random.Random) -> list[Kind]:
-    """What kind everybody is; of every kind there is at least one, as far as the accounts reach."""
+def _residents(accounts: int, rng: random.Random) -> tuple[tuple[str, Kind], ...]:
+    """Names and kinds; of every kind there is at least one, as far as the accounts reach."""
     kinds: list[Kind] = []
     for kind, share in SHARES:
         kinds += [kind] * max(1, round(accounts * share.draw(rng) / 100))
     kinds = kinds[:accounts]
     kinds += ["home"] * (accounts - len(kinds))
     rng.shuffle(kinds)
-    return kinds
+    return tuple((f"user{place}@{DOMAINS[place % len(DOMAINS)]}", kind) for place, kind in enumerate(kinds))
