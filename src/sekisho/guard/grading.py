@@ -1,0 +1,106 @@
+"""When evidence becomes a grade, and how long a grade lasts (rule 3: a day for a watch, until release for
+the rest)."""
+
+from sekisho.guard import logins, volume
+from sekisho.guard.bounces import bounce_at
+from sekisho.guard.evidence import add_term
+from sekisho.guard.incident import Case
+from sekisho.guard.memory import DAY, Memory, Term
+from sekisho.model.config import Guard as Settings
+from sekisho.model.incident import Grade
+
+WATCH_KEPT = DAY
+OWN_LIMIT = 8.0
+"""Half the volume evidence plus the bounce evidence of the account's own places, from which all its mail
+is held."""
+OWN_VOLUME_SHARE = 0.5
+ALLOWED = 30 * DAY
+"""How long a volume that the operator released stays allowed."""
+
+
+def grade_at(memory: Memory, at: int) -> Grade:
+    if memory.grade == Grade.WATCH and at >= memory.watch_until:
+        return Grade.CLEAR
+    return memory.grade
+
+
+def strange_score(memory: Memory, at: int) -> float:
+    """S + V + B of unfamiliar networks."""
+    return logins.score_at(memory, at) + volume.strange_volume(memory, at) + bounce_at(memory.strange, at)
+
+
+def own_score(memory: Memory, at: int) -> float:
+    return OWN_VOLUME_SHARE * volume.own_volume(memory, at) + bounce_at(memory.own, at)
+
+
+def raise_grade(memory: Memory, settings: Settings, at: int) -> Case | None:
+    """Compare the sums with the limits; a Case when the grade went up."""
+    strange, own = strange_score(memory, at), own_score(memory, at)
+    if strange >= settings.watch:
+        memory.watch_until = max(memory.watch_until, at + WATCH_KEPT)
+    case = _case(memory, settings, strange, own, at)
+    before = grade_at(memory, at)
+    if case is None or case.grade <= before:
+        return None
+    _note_sums(memory, at)
+    memory.grade, memory.since = case.grade, at
+    return case
+
+
+def _case(memory: Memory, settings: Settings, strange: float, own: float, at: int) -> Case | None:
+    if own >= OWN_LIMIT:
+        return Case(Grade.LOCK, "volume", own, OWN_LIMIT)
+    if logins.score_at(memory, at) >= settings.whole_account:
+        return Case(Grade.LOCK, "takeover", logins.score_at(memory, at), settings.whole_account)
+    if strange >= settings.contain:
+        return Case(Grade.CONTAIN, "takeover", strange, settings.contain)
+    if strange >= settings.watch:
+        return Case(Grade.WATCH, "takeover", strange, settings.watch, settings.watch_delay_s)
+    return None
+
+
+def pass_cap(memory: Memory, settings: Settings, at: int) -> Case | None:
+    """More first-time recipients in 24 hours than allowed: told once a day."""
+    if not memory.hours:
+        return None
+    limit = volume.cap(memory, settings.first_time_recipients, at)
+    count = volume.fresh_today(memory, at)
+    if count <= limit or at - memory.over_cap < DAY:
+        return None
+    memory.over_cap = at
+    add_term(memory, Term(at, "cap", 1.0, count=count))
+    return Case(Grade.WATCH, "volume", count, limit)
+
+
+def _note_sums(memory: Memory, at: int) -> None:
+    """Volume and refusals enter the evidence with the value they have when the grade is raised."""
+    for flow, weight in (
+        (memory.strange, volume.strange_volume(memory, at)),
+        (memory.own, volume.own_volume(memory, at)),
+    ):
+        add_term(memory, Term(at, "volume", weight, count=round(volume.fresh_at(flow, at))))
+        add_term(memory, Term(at, "refused", bounce_at(flow, at), count=flow.refused))
+
+
+def present_case(memory: Memory, settings: Settings, at: int) -> Case:
+    """The case as it stands, for the sentence of a standing asked for later."""
+    strange, own = strange_score(memory, at), own_score(memory, at)
+    grade = grade_at(memory, at)
+    if grade >= Grade.LOCK:
+        return Case(grade, "volume" if own >= OWN_LIMIT else "takeover", max(own, strange), OWN_LIMIT)
+    if grade == Grade.CONTAIN:
+        return Case(grade, "takeover", max(strange, settings.contain), settings.contain)
+    if grade == Grade.WATCH:
+        return Case(grade, "takeover", max(strange, settings.watch), settings.watch, settings.watch_delay_s)
+    return Case(
+        Grade.CLEAR,
+        "volume",
+        volume.fresh_today(memory, at),
+        volume.cap(memory, settings.first_time_recipients, at),
+    )
+
+
+def allow_bulk(memory: Memory, at: int) -> None:
+    """The operator says that the volume is right: today's number is allowed again for a month."""
+    memory.allowance = max(memory.allowance, int(volume.fresh_today(memory, at) * volume.BULK_GROWTH))
+    memory.allowance_until = at + ALLOWED

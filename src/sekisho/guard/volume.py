@@ -1,0 +1,138 @@
+"""Volume evidence: recipients never written to before, against what the account usually does (rules 5 and
+7).
+
+First-time recipients are counted when they are named, not when the message is accepted: RSET takes
+nothing back. Mail from unfamiliar networks and mail from the account's own places are counted apart,
+because an owner on a journey writes to people he knows, and a newsletter leaves from the office.
+"""
+
+from math import exp, log
+
+from sekisho.guard.memory import DAY, FRESH_KEPT, HOUR, Day, Flow, Memory, remember
+
+FADE = HOUR
+"""The count of first-time recipients falls to 1/e in an hour."""
+SLOPE = 1.6
+STRANGE_BASE, STRANGE_USUAL = 3.0, 0.25
+"""From unfamiliar networks: first-time recipients within an hour that prove nothing, plus a quarter of
+the usual maximum."""
+STRANGE_HEAVIEST = 5.5
+"""About 100 first-time recipients from one unfamiliar network in a new country are enough to contain."""
+OWN_BASE, OWN_USUAL = 6.0, 2.5
+"""From the account's own places: Christmas cards, a new customer, an address list of a club."""
+OWN_HEAVIEST = 4.0
+WATCH_HELD = 20
+"""Under watch, unfamiliar networks may name this many first-time recipients in an hour; then their mail
+is held (rule 5)."""
+BURST = 1.0
+"""Own volume evidence from which mail to first-time recipients waits, so that refusals can speak first."""
+BULK_DAY = 100
+"""Recipients in a day, from confirmed networks, that make it a day of bulk mail (rule 7)."""
+BULK_DAYS, BULK_SPAN = 3, 14
+BULK_KEPT = 8
+BULK_GROWTH = 1.5
+LEARNED_AFTER_DAYS = 7
+GROWTH = 1.2
+"""The usual maximum grows at most 20 % a day (rule 7), from FIRST_USUAL."""
+FIRST_USUAL = 5.0
+DAYS_KEPT = 10
+SLOTS = 24
+PAUSE = HOUR
+"""A burst has ended when nothing was named for an hour: the sentence counts from the next recipient."""
+
+
+def fresh_at(flow: Flow, at: int) -> float:
+    """First-time recipients of the last hour, faded."""
+    if not flow.fresh or at <= flow.fresh_at:
+        return flow.fresh
+    return flow.fresh * exp((flow.fresh_at - at) / FADE)
+
+
+def strange_volume(memory: Memory, at: int) -> float:
+    return _evidence(
+        fresh_at(memory.strange, at), STRANGE_BASE + STRANGE_USUAL * memory.usual, STRANGE_HEAVIEST
+    )
+
+
+def own_volume(memory: Memory, at: int) -> float:
+    return _evidence(fresh_at(memory.own, at), OWN_BASE + OWN_USUAL * memory.usual, OWN_HEAVIEST)
+
+
+def _evidence(count: float, expected: float, heaviest: float) -> float:
+    return max(0.0, min(heaviest, SLOPE * log((count + 1) / expected)))
+
+
+def is_fresh(memory: Memory, key: int, at: int) -> bool:
+    """Never written to, and not already counted in the last 24 hours."""
+    if key in memory.recipients:
+        return False
+    named = memory.fresh.get(key)
+    return named is None or at - named >= DAY
+
+
+def count_fresh(memory: Memory, flow: Flow, key: int, at: int) -> None:
+    remember(memory.fresh, key, at, FRESH_KEPT)
+    add_fresh(memory, flow, 1, at)
+
+
+def add_fresh(memory: Memory, flow: Flow, count: int, at: int) -> None:
+    if at - flow.fresh_at > PAUSE:
+        flow.began, flow.named, flow.messages = at, 0, 0
+        flow.tried, flow.refused = 0, 0
+    flow.fresh = fresh_at(flow, at) + count
+    flow.fresh_at = max(at, flow.fresh_at)
+    flow.named += count
+    _slide(memory, at)
+    memory.hours[at // HOUR % SLOTS] += count
+    today(memory, at).peak = max(today(memory, at).peak, flow.fresh)
+
+
+def fresh_today(memory: Memory, at: int) -> int:
+    """First-time recipients of the last 24 hours, from anywhere."""
+    _slide(memory, at)
+    return sum(memory.hours)
+
+
+def _slide(memory: Memory, at: int) -> None:
+    """Empty the slots of hours that have gone by."""
+    hour = at // HOUR
+    if not memory.hours or hour - memory.hour >= SLOTS:
+        memory.hours, memory.hour = [0] * SLOTS, hour
+    while memory.hour < hour:
+        memory.hour += 1
+        memory.hours[memory.hour % SLOTS] = 0
+
+
+def cap(memory: Memory, limit: int, at: int) -> int:
+    """The most first-time recipients of 24 hours: the setting, an operator's allowance, or proven bulk
+    habit."""
+    allowed = max(limit, memory.allowance if at < memory.allowance_until else 0)
+    span = memory.bulk_days[-1] - memory.bulk_days[0] if memory.bulk_days else 0
+    if len(memory.bulk_days) >= BULK_DAYS and span >= BULK_SPAN:
+        allowed = max(allowed, int(memory.bulk_size * BULK_GROWTH))
+    return allowed
+
+
+def today(memory: Memory, at: int) -> Day:
+    """The present day's record; older ones that have waited a week become habit."""
+    number = at // DAY
+    if memory.days and memory.days[-1].day >= number:
+        return memory.days[-1]
+    while memory.days and (
+        memory.days[0].day <= number - LEARNED_AFTER_DAYS or len(memory.days) >= DAYS_KEPT
+    ):
+        _learn(memory, memory.days.pop(0))
+    memory.days.append(Day(number))
+    return memory.days[-1]
+
+
+def _learn(memory: Memory, day: Day) -> None:
+    """Rule 7: a day becomes habit after a week without incident."""
+    if (day.day + 1) * DAY <= memory.clean_since:
+        return
+    memory.usual = min(max(day.peak, memory.usual), max(memory.usual * GROWTH, FIRST_USUAL))
+    memory.results = memory.results * 0.97 + day.tried
+    memory.refusals = memory.refusals * 0.97 + day.refused
+    if day.sent >= BULK_DAY:
+        memory.bulk_days = [*memory.bulk_days, day.day][-BULK_KEPT:]
+        memory.bulk_size = max(memory.bulk_size, day.sent)
