@@ -22,7 +22,7 @@ from sekisho.store.bodies import IN_DATABASE_MAX, BigBody, remove
 from sekisho.store.spool_file import TROUBLE, Database, SpoolFile
 from sekisho.store.spool_rows import SQL, delivery_of, letter_of, rows_of
 from sekisho.store.spool_select import Census
-from sekisho.store.spool_works import Change, Files, Settlement, Submission, Taker
+from sekisho.store.spool_works import Change, Claim, Files, Settlement, Submission, Taker
 from sekisho.store.spool_writer import Writer
 from sekisho.world import Clock, Disk, Promise, Spawn, Unavailable
 
@@ -78,24 +78,26 @@ class Spool:
         else:
             data = body[0] if len(body) == 1 else b"".join(body)
             assert len(data) <= 2 * IN_DATABASE_MAX, "a body of this size belongs in a file"
-        claimed = self._claim(draft, now)
+        claimed = () if reports else self._claim(draft, len(data), now)
         n, self._next_n = self._next_n, self._next_n + 1
         names = frozenset(delivery.id for delivery in claimed)
         work = Submission(rows_of(n, draft, None if path else data, names, now), self._writer.promise())
         work.reports = [delivery.id for delivery in reports]
         work.reported = list({delivery.message for delivery in reports})
+        work.taker, work.claimed = self.taker, claimed
+        if len(claimed) < len(draft.deliveries):
+            work.waiting = [each for each in draft.deliveries if each.id not in names and not each.held_by]
         if claimed:
-            work.taker, work.claimed = self.taker, claimed
             parts = () if path else (data,)
             work.letter = Letter(draft.message, draft.envelope, draft.head, parts, path)
         self._writer.put(work)
         return work.promise
 
-    def _claim(self, draft: Draft, now: int) -> tuple[Delivery, ...]:
+    def _claim(self, draft: Draft, size: int, now: int) -> tuple[Delivery, ...]:
         if self.taker is None:
             return ()
         ready = tuple(each for each in draft.deliveries if not each.held_by and each.next_at <= now)
-        return ready if ready and self.taker.reserve(ready) else ()
+        return ready if ready and self.taker.reserve(ready, size) else ()
 
     def big_body(self, message_id: str) -> BigBody:
         """For a body over `IN_DATABASE_MAX`: written while it is received, finished before `submit`."""
@@ -111,9 +113,11 @@ class Spool:
         self._writer.put(work)
         return work.promise or self._writer.promise()
 
-    async def due(self, now: int, wants: Sequence[Want]) -> list[Delivery]:
+    async def due(self, now: int, wants: Sequence[Want]) -> spool_claims.Due:
         """Takes the next due deliveries of these lanes: they are `trying` until settled."""
-        found: list[Delivery] = await self._change(partial(spool_claims.claim, now=now, wants=wants))
+        promise = self._writer.promise()
+        self._writer.put(Claim(now, wants, promise))
+        found: spool_claims.Due = await promise
         return found
 
     async def expire_lane(self, lane: str, now: int, reply: Reply) -> int:

@@ -99,8 +99,25 @@ select d.id, m.id, d.recipient, d.route, d.tries, d.next_at, d.expires_at, d.hel
   where d.state = 'waiting' and d.held_by = '' and d.lane = ? and (d.tries > 0) = ? and d.next_at <= ?
   order by d.next_at limit ?
 
+-- name: next_in_lane
+select min(next_at) from deliveries indexed by deliveries_due
+  where state = 'waiting' and held_by = '' and lane = ? and (tries > 0) = ?
+
 -- name: start
 update deliveries set state = 'trying' where id in (select value from json_each(?))
+
+-- name: put_back
+-- The claim was not answered: nobody has them.
+update deliveries set state = 'waiting' where state = 'trying' and id in (select value from json_each(?))
+
+-- name: withdraw_deliveries
+delete from deliveries where message = ?
+
+-- name: withdraw_body
+delete from bodies where message = ?
+
+-- name: withdraw_message
+delete from messages where n = ?
 
 -- name: expire_lane
 -- Everything in a lane whose time is over, when the lane itself does not work.

@@ -31,18 +31,30 @@ class LaneRow(Struct, frozen=True):
     next_at: int
 
 
-def claim(db: Any, now: int, wants: Sequence[Want]) -> tuple[list[Delivery], list[str]]:
-    """Half of each want is kept for retries and half for new mail; what one half leaves the other may take.
+class Due(Struct, frozen=True):
+    """What was taken, and for every lane that was asked when the next of the rest is due; 0: nothing waits.
     """
+
+    deliveries: list[Delivery]
+    next_at: dict[str, int]
+
+
+def claim(db: Any, now: int, wants: Sequence[Want]) -> Due:
+    """Half of each want is kept for retries, half for new mail; what one leaves the other may take."""
     found: list[Delivery] = []
     for want in wants:
         retries = _due(db, want.lane, 1, now, want.limit)
         fresh = _due(db, want.lane, 0, now, want.limit)
-        half = want.limit // 2
+        half = (want.limit + 1) // 2
         take = min(len(retries), max(half, want.limit - len(fresh)))
         found += retries[:take] + fresh[: want.limit - take]
     db.execute(SQL["start"], (as_json(delivery.id for delivery in found),))
-    return found, []
+    return Due(found, {want.lane: _next_at(db, want.lane) for want in wants})
+
+
+def _next_at(db: Any, lane: str) -> int:
+    times = [db.execute(SQL["next_in_lane"], (lane, tried)).fetchone()[0] for tried in (0, 1)]
+    return min((time for time in times if time is not None), default=0)
 
 
 def _due(db: Any, lane: str, tried: int, now: int, limit: int) -> list[Delivery]:

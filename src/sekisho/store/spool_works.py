@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 from sekisho.model.delivery import Delivery
 from sekisho.model.letter import Letter, Settled
-from sekisho.store.spool_rows import Rows, add, finish, settle
+from sekisho.store.spool_claims import Due, Want, claim
+from sekisho.store.spool_rows import SQL, Rows, add, as_json, finish, settle
 from sekisho.world import Promise
 
 Files = list[str]
@@ -17,11 +18,14 @@ class Taker(Protocol):
     """Who delivers at once what has just been kept, with the body still in memory. All on the loop's
     thread."""
 
-    def reserve(self, deliveries: Sequence[Delivery]) -> bool:
-        """True if there is room to start these; they are then kept as `trying` and handed to `take`."""
+    def reserve(self, deliveries: Sequence[Delivery], size: int) -> bool:
+        """True if there is room for these and a body of `size`: they are kept as `trying`, then taken."""
 
     def take(self, deliveries: tuple[Delivery, ...], letter: Letter) -> None:
         """They are durable."""
+
+    def waits(self, deliveries: Sequence[Delivery]) -> None:
+        """They are durable, and wait in the table for their time."""
 
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """They could not be kept, and nobody has them now."""
@@ -39,6 +43,7 @@ class Submission:
         self.reported: Sequence[str] = ()
         self.taker: Taker | None = None
         self.claimed: tuple[Delivery, ...] = ()
+        self.waiting: Sequence[Delivery] = ()
         self.letter: Letter | None = None
 
     def apply(self, db: Any, works: "Sequence[Submission]") -> Sequence[Files]:
@@ -47,11 +52,16 @@ class Submission:
 
     def answered(self, result: Files, error: Exception | None) -> None:
         if self.taker is not None:
-            if error is None and self.letter is not None:
-                self.taker.take(self.claimed, self.letter)
-            else:
-                self.taker.give_back(self.claimed)
+            self._tell(self.taker, kept=error is None)
         answer(self.promise, None, error)
+
+    def _tell(self, taker: Taker, *, kept: bool) -> None:
+        if self.letter is not None and kept:
+            taker.take(self.claimed, self.letter)
+        elif self.claimed:
+            taker.give_back(self.claimed)
+        if self.waiting and kept:
+            taker.waits(self.waiting)
 
 
 class Settlement:
@@ -71,6 +81,34 @@ class Settlement:
         if self.promise is not None:
             answer(self.promise, None, error)
 
+    def withdraw(self, db: Any) -> None:
+        """Never: it is kept until it is written."""
+
+
+class Claim:
+    """Deliveries to be tried: see `spool_claims`."""
+
+    kept = False
+
+    def __init__(self, now: int, wants: Sequence[Want], promise: Promise) -> None:
+        self._now = now
+        self._wants = wants
+        self._promise = promise
+        self._due: Due | None = None
+
+    def apply(self, db: Any, works: "Sequence[Claim]") -> Sequence[Files]:
+        for work in works:
+            work._due = claim(db, work._now, work._wants)
+        return [[] for _ in works]
+
+    def answered(self, result: Files, error: Exception | None) -> None:
+        answer(self._promise, self._due, error)
+
+    def withdraw(self, db: Any) -> None:
+        """Nobody tries them."""
+        if self._due is not None:
+            db.execute(SQL["put_back"], (as_json(delivery.id for delivery in self._due.deliveries),))
+
 
 class Change:
     """Any other change: `run` in the transaction; its result goes to who waits, its files go when it is
@@ -88,6 +126,9 @@ class Change:
 
     def answered(self, result: Files, error: Exception | None) -> None:
         answer(self.promise, self.result, error)
+
+    def withdraw(self, db: Any) -> None:
+        """Changes may be made again: whoever asked asks again."""
 
     def _run(self, db: Any) -> Files:
         self.result, files = self.run(db)

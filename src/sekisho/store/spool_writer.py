@@ -26,6 +26,9 @@ AGAIN_S = 1.0
 """Wait after a failure before the disk is tried again unasked."""
 
 
+NO_WRITES = "the disk does not take writes"
+
+
 class Work(Protocol):
     """Something to write. Works of one type in one batch are applied by one call, one result each."""
 
@@ -37,6 +40,9 @@ class Work(Protocol):
 
     def answered(self, result: Any, error: Exception | None) -> None:
         """The batch is durable, or has failed. On the loop's thread."""
+
+    def withdraw(self, db: Any) -> None:
+        """It was refused, and may have been written all the same: undo it. In a transaction of its own."""
 
 
 Outcome = tuple[Work, Any, Exception | None]
@@ -50,6 +56,7 @@ class Writer:
         self._after = after
         self._waiting: deque[Work] = deque()
         self._failures = 0
+        self._doubtful: list[Work] = []
         self._worker: Worker = spawn.worker("spool", self._turn)
 
     @property
@@ -62,7 +69,7 @@ class Writer:
     def put(self, work: Work) -> None:
         """Joins the next batch. On the loop's thread."""
         if self.stopped and not work.kept:
-            work.answered(None, Unavailable("spool", "the disk does not take writes"))
+            work.answered(None, Unavailable("spool", NO_WRITES))
             return
         self._waiting.append(work)
         self._worker.poke()
@@ -72,7 +79,7 @@ class Writer:
 
     def _turn(self) -> float:
         if self.stopped and not self._works_again():
-            self._give_back([], Unavailable("spool", "the disk does not take writes"))
+            self._give_back([], Unavailable("spool", NO_WRITES))
             return AGAIN_S
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_MAX))]
@@ -81,7 +88,7 @@ class Writer:
         try:
             self._file.checkpoint_when_long()
         except TROUBLE as error:
-            self._recover(error)
+            self._recover([], error)
             return AGAIN_S
         return 0.0
 
@@ -90,7 +97,7 @@ class Writer:
         try:
             done = self._transaction(batch)
         except TROUBLE as error:
-            self._give_back(batch, self._recover(error))
+            self._give_back(batch, self._recover(batch, error))
             return False
         except (apsw.Error, TypeError, ValueError) as error:  # a work is impossible: find it by trying each
             self._roll_back()
@@ -107,7 +114,7 @@ class Writer:
         works = deque(batch)
         while works:
             if not self._write([works.popleft()]):
-                self._give_back(list(works), Unavailable("spool", "the disk does not take writes"))
+                self._give_back(list(works), Unavailable("spool", NO_WRITES))
                 return False
         return True
 
@@ -136,13 +143,24 @@ class Writer:
         if refused:
             self._answer(refused)
 
-    def _recover(self, error: Exception) -> Unavailable:
+    def _recover(self, batch: list[Work], error: Exception) -> Unavailable:
+        """A commit that failed may have reached the disk: what is refused now must not be there later."""
         self._failures += 1
+        self._doubtful += [work for work in batch if not work.kept]
         try:
-            self._file.reopen()
+            self._reopen()
         except (Unavailable, *TROUBLE):
             self._failures += 1
         return Unavailable("spool", str(error))
+
+    def _reopen(self) -> None:
+        self._file.reopen()
+        db = self._file.writer
+        db.execute("begin immediate")
+        for work in self._doubtful:
+            work.withdraw(db)
+        db.execute("commit")
+        self._doubtful = []
 
     def _roll_back(self) -> None:
         if self._file.writer.in_transaction:
@@ -151,7 +169,7 @@ class Writer:
     def _works_again(self) -> bool:
         """One small durable write decides."""
         try:
-            self._file.reopen()
+            self._reopen()
             self._file.writer.execute(SQL["alive"], (self._failures,))
         except (Unavailable, *TROUBLE):
             return False

@@ -1,0 +1,35 @@
+"""Over which road an address is reached: a mailbox of ours, a host named in the settings, the smarthost, or
+MX.
+
+Pure: whether the address is ours, and where its mailbox is, has been found out by the caller.
+"""
+
+from sekisho.model.config import Outbound
+from sekisho.model.delivery import Kind, Route, Tls
+
+LANE_MAX = 300
+"""Longest name of a lane; longer domains do not exist (RFC 1035 2.3.4), longer folders share a lane."""
+
+SMARTHOST = "smarthost"
+"""Value of `Route.credentials` that stands for the user and password of the smarthost's settings."""
+
+
+def route_for(address: str, mailbox: str, outbound: Outbound) -> Route:
+    """`address` is final: aliases are behind us. `mailbox` is its folder, "" for addresses of other hosts."""
+    if mailbox:
+        return Route(Kind.MAILDIR, mailbox, _lane("maildir", mailbox), tls=Tls.NONE)
+    domain = address.rpartition("@")[2].lower()
+    if not domain:
+        return Route(Kind.REFUSE, "5.1.3 an address without a domain leads nowhere", "refuse")
+    if host := outbound.hosts.get(domain):
+        return Route(Kind.RELAY, host, _lane("relay", host), outbound.source)
+    if outbound.smarthost is not None:
+        smarthost = outbound.smarthost
+        credentials = SMARTHOST if smarthost.user else ""
+        lane = _lane("relay", smarthost.host)
+        return Route(Kind.RELAY, smarthost.host, lane, outbound.source, Tls(smarthost.tls), credentials)
+    return Route(Kind.MX, domain, _lane("mx", domain), outbound.source)
+
+
+def _lane(kind: str, name: str) -> str:
+    return f"{kind}:{name}"[:LANE_MAX]
