@@ -39,6 +39,7 @@ class SmtpClient:
     def __init__(self, settings: ClientSettings) -> None:
         self.encrypted = ""
         self.closed = False
+        self.heard = 0
         self.extensions: dict[str, str] = {}
         self._settings = settings
         self._reader = ReplyReader()
@@ -57,6 +58,10 @@ class SmtpClient:
         if not self._owed:
             return 0
         return self._settings.final_dot_s if self._owed[0][0] is Verb.END else self._settings.reply_s
+
+    @property
+    def handshake_s(self) -> int:
+        return self._settings.reply_s
 
     @property
     def doubtful(self) -> bool:
@@ -85,6 +90,7 @@ class SmtpClient:
         return self._reader.next()
 
     def _answered(self, said: Said) -> Iterator[Step]:
+        self.heard += 1
         if said.code == 421:  # RFC 5321 4.2.1: at any time; the server closes
             yield self._end(said.reply())
         elif not self._owed:

@@ -1,0 +1,268 @@
+"""One session with another mail server: the client machine on a connection, with a deadline for every answer.
+
+The world's failures end here as values: whatever happens to the connection becomes replies of the recipients.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+
+from msgspec import Struct
+
+from sekisho.model.config import Outbound
+from sekisho.model.delivery import Tls
+from sekisho.model.secret import Secret
+from sekisho.model.verdict import Reply
+from sekisho.queue.hops import Hop
+from sekisho.wire.client_steps import (
+    INJECTED,
+    ClientSettings,
+    Encrypt,
+    Ended,
+    Ready,
+    Refused,
+    SendBody,
+    Step,
+    Transaction,
+)
+from sekisho.wire.smtp_client import SmtpClient
+from sekisho.world import Stream, Unavailable, World
+
+BLOCK_BYTES = 64 * 1024
+BLOCK_S = 180
+"""Longest wait until the server has taken a block of the letter (RFC 5321 4.5.3.2.5)."""
+
+LAST_WORDS_S = 2
+"""How long a broken connection is listened to for what the server said before it hung up."""
+
+FAREWELL_S = 5
+
+
+class Manner(Struct, frozen=True):
+    """How to call: who we say we are, encryption, login, deadlines."""
+
+    helo: str
+    outbound: Outbound
+    tls: Tls
+    user: str = ""
+    password: Secret | None = None
+    source: str = ""
+
+    @property
+    def settings(self) -> ClientSettings:
+        out = self.outbound
+        return ClientSettings(self.helo, self.tls, self.user, self.password, out.reply_s, out.final_dot_s)
+
+
+class NoCall(Struct, frozen=True):
+    """No session with this hop. `stage` as in `Refused`, or "connect"; `cause` as in DeliveryTried."""
+
+    hop: Hop
+    reply: Reply
+    cause: str
+    stage: str
+
+
+class Result(Struct, frozen=True):
+    """A transaction that is over. `undecided` may be tried elsewhere; `cause` is that of an ended session."""
+
+    replies: tuple[Reply, ...]
+    undecided: tuple[int, ...] = ()
+    cause: str = ""
+
+
+class Call:
+    """Opened by `call`; `usable` as long as another transaction may follow."""
+
+    def __init__(self, hop: Hop, stream: Stream, machine: SmtpClient) -> None:
+        self.hop = hop
+        self.opened_at = 0
+        self.idle_since = 0
+        self.transactions = 0
+        self._stream = stream
+        self._machine = machine
+        self._steps: deque[Step] = deque()
+        self._cause = ""
+
+    @property
+    def usable(self) -> bool:
+        return not self._machine.closed
+
+    @property
+    def encrypted(self) -> str:
+        return self._machine.encrypted
+
+    async def open(self, verify: bool) -> NoCall | None:
+        """Greeting, EHLO, STARTTLS, login. None when the session is ready."""
+        while True:
+            match await self._step():
+                case Ready() if self.usable:
+                    return None
+                case Encrypt() if self.usable:
+                    await self._encrypt(verify)
+                case Refused(stage=stage, reply=reply):
+                    self.drop()
+                    return NoCall(self.hop, reply, self._cause or _cause_of(stage, reply), stage)
+                case _:  # what stood before the refusal that follows
+                    pass
+
+    async def _encrypt(self, verify: bool) -> None:
+        try:
+            async with asyncio.timeout(self._machine.handshake_s):
+                self._machine.tls_started(await self._stream.start_tls(self.hop.name, verify))
+        except (Unavailable, TimeoutError) as trouble:
+            why = trouble.why if isinstance(trouble, Unavailable) else "no answer"
+            self._lose(Reply(451, "4.7.5", f"no encryption with {self.hop}: {why}"), "tls")
+
+    async def deliver(self, transaction: Transaction, parts: AsyncIterator[bytes]) -> Result:
+        """One letter. Afterwards the session is `usable` or dropped."""
+        self.transactions += 1
+        ended = self._machine.begin(transaction)
+        while ended is None:
+            match await self._step():
+                case Ended() as step:
+                    ended = step
+                case SendBody() if self.usable:
+                    ended = await self._send(parts)
+                case _:
+                    pass
+        if not self.usable:
+            self.drop()
+        return Result(ended.replies, ended.undecided, self._cause)
+
+    async def _send(self, parts: AsyncIterator[bytes]) -> Ended | None:
+        """The letter in blocks; the last block goes together with the final dot."""
+        waiting = 0
+        try:
+            async for part in parts:
+                if unfit := self._machine.body(part):
+                    return unfit
+                waiting += len(part)
+                if waiting >= BLOCK_BYTES:
+                    waiting = 0
+                    if not await self._write():
+                        return None
+        except Unavailable as trouble:
+            return self._give_up(trouble)
+        return self._machine.end_body()
+
+    def _give_up(self, trouble: Unavailable) -> Ended:
+        """Our own disk failed in the middle of a letter: the server must not take what it has for the
+        whole.
+        """
+        self.drop()
+        ended = self._machine.lost(Reply(451, "4.3.0", f"the message could not be read: {trouble.why}"))
+        assert isinstance(ended, Ended)
+        return Ended(ended.replies)
+
+    async def _step(self) -> Step:
+        """The next thing that the server makes happen."""
+        while not self._steps:
+            if await self._write():
+                await self._hear()
+        return self._steps.popleft()
+
+    async def _write(self) -> bool:
+        """Whether the server took it. If not, the steps hold the end."""
+        data = self._machine.take()
+        if not data:
+            return True
+        try:
+            async with asyncio.timeout(BLOCK_S):
+                await self._stream.write(data)
+        except TimeoutError:
+            self._lose(Reply(451, "4.4.2", f"{self.hop} stopped reading"), "timeout")
+        except Unavailable as trouble:
+            await self._last_words()
+            self._lose(self._broken(trouble), "connect")
+        else:
+            return True
+        return False
+
+    async def _hear(self) -> None:
+        """Until one more whole reply has come. A byte now and then does not put off its deadline."""
+        heard, wait_s = self._machine.heard, self._machine.wait_s
+        try:
+            async with asyncio.timeout(wait_s):
+                while self._machine.heard == heard and not self._steps:
+                    data = await self._stream.read()
+                    if not data:
+                        raise Unavailable(str(self.hop), "the connection was closed")
+                    self._steps.extend(self._machine.receive(data))
+        except TimeoutError:
+            text = f"{self.hop} did not answer within {wait_s} s"
+            self._lose(Reply(451, "4.4.2", text + self._doubt()), "timeout")
+        except Unavailable as trouble:
+            self._lose(self._broken(trouble), "connect")
+
+    async def _last_words(self) -> None:
+        """A server that refuses and hangs up has often said why."""
+        try:
+            async with asyncio.timeout(LAST_WORDS_S):
+                while self.usable and (data := await self._stream.read()):
+                    self._steps.extend(self._machine.receive(data))
+        except (Unavailable, TimeoutError):
+            return
+
+    def _broken(self, trouble: Unavailable) -> Reply:
+        return Reply(451, "4.4.2", f"connection to {self.hop} broke: {trouble.why}{self._doubt()}")
+
+    def _doubt(self) -> str:
+        return "; the message may have been taken and come twice" if self._machine.doubtful else ""
+
+    def _lose(self, reply: Reply, cause: str) -> None:
+        end = self._machine.lost(reply)
+        if end is not None:
+            self._cause = cause
+            self._steps.append(end)
+
+    async def quit(self) -> None:
+        """Says goodbye, without waiting for the answer (RFC 5321 4.1.1.10 wants one; nothing hangs on it)."""
+        self._machine.quit()
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await self._stream.write(self._machine.take())
+        except (Unavailable, TimeoutError):
+            pass
+        self._stream.close()
+
+    def drop(self) -> None:
+        self._stream.close()
+
+
+async def call(world: World, hop: Hop, manner: Manner) -> Call | NoCall:
+    """A session that is ready, or why there is none. Under `may` a failed handshake is followed by plain
+    text.
+    """
+    session = await _call(world, hop, manner)
+    if isinstance(session, NoCall) and _may_be_plain(session, manner):
+        return await _call(world, hop, _in_the_clear(manner))
+    return session
+
+
+def _may_be_plain(refusal: NoCall, manner: Manner) -> bool:
+    """Not where somebody meddles, and never with a password, which is worth more than this letter."""
+    failed = refusal.cause == "tls" and refusal.reply != INJECTED
+    return failed and manner.tls is Tls.MAY and not manner.user
+
+
+async def _call(world: World, hop: Hop, manner: Manner) -> Call | NoCall:
+    try:
+        stream = await world.net.dial(hop.address, hop.port, manner.outbound.connect_s, manner.source)
+    except Unavailable as trouble:
+        return NoCall(
+            hop, Reply(451, "4.4.1", f"no connection to {hop}: {trouble.why}"), "connect", "connect"
+        )
+    session = Call(hop, stream, SmtpClient(manner.settings))
+    session.opened_at = world.clock.ticks()
+    return await session.open(manner.tls is Tls.VERIFY) or session
+
+
+def _in_the_clear(manner: Manner) -> Manner:
+    return Manner(manner.helo, manner.outbound, Tls.NONE, source=manner.source)
+
+
+def _cause_of(stage: str, reply: Reply) -> str:
+    if stage == "tls":
+        return "tls"
+    return "4yz" if reply.transient else "5yz"

@@ -1,0 +1,164 @@
+"""Whom to call for a route: the addresses in order, or why there is nobody (RFC 5321 5.1, RFC 7505).
+
+What DNS says of a stranger's domain is not believed when it leads to ourselves or into a private network.
+What DNS does not say is never a permanent failure: only NXDOMAIN and an empty answer are.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sekisho.model.config import Config
+from sekisho.model.delivery import Deferred, Failed, Kind, Route
+from sekisho.model.verdict import Reply
+from sekisho.queue.hops import (
+    ADDRESSES_PER_HOST,
+    HOPS_MAX,
+    Exchange,
+    Hop,
+    in_order,
+    is_null,
+    is_private,
+    is_self,
+    parse_hop,
+)
+from sekisho.world import NotFound, Unavailable, World
+
+CHANCE_BITS = 30
+
+Found = list[Hop] | Deferred | Failed
+
+
+class Destinations:
+    """`is_ours` says whether an address is one of this machine's."""
+
+    def __init__(self, world: World, config: Config, is_ours: Callable[[str], bool]) -> None:
+        self._world = world
+        self._hostname = config.hostname.lower()
+        self._outbound = config.outbound
+        self._is_ours = is_ours
+        self._ports = _ports(config)
+
+    async def find(self, route: Route) -> Found:
+        if route.kind is Kind.RELAY:
+            return await self._relay(route.host)
+        literal = parse_hop(route.host, self._outbound.port)
+        if literal is not None and literal.is_address:
+            return self._judged(route.host, _Search([Hop(literal.host, literal.host, literal.port)]))
+        return await self._exchanges(route.host)
+
+    async def _relay(self, text: str) -> Found:
+        """A host that the settings name: believed, wherever it is; a mistake in it never bounces mail."""
+        relay = parse_hop(text, self._outbound.port)
+        if relay is None:
+            return Deferred(Reply(451, "4.3.5", f"the next hop {text} is not one"), "dns")
+        if relay.is_address:
+            return [Hop(relay.host, relay.host, relay.port)]
+        try:
+            addresses = await self._addresses(relay.host)
+        except NotFound:
+            addresses = []
+        except Unavailable as trouble:
+            return _no_dns(relay.host, trouble)
+        if not addresses:
+            return Deferred(Reply(451, "4.4.4", f"the next hop {relay.host} has no address"), "dns")
+        return [Hop(relay.host, address, relay.port) for address in addresses][:HOPS_MAX]
+
+    async def _exchanges(self, domain: str) -> Found:
+        try:
+            hosts = [(host.preference, host.name) for host in await self._world.dns.mx(domain)]
+        except NotFound:
+            return Failed(Reply(550, "5.1.2", f"there is no domain {domain}"), "dns")
+        except Unavailable as trouble:
+            return _no_dns(domain, trouble)
+        if is_null(hosts):
+            return Failed(Reply(556, "5.1.10", f"{domain} takes no mail"), "dns")  # RFC 7505 4.2
+        # RFC 5321 5.1: without MX the domain's own address is tried, and only then.
+        search = await self._search(hosts or [(0, domain)])
+        if not hosts and search.nobody:
+            return Failed(Reply(550, "5.1.2", f"{domain} has no mail server and no address"), "dns")
+        return self._judged(domain, search)
+
+    async def _search(self, hosts: Sequence[Exchange]) -> "_Search":
+        """All addresses of better preference than our own."""
+        search = _Search([])
+        for group in in_order(hosts, lambda: self._world.chance.bits(CHANCE_BITS)):
+            found: list[Hop] = []
+            for name in group:
+                found += await self._host(name, search)
+            if self._leads_home(group, found):
+                search.home = True
+                return search
+            search.hops += found
+            if len(search.hops) >= HOPS_MAX:
+                return search
+        return search
+
+    async def _host(self, name: str, search: "_Search") -> list[Hop]:
+        try:
+            addresses = await self._addresses(name)
+        except NotFound:
+            return []
+        except Unavailable as trouble:
+            search.unsure = trouble
+            return []
+        return [Hop(name, address, self._outbound.port) for address in addresses[:ADDRESSES_PER_HOST]]
+
+    async def _addresses(self, name: str) -> list[str]:
+        """Those that can be called from the address we are to call from."""
+        addresses = await self._world.dns.addresses(name)
+        source = self._outbound.source
+        return [address for address in addresses if not source or (":" in address) == (":" in source)]
+
+    def _leads_home(self, names: Sequence[str], hops: Sequence[Hop]) -> bool:
+        """RFC 5321 5.1: a host of our own among the MX makes all that are not better useless."""
+        return self._hostname in names or any(self._is_home(hop) for hop in hops)
+
+    def _is_home(self, hop: Hop) -> bool:
+        if hop.address in self._outbound.own_addresses:
+            return True
+        ours = is_self(hop.address) or self._is_ours(hop.address)
+        if self._outbound.private_networks:  # others may live on this machine too, at other ports
+            return ours and hop.port in self._ports
+        return ours
+
+    def _judged(self, domain: str, search: "_Search") -> Found:
+        """What can be called, or what to tell the sender."""
+        home = search.home or any(self._is_home(hop) for hop in search.hops)
+        allowed = [
+            hop
+            for hop in search.hops
+            if not self._is_home(hop) and (self._outbound.private_networks or not is_private(hop.address))
+        ]
+        if allowed:
+            return allowed[:HOPS_MAX]
+        if search.unsure is not None:
+            return _no_dns(domain, search.unsure)
+        if home:
+            return Failed(Reply(554, "5.4.6", f"mail for {domain} leads back to this server"), "dns")
+        if search.hops:
+            return Failed(Reply(554, "5.4.6", f"mail for {domain} leads into a private network"), "dns")
+        return Failed(Reply(550, "5.4.4", f"no mail server of {domain} has an address"), "dns")
+
+
+class _Search:
+    """What was found on the way."""
+
+    def __init__(self, hops: list[Hop]) -> None:
+        self.hops = hops
+        self.home = False
+        self.unsure: Unavailable | None = None
+
+    @property
+    def nobody(self) -> bool:
+        return not self.hops and not self.home and self.unsure is None
+
+
+def _no_dns(name: str, trouble: Unavailable) -> Deferred:
+    return Deferred(Reply(451, "4.4.3", f"DNS has no answer about {name}: {trouble.why}"), "dns")
+
+
+def _ports(config: Config) -> frozenset[int]:
+    """Where this server itself takes mail."""
+    listening = (
+        parse_hop(listen.address, 0) for listen in config.listen.values() if listen.protocol == "smtp"
+    )
+    return frozenset(written.port for written in listening if written is not None)
