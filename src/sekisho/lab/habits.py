@@ -111,6 +111,11 @@ OFFICE_MOVES = Range(1, 2, "offices that move to another provider")
 OUTAGE_HOURS = Range(3, 10, "hours in which a large provider answers 4yz to everybody")
 OUTAGE_SHARE = Range(5, 25, "% of outside domains that are with that provider")
 
+CARDS_SHARE = Range(2, 6, "% of accounts that write to many strangers once: cards, a club, new customers")
+CARDS = Range(25, 150, "strangers who get a letter then")
+CARDS_DEAD = Range(0.02, 0.08, "of those addresses are dead")
+CARDS_PER_LETTER = Range(1, 30, "recipients in one of those letters")
+
 # Attacks. Rates are multiplied by the run's pace; shares of refused recipients are given to the run.
 
 BOT_RECIPIENTS = Range(1, 20, "recipients of one letter of a botnet")
@@ -140,3 +145,12 @@ STUFFING_HOURS = Range(6, 24, "hours")
 STUFFING_MESSAGES = Range(1, 8, "letters of each account")
 STUFFING_WRONG = Range(1, 6, "wrong passwords before the right one")
 WEBMAIL_MESSAGES = Range(250, 400, "letters in 24 hours")
+
+# The demo: one small house, and one botnet on the owner's account.
+
+DEMO_LEFT = Range(3, 5, "days before the demo's day on which the traveller left")
+DEMO_STRIKES = Range(9, 15, "hour of the day at which the botnet begins")
+DEMO_LASTS = Range(3, 5, "hours that the botnet takes")
+DEMO_LOGINS = Range(30, 60, "logins of the botnet, each from another address, each with one letter")
+DEMO_RECIPIENTS = Range(3, 12, "recipients of each of its letters")
+DEMO_REFUSED = 0.3

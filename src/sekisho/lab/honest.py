@@ -29,7 +29,7 @@ class FalseReport(Struct, frozen=True):
 
 
 class NewsletterReport(Struct, frozen=True):
-    """Newsletter accounts with a letter held or refused in the counted time; `delayed`: it only waited.
+    """Newsletter accounts with a letter held or refused in the counted time; `delayed`: only waited.
 
     `hit_by_dead` tells the first by the share of dead addresses in the list.
     """

@@ -70,21 +70,31 @@ class Person:
         self._travel(day)
         if self.rng.random() < 1 / habits.PROVIDER_CHANGE.draw(self.rng):
             self.move_line(self.around.places.home(self.country, self.rng))
-        weekend = (self.around.start // DAY + day + 3) % 7 >= 5  # day 0 of the epoch was a Thursday
-        expected = self.is_like.sessions * (self.is_like.weekend if weekend else 1.0)
-        return [self._visit(day, at_work=not weekend) for _ in range(poisson(expected, self.rng))]
+        expected = self.is_like.sessions * (self.is_like.weekend if self._weekend(day) else 1.0)
+        hours = (
+            self.rng.uniform(self.is_like.wakes, self.is_like.sleeps)
+            for _ in range(poisson(expected, self.rng))
+        )
+        return [self._visit(day, hour, self._letters(day, hour)) for hour in hours]
 
-    def _visit(self, day: int, *, at_work: bool) -> Visit:
+    def writes(self, day: int, hour: float) -> Visit:
+        """A session that certainly sends a letter."""
+        return self._visit(day, hour, (self.book.letter(self._time(day, hour)),))
+
+    def _time(self, day: int, hour: float) -> int:
+        return self.around.start + day * DAY + int(hour * HOUR)
+
+    def _weekend(self, day: int) -> bool:
+        return (self.around.start // DAY + day + 3) % 7 >= 5  # day 0 of the epoch was a Thursday
+
+    def _visit(self, day: int, hour: float, letters: tuple[Letter, ...]) -> Visit:
         rng, like = self.rng, self.is_like
-        hour = rng.uniform(like.wakes, like.sleeps)
-        at = self.around.start + day * DAY + int(hour * HOUR)
         by_phone = rng.random() < like.by_phone
-        in_office = at_work and WORKING_HOURS[0] <= hour < WORKING_HOURS[1]
+        in_office = not self._weekend(day) and WORKING_HOURS[0] <= hour < WORKING_HOURS[1]
         spot = self._abroad(by_phone) or self._at_home(by_phone, in_office)
-        letters = self._letters(at)
         webmail = rng.random() < like.webmail
         return Visit(
-            at=at,
+            at=self._time(day, hour),
             account=self.account,
             address="127.0.0.1" if webmail else spot.address(day, rng),
             service="webmail" if webmail else "submission" if letters else "imap",
@@ -94,10 +104,11 @@ class Person:
             wrong=int(rng.random() < like.mistyped),
         )
 
-    def _letters(self, at: int) -> tuple[Letter, ...]:
+    def _letters(self, day: int, hour: float) -> tuple[Letter, ...]:
         if self.rng.random() >= self.is_like.sending:
             return ()
-        return tuple(self.book.letter(at) for _ in range(1 + (self.rng.random() < self.is_like.second)))
+        count = 1 + (self.rng.random() < self.is_like.second)
+        return tuple(self.book.letter(self._time(day, hour)) for _ in range(count))
 
     def _abroad(self, by_phone: bool) -> Spot | None:
         """The way to the net of somebody who is away, None for those at home."""

@@ -1,5 +1,6 @@
 """Counts what a run came to: what leaked in each kind of attack, and how fast it was stopped."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from statistics import median
@@ -115,4 +116,5 @@ def spread(values: Sequence[float]) -> Spread:
     if not values:
         return Spread(0, 0)
     ordered = sorted(values)
-    return Spread(round(float(median(ordered)), 1), round(float(ordered[int(0.9 * (len(ordered) - 1))]), 1))
+    ninetieth = ordered[math.ceil(0.9 * len(ordered)) - 1]
+    return Spread(round(float(median(ordered)), 1), round(float(ninetieth), 1))

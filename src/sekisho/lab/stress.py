@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from sekisho.lab import habits
 from sekisho.lab.book import OUTSIDE_DOMAINS, outside_address
+from sekisho.lab.character import STAYS
 from sekisho.lab.people import Person, Surroundings, poisson
 from sekisho.lab.places import Places
 from sekisho.lab.spots import Fixed
@@ -30,6 +31,7 @@ class Newsletter(Person):
         self.issue = issue
         self.list = [outside_address(rng) for _ in range(issue.size)]
         self.next_issue = rng.randrange(7)
+        self.last_issue = -1
         self.per_letter = habits.NEWSLETTER_PER_LETTER.whole(rng)
 
     def day(self, day: int) -> list[Visit]:
@@ -42,6 +44,7 @@ class Newsletter(Person):
     def send_issue(self, day: int) -> Visit:
         """One session in which the whole list gets its letter."""
         rng = self.rng
+        self.last_issue = day
         for _ in range(poisson(habits.NEWSLETTER_CHANGE.draw(rng) * self.issue.size, rng)):
             self.list[rng.randrange(self.issue.size)] = outside_address(rng)
         at = self.around.start + day * DAY + int(rng.uniform(9, 17) * HOUR)
@@ -115,6 +118,34 @@ def move_offices(offices: Sequence[Sequence[Person]], count: int, places: Places
         work = Fixed(places.home(office[0].country, rng), rng)
         for person in office:
             person.work = work
+
+
+def card_writers(people: Sequence[Person], days: range, rng: random.Random) -> dict[int, list[Person]]:
+    """Who writes to many strangers at once, by the day on which they do it."""
+    share = habits.CARDS_SHARE.draw(rng)
+    writers: dict[int, list[Person]] = {}
+    for person in people:
+        if person.kind not in STAYS and rng.uniform(0, 100) < share and days:
+            writers.setdefault(rng.choice(days), []).append(person)
+    return writers
+
+
+def cards(person: Person, day: int) -> Visit:
+    """One evening's work at home: letters to addresses never written to before."""
+    rng = person.rng
+    at = person.around.start + day * DAY + int(rng.uniform(17, 21) * HOUR)
+    strangers = [outside_address(rng) for _ in range(habits.CARDS.whole(rng))]
+    per_letter, dead = habits.CARDS_PER_LETTER.whole(rng), habits.CARDS_DEAD.draw(rng)
+    parts = [tuple(strangers[first : first + per_letter]) for first in range(0, len(strangers), per_letter)]
+    return Visit(
+        at=at,
+        account=person.account,
+        address=person.line.address(day, rng),
+        service="submission",
+        fingerprint=person.is_like.fingerprints[0],
+        letters=tuple(person.book.addressed(part, at, dead) for part in parts),
+        pause_s=habits.PAUSE.draw(rng),
+    )
 
 
 def stale_passwords(people: Sequence[Person], day: int, share: float, rng: random.Random) -> list[Visit]:

@@ -11,7 +11,16 @@ from sekisho.lab.character import Kind
 from sekisho.lab.people import Person, Surroundings
 from sekisho.lab.places import Find, Places
 from sekisho.lab.spots import Fixed
-from sekisho.lab.stress import Issue, Newsletter, move_offices, plan, renumber, stale_passwords
+from sekisho.lab.stress import (
+    Issue,
+    Newsletter,
+    card_writers,
+    cards,
+    move_offices,
+    plan,
+    renumber,
+    stale_passwords,
+)
 from sekisho.lab.visits import DAY, Visit
 
 START = 1_767_571_200_000_000
@@ -72,6 +81,8 @@ class Traffic:
         issues = _in_turn(household.issues, self._rng)
         self.people = [self._person(name, kind, issues) for name, kind in household.residents]
         self.offices = self._open_offices()
+        counted = range(scale.learning, scale.learning + scale.days)
+        self._cards = card_writers(self.people, counted, self._rng)
 
     def _person(self, account: str, kind: Kind, issues: Iterator[Issue]) -> Person:
         rng = random.Random(f"{self._seed} {account}")
@@ -115,9 +126,10 @@ class Traffic:
             renumber(compatriots, calendar.renumbered, self.places, self._rng)
         if day == calendar.moving_day:
             move_offices(self.offices, calendar.moves, self.places, self._rng)
+        visits = [cards(person, day) for person in self._cards.get(day, ())]
         if day == calendar.password_day:
-            return stale_passwords(self.people, day, calendar.password_share, self._rng)
-        return []
+            visits += stale_passwords(self.people, day, calendar.password_share, self._rng)
+        return visits
 
 
 def _in_turn(issues: tuple[Issue, ...], rng: random.Random) -> Iterator[Issue]:
