@@ -102,7 +102,14 @@ class HostDisk:
 
     def make_folders(self, path: str) -> None:
         with _door(path):
-            os.makedirs(path, mode=0o700, exist_ok=True)
+            absent = []
+            while not os.path.isdir(path):
+                absent.append(path)
+                path = os.path.dirname(path) or "."
+            for folder in reversed(absent):
+                with contextlib.suppress(FileExistsError):  # another thread was faster
+                    os.mkdir(folder, 0o700)
+                self.sync_folder(os.path.dirname(folder) or ".")
 
     def free_bytes(self, path: str) -> int:
         with _door(path):
@@ -227,5 +234,6 @@ class HostWorker:
                 if self._wanted.acquire(timeout=wait_s or -1):
                     self._poked = False
                 wait_s = self._turn()
+            self._turn()  # what was put in line while the last turn was ending
         finally:
             self._ended = True

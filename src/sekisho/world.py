@@ -124,7 +124,8 @@ class Disk(Protocol):
 
     def list(self, path: str) -> Sequence[str]: ...
 
-    def make_folders(self, path: str) -> None: ...
+    def make_folders(self, path: str) -> None:
+        """With all folders above it. When it returns their names are durable."""
 
     def free_bytes(self, path: str) -> int: ...
 

@@ -242,6 +242,11 @@ class Schedule:
             return 0
         return 1 if lane.trouble else room
 
+    @property
+    def hungry(self) -> bool:
+        """Something is due in the table."""
+        return bool(self._due)
+
     def next_at(self) -> int:
         """When to look again, if nothing else happens before."""
         return self._times[0][0] if self._times else NEVER

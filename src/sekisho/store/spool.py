@@ -67,9 +67,17 @@ class Spool:
         return spool
 
     def submit(
-        self, draft: Draft, body: Sequence[bytes] | BigBody, reports: Sequence[Delivery] = ()
+        self,
+        draft: Draft,
+        body: Sequence[bytes] | BigBody,
+        reports: Sequence[Delivery] = (),
+        performed: Performed | None = None,
     ) -> Promise:
-        """Keeps a message; the promise is kept when it is durable. `reports`: deliveries that end with it."""
+        """Keeps a message; the promise is kept when it is durable.
+
+        `reports`: failed deliveries that end with it. `performed`: the action that this is; a second time
+        is an error.
+        """
         now = self._doors.clock.now()
         path, data = "", b""
         if isinstance(body, BigBody):
@@ -84,7 +92,7 @@ class Spool:
         work = Submission(rows_of(n, draft, None if path else data, names, now), self._writer.promise())
         work.reports = [delivery.id for delivery in reports]
         work.reported = list({delivery.message for delivery in reports})
-        work.taker, work.claimed = self.taker, claimed
+        work.taker, work.claimed, work.performed = self.taker, claimed, performed
         if len(claimed) < len(draft.deliveries):
             work.waiting = [each for each in draft.deliveries if each.id not in names and not each.held_by]
         if claimed:
@@ -164,6 +172,10 @@ class Spool:
         answers the same."""
         return await spool_actions.perform(order, self._hands())
 
+    async def performed(self, action: str) -> Performed | None:
+        """What this action changed, if it has been performed."""
+        return await self._read(partial(spool_actions.performed, action=action))
+
     async def tidy(self) -> int:
         """Drops purged messages past their time or over the byte limit, and old actions; returns how many
         messages."""
@@ -172,6 +184,10 @@ class Spool:
     async def set_back(self, now: int) -> None:
         """The clock was set back: no try waits longer than the longest wait."""
         await self._change(partial(spool_recovery.clamp, now=now, settings=self._settings))
+
+    @property
+    def settings(self) -> Queue:
+        return self._settings
 
     @property
     def accepting(self) -> bool:

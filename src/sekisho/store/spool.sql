@@ -219,7 +219,7 @@ update deliveries set state = 'waiting', purged_by = '', purged_at = 0,
 select performed from actions where id = ?
 
 -- name: add_action
-insert or ignore into actions (id, kind, at, performed) values (?, ?, ?, ?)
+insert into actions (id, kind, at, performed) values (?, ?, ?, ?)
 
 -- name: drop_actions
 delete from actions where at < ?

@@ -18,7 +18,7 @@ from sekisho.model.selector import Selector
 from sekisho.model.verdict import Reply
 from sekisho.store import spool_select
 from sekisho.store.spool_recovery import MISSING_BODY
-from sekisho.store.spool_rows import SQL, as_json, encode_reply, finish
+from sekisho.store.spool_rows import SQL, add_action, as_json, encode_reply, finish
 from sekisho.world import Clock
 
 ROWS_MAX = 1000
@@ -79,7 +79,7 @@ class Hands(Struct, frozen=True):
 
 
 async def perform(order: Order, hands: Hands) -> Performed:
-    before: Performed | None = await hands.read(partial(_performed, action=order.action))
+    before: Performed | None = await hands.read(partial(performed, action=order.action))
     if before is not None:
         return before
     rule = _rule(order)
@@ -98,9 +98,9 @@ async def perform(order: Order, hands: Hands) -> Performed:
         count += len(done)
         trying += on_the_wire
         changed += done[: CHANGED_KEPT - len(changed)]
-    performed = Performed(order.action, "spool", now, tuple(changed), already_on_the_wire=trying, count=count)
-    await hands.change(partial(_remember, order=order, performed=performed))
-    return performed
+    result = Performed(order.action, "spool", now, tuple(changed), already_on_the_wire=trying, count=count)
+    await hands.change(partial(_remember, order=order, performed=result))
+    return result
 
 
 def _rule(order: Order) -> Rule:
@@ -109,7 +109,7 @@ def _rule(order: Order) -> Rule:
     return RULES[order.verb]
 
 
-def _performed(db: Any, action: str) -> Performed | None:
+def performed(db: Any, action: str) -> Performed | None:
     row = db.execute(SQL["performed"], (action,)).fetchone()
     return msgspec.json.decode(row[0], type=Performed) if row else None
 
@@ -130,7 +130,7 @@ def _step(
 
 
 def _remember(db: Any, order: Order, performed: Performed) -> tuple[None, list[str]]:
-    db.execute(SQL["add_action"], (order.action, order.verb, performed.at, msgspec.json.encode(performed)))
+    add_action(db, order.verb, performed)
     return None, []
 
 

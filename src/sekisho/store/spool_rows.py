@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from sekisho.model.action import Performed
 from sekisho.model.delivery import Delivery, Route, State
 from sekisho.model.envelope import Envelope, Message
 from sekisho.model.letter import BOUNCE_OF, Draft, Letter, Settled
@@ -127,6 +128,10 @@ def letter_of(row: Row, path: str) -> Letter:
     return Letter(
         Message(ident, size, digest), _envelope.decode(envelope), head, parts, path if in_file else ""
     )
+
+
+def add_action(db: Any, kind: str, performed: Performed) -> None:
+    db.execute(SQL["add_action"], (performed.action, kind, performed.at, _json.encode(performed)))
 
 
 def as_json(values: Iterable[str]) -> str:

@@ -4,10 +4,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from sekisho.model.action import Performed
 from sekisho.model.delivery import Delivery
 from sekisho.model.letter import Letter, Settled
 from sekisho.store.spool_claims import Due, Want, claim
-from sekisho.store.spool_rows import SQL, Rows, add, as_json, finish, settle
+from sekisho.store.spool_rows import SQL, Rows, add, add_action, as_json, finish, settle
 from sekisho.world import Promise
 
 Files = list[str]
@@ -41,6 +42,7 @@ class Submission:
         self.promise = promise
         self.reports: Sequence[str] = ()
         self.reported: Sequence[str] = ()
+        self.performed: Performed | None = None
         self.taker: Taker | None = None
         self.claimed: tuple[Delivery, ...] = ()
         self.waiting: Sequence[Delivery] = ()
@@ -48,12 +50,21 @@ class Submission:
 
     def apply(self, db: Any, works: "Sequence[Submission]") -> Sequence[Files]:
         add(db, [work.rows for work in works])
+        for work in works:
+            if work.performed is not None:
+                add_action(db, "deposit", work.performed)
         return [finish(db, work.reports, work.reported) if work.reports else [] for work in works]
 
     def answered(self, result: Files, error: Exception | None) -> None:
         if self.taker is not None:
             self._tell(self.taker, kept=error is None)
         answer(self.promise, None, error)
+
+    def withdraw(self, db: Any) -> None:
+        """The client was told 451 and keeps the message. A report has no client: it may stay."""
+        if not self.reports:
+            for statement in ("withdraw_deliveries", "withdraw_body", "withdraw_message"):
+                db.execute(SQL[statement], (self.rows.message[0],))
 
     def _tell(self, taker: Taker, *, kept: bool) -> None:
         if self.letter is not None and kept:

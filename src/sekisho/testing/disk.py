@@ -138,7 +138,7 @@ class FakeDisk:
         return sorted(name.rpartition("/")[2] for name in self.names if _folder(name) == path)
 
     def make_folders(self, path: str) -> None:
-        """Folders are durable at once: no promise of ours hangs on a folder's own creation."""
+        """Durable at once, as the door promises."""
         while path and path not in self.folders:
             self.folders.add(path)
             path = _folder(path)

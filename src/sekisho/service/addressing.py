@@ -1,0 +1,57 @@
+"""Deliveries of letters that we write ourselves: bounces and notices, addressed as mail from outside would
+be."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sekisho.model.address import domain_of
+from sekisho.model.config import Config
+from sekisho.model.delivery import Delivery, Route
+from sekisho.model.ident import make_id
+from sekisho.queue.retry import SECOND
+from sekisho.queue.routes import route_for
+from sekisho.world import World
+
+
+class Directory(Protocol):
+    """The part of `store/directory.py` that knows where an address leads."""
+
+    def is_local_domain(self, domain: str) -> bool: ...
+
+    def resolve(self, address: str) -> tuple[str, ...] | None: ...
+
+    def mailbox(self, address: str) -> str: ...
+
+
+class Addressing:
+    def __init__(self, world: World, directory: Directory, config: Config) -> None:
+        self._world = world
+        self._directory = directory
+        self._config = config
+
+    def route(self, target: str) -> Route:
+        """Of a final address. Raises Unavailable when the directory does not answer."""
+        ours = self._directory.is_local_domain(domain_of(target))
+        return route_for(target, self._directory.mailbox(target) if ours else "", self._config.outbound)
+
+    def deliveries(self, message: str, address: str) -> Sequence[Delivery]:
+        """One for each final address that `address` leads to; none when it leads nowhere."""
+        at = self._world.clock.now()
+        expires_at = at + self._config.queue.bounce_lifetime_s * SECOND
+        return [
+            Delivery(
+                make_id(at, self._world.chance.bits(30)),
+                message,
+                target,
+                self.route(target),
+                0,
+                at,
+                expires_at,
+            )
+            for target in self._targets(address)
+        ]
+
+    def _targets(self, address: str) -> tuple[str, ...]:
+        if self._directory.is_local_domain(domain_of(address)):
+            return self._directory.resolve(address) or ()
+        return (address,)

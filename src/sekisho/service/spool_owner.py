@@ -1,0 +1,164 @@
+"""Answers what others ask of a spool: incidents hold and release, the command line looks and changes,
+notices come in.
+
+The same object serves a running front, whose deliverer must stand still meanwhile, and a command that has
+taken the lock of a spool whose server does not run.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from sekisho.mail.form import wire_form
+from sekisho.model.action import Performed
+from sekisho.model.delivery import State
+from sekisho.model.envelope import Envelope, Message, Origin
+from sekisho.model.ident import make_id
+from sekisho.model.letter import Draft
+from sekisho.model.selector import Selector
+from sekisho.model.text import printable
+from sekisho.service.addressing import Addressing
+from sekisho.service.channel import NotDone
+from sekisho.service.messages import Deposit, HoldQueue, QueueAnswer, QueueAsk, ReleaseQueue, Request
+from sekisho.store.bodies import parts_of
+from sekisho.store.spool import Spool
+from sekisho.store.spool_actions import Order, Verb
+from sekisho.store.spool_select import Census
+from sekisho.world import World
+
+HEAD_SHOWN = 64 * 1024
+"""Most bytes of a letter's beginning that `queue show` carries."""
+
+STOPS: tuple[Verb, ...] = ("hold", "purge", "bounce")
+"""Nothing may start meanwhile: what waits in memory goes back to the table, where these find it."""
+
+FROM: dict[str, tuple[State, ...]] = {"restore": (State.PURGED,)}
+"""States that a preview counts, where they are not those of a list."""
+
+
+class Deliverer(Protocol):
+    """The part of `service/delivery.py` that makes way."""
+
+    def still(self) -> AbstractContextManager[None]: ...
+
+    async def put_back(self) -> None: ...
+
+    def refresh(self) -> None: ...
+
+
+async def _quiet(account: str) -> None:
+    """Nobody is taking mail on."""
+
+
+class SpoolOwner:
+    """`quiet` returns once what is being taken on for an account is in the spool."""
+
+    def __init__(
+        self,
+        world: World,
+        spool: Spool,
+        addressing: Addressing,
+        deliverer: Deliverer | None = None,
+        quiet: Callable[[str], Awaitable[None]] = _quiet,
+    ) -> None:
+        self._world = world
+        self._spool = spool
+        self._addressing = addressing
+        self._deliverer = deliverer
+        self._quiet = quiet
+
+    async def handle(self, request: Request) -> Struct | None:
+        """Performed or QueueAnswer; None for requests that are somebody else's. Raises NotDone,
+        Unavailable."""
+        match request:
+            case HoldQueue(action=action, selector=selector):
+                if selector.account:
+                    await self._quiet(selector.account)
+                return await self._perform(Order(action, "hold", selector))
+            case ReleaseQueue(action=action, held=held):
+                return await self._perform(Order(action, "release", Selector(), held))
+            case Deposit():
+                return await self._deposit(request)
+            case QueueAsk():
+                return await self._queue(request)
+        return None
+
+    async def _queue(self, ask: QueueAsk) -> QueueAnswer:
+        selector = _with_states(ask)
+        if ask.verb in ("list", "show", "count"):
+            census = await self._spool.count(selector)
+            rows = () if ask.verb == "count" else tuple(await self._spool.select(selector, ask.limit))
+            head = await self._head(rows[0].message) if rows and ask.verb == "show" else ""
+            return QueueAnswer(census.deliveries, census.messages, census.bytes, rows, head=head)
+        if not ask.action:
+            raise NotDone("an action needs an id")
+        verb: Verb = ask.verb  # type: ignore[assignment]
+        census = await self._spool.count(selector)
+        performed = await self._perform(Order(ask.action, verb, ask.selector, ask.selector.held_by))
+        return _answer(census, performed)
+
+    async def _perform(self, order: Order) -> Performed:
+        """Held within a second: nothing starts until the table says what may."""
+        if self._deliverer is None:
+            return await self._spool.perform(order)
+        with self._deliverer.still() if order.verb in STOPS else nullcontext():
+            if order.verb in STOPS:
+                await self._deliverer.put_back()
+            performed = await self._spool.perform(order)
+        self._deliverer.refresh()
+        return performed
+
+    async def _head(self, message: str) -> str:
+        letter = await self._spool.letter(message)
+        text = letter.head
+        for part in parts_of(letter, self._world.disk):
+            text += part[: HEAD_SHOWN - len(text)]
+            if len(text) >= HEAD_SHOWN:
+                break
+        lines = text[:HEAD_SHOWN].replace(b"\r\n", b"\n").split(b"\n")
+        return "\n".join(printable(line) for line in lines)
+
+    async def _deposit(self, deposit: Deposit) -> Performed:
+        done = await self._spool.performed(deposit.action)
+        if done is not None:
+            return done
+        at = self._world.clock.now()
+        message = make_id(at, self._world.chance.bits(30))
+        deliveries = self._addressing.deliveries(message, deposit.recipient)
+        if not deliveries:
+            raise NotDone(f"{printable(deposit.recipient)} leads nowhere")
+        body = wire_form(deposit.letter)
+        origin = Origin(session="", listener="deposit", at=at)
+        draft = Draft(
+            Envelope(deposit.sender or None, (deposit.recipient,), origin),
+            Message(message, len(body), hashlib.sha256(body).hexdigest()),
+            b"",
+            tuple(deliveries),
+            subject_of(body),
+        )
+        performed = Performed(deposit.action, "spool", at, (message,), count=1)
+        await self._spool.submit(draft, (body,), performed=performed)
+        return performed
+
+
+def _with_states(ask: QueueAsk) -> Selector:
+    states = ask.selector.states or FROM.get(ask.verb, ())
+    return msgspec.structs.replace(ask.selector, states=states)
+
+
+def _answer(census: Census, performed: Performed) -> QueueAnswer:
+    return QueueAnswer(performed.count, census.messages, census.bytes, performed=performed)
+
+
+def subject_of(body: bytes) -> str:
+    """The raw subject of a letter of ours, for lists."""
+    for line in body[:HEAD_SHOWN].split(b"\r\n"):
+        if not line:
+            break
+        if line.lower().startswith(b"subject:"):
+            return printable(line[8:].strip(), 320)
+    return ""
