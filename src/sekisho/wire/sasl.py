@@ -62,6 +62,8 @@ class Exchange:
             decoded = binascii.a2b_base64(encoded, strict_mode=True)
         except binascii.Error:
             return replies.BASE64
+        if len(encoded) % 4:  # Python forgives one padding character too many
+            return replies.BASE64
         try:
             return _challenge(self._script.send(decoded))
         except StopIteration as end:
