@@ -1,6 +1,7 @@
 """The directory answers from memory, and knows within a moment what another process has changed."""
 
 import multiprocessing
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -103,6 +104,22 @@ def test_a_file_put_in_place_of_the_old_one_is_seen(
     assert directory.account("hello@example.com") is None
 
 
+def test_news_are_asked_again_soon_after_a_commit_was_in_the_way(
+    directory: Directory, house: House, tmp_path: Path, clock: FakeClock
+) -> None:
+    """A poll does not wait for a lock, and is repeated before the next one is due."""
+    assert directory.resolve("new@example.com") is None
+    house.save_account(Account("new@example.com"), CHANGE)
+    locker = sqlite3.connect(tmp_path / "house.db", isolation_level=None)
+    locker.execute("begin exclusive")
+    clock.advance(POLL_US / 1e6)
+    assert directory.resolve("new@example.com") is None
+    locker.execute("rollback")
+    locker.close()
+    clock.advance(0.02)
+    assert ("new@example.com",) == directory.resolve("new@example.com")
+
+
 def test_a_locked_file_does_not_stop_what_is_known(
     directory: Directory, tmp_path: Path, clock: FakeClock
 ) -> None:
@@ -117,6 +134,30 @@ def test_a_locked_file_does_not_stop_what_is_known(
     locker.execute("rollback")
     assert directory.resolve("nobody@example.com") is None
     locker.close()
+
+
+def crash_in_the_middle(path: str) -> None:
+    """Leaves a journal behind, with pages already overwritten."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("pragma cache_size = 1")
+    connection.execute("begin immediate")
+    connection.execute("update accounts set language = 'xx'")
+    for n in range(200):
+        connection.execute("insert into states values (?, 0, zeroblob(4000))", (f"x{n}",))
+    os._exit(0)
+
+
+def test_a_writer_that_was_killed_leaves_no_ruin(directory: Directory, tmp_path: Path) -> None:
+    """The reader rolls the half-written change back by itself, and answers as before it."""
+    writer = multiprocessing.get_context("spawn").Process(
+        target=crash_in_the_middle, args=(str(tmp_path / "house.db"),)
+    )
+    writer.start()
+    writer.join(30)
+    assert (tmp_path / "house.db-journal").stat().st_size > 0
+    account = directory.account("hello@example.com")
+    assert account is not None and "ja" == account.language
+    assert not (tmp_path / "house.db-journal").exists()
 
 
 def test_a_schema_it_does_not_know_is_unavailable(directory: Directory, house: House, tmp_path: Path) -> None:

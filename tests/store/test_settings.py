@@ -132,7 +132,7 @@ def test_a_listener_needs_an_address(tmp_path: Path, address: str) -> None:
 
 def test_a_proxys_networks_without_proxy_are_a_contradiction(tmp_path: Path) -> None:
     """Somebody thought the listener was protected."""
-    text = 'hostname = "mx"\n[listen.mx]\naddress = "0.0.0.0:25"\nprotocol = "smtp"\nproxy_from = ["10.0.0.1"]\n'
+    text = 'hostname = "mx"\n[listen.mx]\naddress = "0.0.0.0:25"\nprotocol = "smtp"\nproxy_from = ["unix"]\n'
     assert (5, "listen.mx.proxy_from") == mistakes(tmp_path, text)[0][:2]
 
 

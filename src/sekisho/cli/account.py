@@ -10,11 +10,13 @@ from sekisho.cli.household import Household, ask_password, household
 from sekisho.cli.logins import logins
 from sekisho.cli.where import config_option, json_option, when
 from sekisho.model.account import Account
-from sekisho.model.phrase import phrase
+from sekisho.model.phrase import phrase, phrases
+from sekisho.service.channel import NotDone
 from sekisho.service.ending import end_sessions
 from sekisho.service.names import alias_address
 from sekisho.store.paths import mailbox_folder
 from sekisho.store.texts import LANGUAGES
+from sekisho.world import Unavailable
 
 language_option = click.option(
     "--language", type=click.Choice(LANGUAGES), default=None, help="Of notices to the owner."
@@ -133,7 +135,7 @@ def remove(address: str, yes: bool, dry_run: bool, path: str) -> None:
         )  # fmt: skip
         if speech.confirm(plan, yes, dry_run):
             home.accounts.remove(key)
-            end_sessions(home.config.state, key, home.hands)
+            _end_sessions(home, key)
             speech.tell(phrase("{name} is removed.", name=key))
 
 
@@ -148,7 +150,7 @@ def password(address: str, path: str) -> None:
     with household(path) as home:
         key = home.accounts.account(address).address
         home.accounts.set_password(key, ask_password())
-        end_sessions(home.config.state, key, home.hands)
+        _end_sessions(home, key)
         speech.tell(phrase("{name} has a new password.", name=key))
 
 
@@ -163,8 +165,8 @@ def lock(address: str, why: str, path: str) -> None:
     """
     with household(path) as home:
         account = home.accounts.lock(address, why)
-        ended = end_sessions(home.config.state, account.address, home.hands)
-        speech.tell(phrase("{name} is locked; sessions ended: {count}.", name=account.address, count=ended))
+        speech.tell(phrase("{name} is locked.", name=account.address))
+        _end_sessions(home, account.address)
 
 
 @command.command("unlock")
@@ -178,6 +180,20 @@ def unlock(address: str, path: str) -> None:
     with household(path) as home:
         account = home.accounts.unlock(address)
         speech.tell(phrase("{name} is unlocked.", name=account.address))
+
+
+def _end_sessions(home: Household, address: str) -> None:
+    """A lock or a new password holds for new logins by itself; sessions under way must be ended."""
+    try:
+        count = end_sessions(home.config.state, address, home.hands)
+    except (NotDone, Unavailable) as trouble:
+        why = str(trouble)
+        speech.complain(
+            phrase("the server has not ended the sessions of {name}: {why}", name=address, why=why)
+        )
+        return
+    if count:
+        speech.tell(phrases("{count} session was ended.", "{count} sessions were ended.", count))
 
 
 def _state(account: Account) -> Any:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from sekisho.store.paths import uri
@@ -102,6 +103,8 @@ class Database:
             yield
         except DatabaseError as error:
             raise Unavailable(self._path, str(error.orig)) from error
+        except PoolTimeout as error:
+            raise Unavailable(self._path, "too many threads wait for it") from error
 
     def close(self) -> None:
         self._engine.dispose()
@@ -131,7 +134,7 @@ def _engine(path: str) -> Engine:
 def _connect(path: str) -> sqlite3.Connection:
     """Never creates a file. We begin the transactions: sqlite3 would begin them late and unlocked."""
     connection = sqlite3.connect(
-        uri(path, "rw"), uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+        uri(path), uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
     )
     connection.execute("pragma journal_mode=delete")
     connection.execute("pragma synchronous=extra")

@@ -23,7 +23,7 @@ def _escaped(char: str) -> str:
     return "".join(f"%{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
 
 
-def uri(path: str, mode: str) -> str:
-    """SQLite's URI of a file, in which %, ? and # mean something. Mode rw or ro: neither creates it."""
+def uri(path: str) -> str:
+    """SQLite's URI of a file, in which %, ? and # mean something; it is not created."""
     quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    return f"file:{quoted}?mode={mode}"
+    return f"file:{quoted}?mode=rw"

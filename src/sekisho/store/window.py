@@ -17,8 +17,11 @@ from sekisho.world import Clock, Unavailable
 POLL_US = 200_000
 """Oldest news of a change, in microseconds."""
 
-BUSY_S = 0.25
-"""Longest wait for somebody's commit: the event loop stands still meanwhile."""
+AGAIN_US = 20_000
+"""After this long the counter is asked again, if somebody was committing."""
+
+BUSY_MS = 250
+"""Longest wait for somebody's commit, in milliseconds: the event loop stands still meanwhile."""
 
 
 class Window:
@@ -36,22 +39,35 @@ class Window:
 
     def changed(self) -> bool:
         """True when what was read may be old. While the file is locked or gone, what is known stands."""
-        if self._clock.ticks() - self._checked < POLL_US:
+        now = self._clock.ticks()
+        if now - self._checked < POLL_US:
             return False
-        with self._lock, contextlib.suppress(Unavailable):
-            self._checked = self._clock.ticks()
+        with self._lock:
             if self._connection is not None and self._file != _identity(self._path):
                 self.close()
-            changes = self._note("changes")
-            if changes != self._changes:
-                self._changes = changes
-                return True
-        return False
+            try:
+                changes = self._glance()
+            except Unavailable:
+                self._checked = now - POLL_US + AGAIN_US
+                return False
+            self._checked = now
+            if changes == self._changes:
+                return False
+            self._changes = changes
+            return True
 
     def rows(self, query: str, *values: str) -> list[Any]:
         """Raises Unavailable."""
         with self._lock, self._door():
             return self._open().execute(query, values).fetchall()
+
+    def _glance(self) -> int:
+        """The change counter, without waiting for anybody."""
+        self.rows("pragma busy_timeout = 0")
+        try:
+            return self._note("changes")
+        finally:
+            self.rows(f"pragma busy_timeout = {BUSY_MS}")
 
     def _note(self, name: str) -> int:
         found = self.rows("select value from notes where name = ?", name)
@@ -59,8 +75,13 @@ class Window:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
+            # "rw", although nothing is written: a journal that a killed writer left must be rolled back
             self._connection = sqlite3.connect(
-                uri(self._path, "ro"), uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+                uri(self._path),
+                uri=True,
+                timeout=BUSY_MS / 1000,
+                isolation_level=None,
+                check_same_thread=False,
             )
             self._file = _identity(self._path)
             if self._note("schema") != self._schema:
