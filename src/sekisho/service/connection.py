@@ -112,6 +112,8 @@ class Connection(asyncio.Protocol):
         return self.talk is not None and (self.talk.waiting or self.talk.body is not None)
 
     def send_away(self, reply: Reply) -> None:
+        if self._closed:
+            return
         if self.talk is None:
             self._abort()
             return
@@ -231,7 +233,7 @@ class Connection(asyncio.Protocol):
     # The end.
 
     def _close(self) -> None:
-        """After our last words. Who said QUIT waits for nothing more; others are listened to for a moment."""
+        """After our last words. Who said QUIT, or nothing at all, may go; others are listened to for a moment."""
         if self._closed or self._transport is None:
             return
         self._closed = True
@@ -248,8 +250,19 @@ class Connection(asyncio.Protocol):
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
-        self._transport.write_eof()
-        self._loop.call_later(LINGER_S, self._transport.close)
+        try:
+            self._transport.write_eof()
+        except OSError:  # the client has gone first
+            self._transport.abort()
+            return
+        self._timer.cancel()
+        self._timer = self._loop.call_later(LINGER_S, self._part)
+
+    def _part(self) -> None:
+        """It has had its moment. What it does not take within another is lost."""
+        if self._transport is not None:
+            self._timer = self._loop.call_later(BEGIN_S, self._abort)
+            self._transport.close()
 
     def _abort_softly(self) -> None:
         """What was written goes out, nothing is said."""

@@ -13,7 +13,7 @@ from sekisho.service.boundary import boundary
 from sekisho.service.checking import deferred
 from sekisho.service.session import Session
 from sekisho.service.steps import HANDLERS
-from sekisho.wire.smtp_server import Rcpt, Refused, Step, Violated
+from sekisho.wire.smtp_server import Opened, Quit, Rcpt, Refused, Step, Violated
 from sekisho.world import Unavailable
 
 INTERNAL = Reply(421, "4.3.0", "Internal error, closing")
@@ -24,7 +24,8 @@ TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients, closing")
 class Conversation:
     """`waiting`: a reply is owed that is not there yet; `on_answer` is called when it has come.
 
-    `gone`: the connection is. `left`: the client has said QUIT.
+    `gone`: the connection is. `left`: the client has said QUIT, or nothing yet, so no word of ours can cross one of
+    its own.
     """
 
     __slots__ = ("_on_answer", "gone", "left", "machine", "session", "waiting")
@@ -109,7 +110,7 @@ class Conversation:
         session = self.session
         if reply.code >= 500 and not isinstance(step, Rcpt):
             session.errors += 1
-        self.left = reply.code == 221
+        self.left = isinstance(step, Opened | Quit)
         self.machine.reply(self._farewell() or reply)
 
     def _note(self, step: Refused | Violated) -> None:

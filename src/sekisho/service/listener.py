@@ -2,7 +2,7 @@
 
 import ipaddress
 import ssl
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -25,7 +25,7 @@ REMEMBERED = 10_000
 class Networks:
     """A list of networks of the settings; "unix" stands for a unix socket's peer."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Sequence[str]) -> None:
         self._unix = UNIX in names
         self._networks = [ipaddress.ip_network(name, strict=False) for name in names if name != UNIX]
         self._known: Bounded[str, bool] = Bounded(REMEMBERED)
@@ -60,7 +60,7 @@ class Listener:
         self.requires_proxy = listen.requires_proxy
         self.door = door_of(self.name, config, listen, tls=self.context is not None)
         self._proxy_from = Networks(listen.proxy_from)
-        self._trusted = Networks(name for name in config.trusted if name != UNIX)
+        self._trusted = Networks([name for name in config.trusted if name != UNIX])
 
     def may_proxy(self, address: str) -> bool:
         return self._proxy_from.contains(address)

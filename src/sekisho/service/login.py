@@ -4,6 +4,8 @@ What a stranger can learn is one bit. An unknown user, a wrong password and a lo
 the same reply; that an account is locked is told only to who has its password (`guard.md` says why).
 """
 
+import asyncio
+
 from sekisho.model.address import normal
 from sekisho.model.event import LoginTried
 from sekisho.model.text import printable
@@ -35,7 +37,7 @@ async def _verified(session: Session, step: Login) -> Verified | None:
         return Verified("", "denied")
     question = VerifyPassword(step.identity, step.password, session.door.service)
     try:
-        return await session.front.roles.vault.ask(question, Verified)
+        return await asyncio.ensure_future(session.front.roles.vault.ask(question, Verified))
     except (Unavailable, NotDone):
         return None
 
