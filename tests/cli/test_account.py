@@ -133,7 +133,7 @@ def test_every_change_names_its_operator(home: Home) -> None:
     house.close()
 
 
-@covers("Q-03", partly="the commands; the wire is tested with reception")
+@covers("Q-03")
 def test_aliases_are_shown_with_where_they_lead(home: Home) -> None:
     """Extensions, nested aliases, the catch-all, refusals: `alias show` answers for any address."""
     home("account", "add", "hello@example.com", "--no-password")

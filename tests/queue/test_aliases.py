@@ -46,7 +46,7 @@ def entries(aliases: Mapping[str, tuple[str, ...]]) -> Callable[[str], Entry]:
         ("", ()),
     ],
 )
-@covers("Q-03", partly="the dictionary of addresses; the wire is tested with reception")
+@covers("Q-03")
 def test_a_name_is_found_with_its_extension(key: str, targets: tuple[str, ...]) -> None:
     """The longest name that exists wins; delimiters are the domain's; of other hosts we know nothing."""
     assert targets == lead(key).targets
@@ -70,7 +70,7 @@ def test_a_name_among_its_own_targets_is_its_mailbox() -> None:
     assert Led(("hello@a.example", "x@net.example")) == led
 
 
-@covers("Q-03", partly="the dictionary of addresses; the wire is tested with reception")
+@covers("Q-03")
 def test_a_refusal_wins_over_the_catch_all() -> None:
     """Whatever has no name of its own goes to the catch-all, except what was refused by name."""
     aliases = {"@a.example": ("hello@a.example",), "gone@a.example": ()}

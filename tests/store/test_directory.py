@@ -189,7 +189,7 @@ def test_a_schema_it_does_not_know_is_unavailable(directory: Directory, house: H
         ("", True),
     ],
 )
-@covers("O-07", partly="the answer; the 553 on the wire is tested with reception")
+@covers("O-07")
 def test_one_writes_under_ones_own_names(
     directory: Directory, house: House, sender: str, allowed: bool
 ) -> None:
@@ -244,7 +244,7 @@ def add_account(state: str, address: str) -> None:
     house.close()
 
 
-@covers("Q-03", partly="the directory; the wire is tested with reception")
+@covers("Q-03")
 def test_a_user_added_elsewhere_is_there_within_a_second(house: House, tmp_path: Path) -> None:
     """A second process writes while this one answers, by the real clock: the promise is in real time."""
     directory = Directory.open(str(tmp_path), HostClock())
