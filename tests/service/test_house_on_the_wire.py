@@ -1,6 +1,7 @@
 """Real directory and vault behind a real front: who is taken or refused, and how soon a change counts."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,11 @@ from covers import covers
 from sekisho.host import HostClock
 from sekisho.model import config
 from sekisho.model.account import Account, Alias, Domain
+from sekisho.model.action import Performed
+from sekisho.service.channel import ChannelServer, NotDone
+from sekisho.service.control import control_path
 from sekisho.service.founding import HIGH_PORTS, Plan, settings_text
-from sekisho.service.messages import Request
+from sekisho.service.messages import DropSessions, Request
 from sekisho.service.vaulting import VaultRole
 from sekisho.store.directory import Directory
 from sekisho.store.hashes import Hashes
@@ -50,13 +54,21 @@ class Housed(Stage):
     async def _vault(self, request: Request) -> Struct | None:
         return await self.role.handle(request)
 
-    async def command(self, *words: str, typed: bytes = b"") -> None:
-        """`sekisho` as another process, while this one serves."""
+    async def command(self, *words: str, typed: bytes = b"") -> str:
+        """What `sekisho` says as another process, while this one serves."""
         process = await asyncio.create_subprocess_exec(
-            PROGRAM, *words, "-c", str(self.path), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+            PROGRAM,
+            *words,
+            "-c",
+            str(self.path),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "LANGUAGE": "en"},
         )
-        await process.communicate(typed)
+        said, _ = await process.communicate(typed)
         assert 0 == process.returncode
+        return said.decode()
 
 
 @pytest.fixture
@@ -163,6 +175,31 @@ def test_a_lock_and_a_new_password_count_within_a_second(stage: Housed) -> None:
         await stage.command("account", "password", ALICE, typed=b"another horse\n")
         await soon("535 5.7.8 ", lambda: attempt(PASSWORD))
         assert (await attempt("another horse")).startswith("235")
+
+    play(stage, scene)
+
+
+def test_a_lock_ends_the_sessions_under_way(stage: Housed) -> None:
+    """The command asks the running server to end them; if it will not, that is said."""
+    asked: list[Request] = []
+
+    async def control(request: Request) -> Struct | None:
+        asked.append(request)
+        if not isinstance(request, DropSessions) or len(asked) > 1:
+            raise NotDone("not today")
+        count = stage.reception.drop_sessions(request.account, request.spare)
+        return Performed(request.action, "front-1", 1, tuple(str(number) for number in range(count)))
+
+    async def scene(_: Stage) -> None:
+        (stage.folder / "run").mkdir()
+        server = ChannelServer(control_path(str(stage.folder)), control, stage._record_trouble)
+        await server.start()
+        client = await stage.logged_in()
+        assert "1 session was ended." in await stage.command("account", "lock", ALICE)
+        assert (await client.reply()).startswith("421 ")
+        assert await client.closed()
+        assert "not today" in await stage.command("account", "lock", ALICE)
+        await server.stop()
 
     play(stage, scene)
 
