@@ -96,8 +96,8 @@ def _attack(one: KindReport) -> list[Phrase]:
             minutes_p90=one.minutes.p90,
         ),
         phrase(
-            "  {left} messages (90 %: {left_p90}) left the house; of the owners' own {owner} messages in that "
-            "time {bothered} were held or refused.",
+            "  {left} messages (90 %: {left_p90}) left the house; of the owners' own {owner} messages in "
+            "that time {bothered} were held or refused.",
             left=one.left_messages.median,
             left_p90=one.left_messages.p90,
             owner=one.owner_messages,

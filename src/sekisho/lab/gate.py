@@ -50,6 +50,11 @@ class GuardGate:
     def caught(self, account: str, address: str, at: int) -> bool:
         return self.guard.standing(account, address, at).treatment in ("hold", "refuse")
 
+    @property
+    def contained(self) -> frozenset[str]:
+        """The accounts that stand contained now."""
+        return frozenset(self._contained)
+
     def _before(self, event: Event) -> None:
         self.observed += 1
         if event.at >= self._look_at:

@@ -154,3 +154,4 @@ DEMO_LASTS = Range(3, 5, "hours that the botnet takes")
 DEMO_LOGINS = Range(30, 60, "logins of the botnet, each from another address, each with one letter")
 DEMO_RECIPIENTS = Range(3, 12, "recipients of each of its letters")
 DEMO_REFUSED = 0.3
+DEMO_ARRIVALS = Range(3, 6, "letters from outside for the house")

@@ -17,7 +17,7 @@ class FalseReport(Struct, frozen=True):
     """Honest account-days, and how many in a thousand of them had what.
 
     `contained`: an alarm of grade contain or more. `visible`: mail held, or a login or recipient refused.
-    `delayed`: mail only waited. `watched`: the guard watched, and nobody noticed. `by_kind` counts contained days.
+    `delayed`: mail only waited. `watched`: the guard watched, and nobody noticed. `by_kind`: contained days.
     """
 
     account_days: int

@@ -66,10 +66,10 @@ Ending = Literal["sent", "login refused", "cut off"]
 
 
 class Call(Struct):
-    """How a call went: papers accepted, recipients and letters refused, and why it ended."""
+    """How a call went. `accepted` has the server's message ids by the letters' tokens."""
 
     ending: Ending = "sent"
-    accepted: list[Paper] = []
+    accepted: dict[str, str] = {}
     refused: list[tuple[str, Reply]] = []
     login: Reply | None = None
 
@@ -80,7 +80,7 @@ class HungUp(Exception):
 
 async def call(doorway: Doorway, caller: Caller, papers: tuple[Paper, ...]) -> Call:
     """One session: greeting, TLS, login where there is an account, the letters, QUIT."""
-    told = Call(accepted=[], refused=[])
+    told = Call(accepted={}, refused=[])
     line = _Line(doorway, caller)
     try:
         await line.open()
@@ -125,7 +125,7 @@ async def _send(line: "_Line", paper: Paper, told: Call) -> None:
     if answer.code == 354:
         answer = await line.say_raw(paper.wire() + b".\r\n")
     if answer.positive:
-        told.accepted.append(paper)
+        told.accepted[paper.token] = answer.text.rpartition(" ")[2]
     else:
         told.refused += [(recipient, answer) for recipient in paper.recipients]
 

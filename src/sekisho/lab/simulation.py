@@ -52,7 +52,7 @@ def simulate(order: Order, guard: Guard, find: Find) -> Result:
         country=run.traffic.country,
         events=gate.observed,
         events_per_s=round(gate.observed / took),
-        bytes_per_account=spread(_sizes(guard, run.traffic)),
+        bytes_per_account=spread([len(guard.snapshot(account)) for account in guard.accounts()]),
         attacks=score_attacks(run),
         honest=score_honest(run),
         newsletters=score_newsletters(run),
@@ -70,8 +70,3 @@ def play(order: Order, guard: Guard, find: Find) -> tuple[Run, GuardGate]:
         pass
     return Run(traffic, planned, game.fates, gate.alarms), gate
 
-
-def _sizes(guard: Guard, traffic: Traffic) -> list[int]:
-    """How many bytes the guard's memory of each account takes when it is saved."""
-    snapshots = (guard.snapshot(person.account) for person in traffic.people)
-    return [len(snapshot) for snapshot in snapshots if snapshot]
