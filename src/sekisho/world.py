@@ -172,6 +172,9 @@ class Spawn(Protocol):
     async def thread(self, work: Callable[[], Any]) -> Any:
         """Run blocking work in the bounded pool."""
 
+    async def stop(self) -> None:
+        """Ends tasks that still run and waits for the threads."""
+
     def bell(self) -> Bell:
         """A bell of the running loop."""
 

@@ -8,6 +8,7 @@ by the tests, not here.
 import asyncio
 import ssl
 from collections.abc import Callable
+from typing import cast
 
 from msgspec import Struct, structs
 
@@ -126,8 +127,7 @@ class _Connection(asyncio.Protocol):
         self._upgrade: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         self._number = self._sink.opened(self)
         self._say(self._rules.greeting)
         if not self._rules.greeting.positive:

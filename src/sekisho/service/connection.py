@@ -6,6 +6,7 @@ session, which looks at a few numbers every now and then and costs nothing in be
 """
 
 import asyncio
+from typing import cast
 
 from sekisho.model.verdict import Reply
 from sekisho.net.listen import peer_of
@@ -59,8 +60,7 @@ class Connection(asyncio.Protocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         self._pace = Pace(self._loop.time())
         self._timer = self._loop.call_later(BEGIN_S, self._look)
         self._listener.connections.add(self)
@@ -233,7 +233,8 @@ class Connection(asyncio.Protocol):
     # The end.
 
     def _close(self) -> None:
-        """After our last words. Who said QUIT, or nothing at all, may go; others are listened to for a moment."""
+        """After our last words. Who said QUIT, or nothing at all, may go; others are listened to for a
+        moment."""
         if self._closed or self._transport is None:
             return
         self._closed = True

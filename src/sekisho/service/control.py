@@ -26,6 +26,11 @@ def control_path(state: str) -> str:
     return os.path.join(run_folder(state), "control")
 
 
+def role_path(state: str, role: str) -> str:
+    """The socket of a role that is a process of its own."""
+    return os.path.join(run_folder(state), f"{role}.socket")
+
+
 def call(state: str, request: Request, answer: type[Answered], timeout_s: float = 60) -> Answered | None:
     """The server's answer, or None if none is running for this state folder. Raises Unavailable, NotDone."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:

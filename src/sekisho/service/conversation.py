@@ -24,8 +24,8 @@ TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients, closing")
 class Conversation:
     """`waiting`: a reply is owed that is not there yet; `on_answer` is called when it has come.
 
-    `gone`: the connection is. `left`: the client has said QUIT, or nothing yet, so no word of ours can cross one of
-    its own.
+    `gone`: the connection is. `left`: the client has said QUIT, or nothing yet, so no word of ours can
+    cross one of its own.
     """
 
     __slots__ = ("_on_answer", "gone", "left", "machine", "session", "waiting")

@@ -5,6 +5,7 @@ Events that were judged (`Judge`) have been observed already; the guard knows th
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from sekisho.model.event import DeliveryTried, Event, LoginTried, Troubled
 from sekisho.model.ident import make_id
@@ -20,16 +21,16 @@ LISTENERS_MAX = 64
 
 
 class Recorder:
-    def __init__(self, world: World, log: EventLog, keep_days: int = 90) -> None:
+    def __init__(self, world: World, log: EventLog, folder: str, role: str, keep_days: int) -> None:
         self._world = world
         self._log = log
+        self._folder = folder
+        self._role = role
         self._keep_days = keep_days
         self._watch: Channel | None = None
         self._for_watch: list[Event] = []
         self._listeners: list[Callable[[Event], None]] = []
         self._stopped = False
-        self.role = "front"
-        self.folder = ""
 
     def tell_watch(self, watch: Channel) -> None:
         """From now on delivery results and failed logins are told to watch."""
@@ -54,7 +55,7 @@ class Recorder:
             Troubled(
                 id=make_id(now, self._world.chance.bits(30)),
                 at=now,
-                source=self.role,
+                source=self._role,
                 what=what,
                 about=printable(about),
                 trace=trace,
@@ -69,9 +70,9 @@ class Recorder:
                 await self._turn()
 
     async def _turn(self) -> None:
-        if self.flush() and self.folder:
-            now, folder, role, keep = self._world.clock.now(), self.folder, self.role, self._keep_days
-            await self._world.spawn.thread(lambda: tidy(folder, role, now, keep))
+        if self.flush():
+            now = self._world.clock.now()
+            await self._world.spawn.thread(partial(tidy, self._folder, self._role, now, self._keep_days))
 
     def flush(self) -> bool:
         """True when a new day began. A disk that does not take events loses them at a limit; mail goes on."""

@@ -13,7 +13,7 @@ from sekisho.model.event import (
     Refused,
     Troubled,
 )
-from sekisho.model.phrase import Phrase, phrase, phrases
+from sekisho.model.phrase import Phrase, Value, phrase, phrases
 
 
 def sentence(event: Event) -> Phrase:
@@ -64,7 +64,7 @@ def _login(event: LoginTried) -> Phrase:
 
 
 def _accepted(event: Accepted) -> Phrase:
-    values = {
+    values: dict[str, Value] = {
         "message": event.message,
         "sender": f"<{event.sender}>",
         "size": event.size,

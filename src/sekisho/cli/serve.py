@@ -1,0 +1,107 @@
+"""`sekisho serve`: the server in the foreground, until a signal."""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+import click
+
+from sekisho.cli import speech
+from sekisho.cli.where import config_option, settings
+from sekisho.model.config import Config
+from sekisho.model.phrase import phrase
+
+GC_THRESHOLD = 50_000
+"""Objects made before the collector looks: a front makes many that die young by themselves."""
+
+
+class Runs(Protocol):
+    """A server, a supervisor or one role."""
+
+    async def start(self) -> Any: ...
+
+    async def stop(self) -> None: ...
+
+
+@click.command("serve")
+@config_option
+@click.option("--check", is_flag=True, help="Stop after binding.")
+@click.option(
+    "--role", hidden=True, default="", help="One role of a split server; its supervisor says which."
+)
+def command(path: str, check: bool, role: str) -> int:
+    """Run the server in the foreground. SIGTERM ends it, SIGHUP reads the settings again.
+
+    Example: sekisho serve -c /srv/mail/sekisho.toml
+    """
+    config = settings(path)
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    gc.set_threshold(GC_THRESHOLD, 20, 50)
+    asyncio.run(_until_told(config, path, check=check, role=role))
+    return 0
+
+
+async def _until_told(config: Config, path: str, *, check: bool, role: str) -> None:
+    server, reload = _server(config, path, role)
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    listening = await server.start()
+    try:
+        gc.freeze()
+        loop.add_signal_handler(signal.SIGHUP, lambda: _reload_soon(reload))
+        if not role:
+            _say_where(listening)
+        if not check:
+            await told.wait()
+    finally:
+        await server.stop()
+
+
+def _server(config: Config, path: str, role: str) -> tuple[Runs, Callable[[], Coroutine[Any, Any, None]]]:
+    """Imported here: a vault needs no SQL library, a supervisor no queue."""
+    if role:
+        from sekisho.service.serving import Post
+
+        return Post(config, role, path), _nothing
+    if config.processes == "split":
+        from sekisho.service.supervise import Supervisor
+
+        supervisor = Supervisor(config, path, _complain)
+        return supervisor, supervisor.reload
+    from sekisho.service.serving import Server
+
+    server = Server(config, settings=path)
+    return server, server.reload
+
+
+async def _nothing() -> None:
+    """A role is told to read its settings over its socket."""
+
+
+def _reload_soon(reload: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    task = asyncio.get_running_loop().create_task(reload(), name="reload")
+    task.add_done_callback(_say_if_failed)
+
+
+def _say_if_failed(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        speech.complain(phrase("the settings were not read again: {why}", why=str(error)))
+
+
+def _say_where(listening: dict[str, str]) -> None:
+    for name, address in sorted(listening.items()):
+        speech.tell(phrase("listening on {address} ({name})", address=address, name=name))
+    sys.stdout.flush()
+
+
+def _complain(what: str, about: str, trace: str) -> None:
+    speech.complain(phrase("trouble in {what} {about}: {trace}", what=what, about=about, trace=trace))

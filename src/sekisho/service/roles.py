@@ -1,0 +1,167 @@
+"""The roles as objects that start, answer and stop. One process may hold them all, or one each.
+
+A front owns what it accepted: its spool, its retries, its connections. The vault verifies passwords. Watch is
+the one writer of the guard's state. Each process records its events in a file of its own.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from socket import socket
+
+from msgspec import Struct
+
+from sekisho.host import HostChance, HostClock, HostDisk, HostSpawn
+from sekisho.model.action import Performed
+from sekisho.model.config import Config
+from sekisho.model.delivery import Kind
+from sekisho.net.dial import Dialer
+from sekisho.net.resolver import Resolver
+from sekisho.service.addressing import Addressing
+from sekisho.service.bouncing import Bouncer
+from sekisho.service.channel import Channel, NotDone
+from sekisho.service.delivery import Carrier, Deliverer, Voice
+from sekisho.service.local import LocalCarrier
+from sekisho.service.messages import DropSessions, Request, StatusAnswer, StatusAsk
+from sekisho.service.reception import Reception
+from sekisho.service.reception import Roles as Neighbours
+from sekisho.service.recording import Recorder
+from sekisho.service.remote import RemoteCarrier
+from sekisho.service.reporting import Reporter
+from sekisho.service.spool_owner import SpoolOwner
+from sekisho.service.vaulting import VaultRole
+from sekisho.service.zone import zone_of
+from sekisho.store.directory import Directory
+from sekisho.store.events import EventLog
+from sekisho.store.hashes import Hashes
+from sekisho.store.spool import Spool
+from sekisho.world import World
+
+
+def real_world(config: Config) -> World:
+    clock = HostClock()
+    return World(
+        clock=clock,
+        chance=HostChance(),
+        dns=Resolver(clock, config.outbound.resolver),
+        net=Dialer(),
+        disk=HostDisk(),
+        spawn=HostSpawn(),
+    )
+
+
+def recorder_of(world: World, config: Config, role: str) -> Recorder:
+    """The recorder of a process; `run` it as a task."""
+    folder = os.path.join(config.state, "events")
+    return Recorder(world, EventLog(folder, role), folder, role, config.events.keep_days)
+
+
+class VaultKeeper:
+    """The vault as a role."""
+
+    def __init__(self, world: World, config: Config) -> None:
+        directory = Directory.open(config.state, world.clock)
+        self._role = VaultRole(world, config.vault, directory, Hashes.open(config.state, world.clock))
+
+    async def handle(self, request: Request) -> Struct | None:
+        if isinstance(request, StatusAsk):
+            return StatusAnswer(True, os.getpid(), {})
+        return await self._role.handle(request)
+
+    def reload(self, config: Config) -> None:
+        """Limits of the vault are taken when it starts."""
+
+    async def stop(self) -> None:
+        """Nothing is under way that anybody waits for."""
+
+
+class FrontOffice:
+    """A front as a role: reception, spool, delivery."""
+
+    def __init__(self, world: World, config: Config, recorder: Recorder, number: int = 1) -> None:
+        self._world = world
+        self._config = config
+        self._recorder = recorder
+        self._number = number
+        self.listening: dict[str, str] = {}
+
+    async def open(self, watch: Channel, vault: Channel, sockets: Mapping[str, socket] | None = None) -> None:
+        """Recovers the spool, starts delivering, then listens."""
+        world, config, recorder = self._world, self._config, self._recorder
+        self._directory = Directory.open(config.state, world.clock)
+        self._spool = Spool.open(os.path.join(config.state, "spool", str(self._number)), world, config.queue)
+        addressing = Addressing(world, self._directory, config)
+        bouncer = Bouncer(world.disk, config, zone_of(config.zone), self._language)
+        self._reporter = Reporter(world, self._spool, addressing, bouncer, recorder.record)
+        self._remote = RemoteCarrier(world, config, recorder.record)
+        local = LocalCarrier(world, config.state)
+        carriers: dict[Kind, Carrier] = {Kind.MAILDIR: local, Kind.MX: self._remote, Kind.RELAY: self._remote}
+        voice = Voice(recorder.record, recorder.trouble)
+        self._deliverer = Deliverer(world, self._spool, carriers, self._reporter, voice)
+        self._reception = Reception(
+            world, config, self._directory, Neighbours(watch, vault), self._spool, recorder.record
+        )
+        self._owner = SpoolOwner(world, self._spool, addressing, self._deliverer, self._reception.quiet)
+        recorder.tell_watch(watch)
+        world.spawn.task("bounces", self._reporter.run(recorder.trouble))
+        world.spawn.task("delivery", self._deliverer.run())
+        self.listening = await self._reception.listen(sockets)
+
+    async def handle(self, request: Request) -> Struct | None:
+        match request:
+            case DropSessions(action=action, account=account, spare=spare):
+                dropped = self._reception.drop_sessions(account, spare)
+                changed = tuple(str(number + 1) for number in range(dropped))
+                return Performed(action, f"front-{self._number}", self._world.clock.now(), changed)
+            case StatusAsk():
+                counts = {"sessions": self._reception.sessions, "trying": self._deliverer.under_way}
+                return StatusAnswer(True, os.getpid(), self.listening, counts)
+        answer = await self._owner.handle(request)
+        if answer is None:
+            raise NotDone(f"a front does not answer {type(request).__name__}")
+        return answer
+
+    def _language(self, account: str) -> str:
+        known = self._directory.account(account) if account else None
+        return known.language if known is not None else ""
+
+    def reload(self, config: Config) -> None:
+        self._config = config
+        self._reception.reload(config)
+
+    async def stop(self) -> None:
+        """First nobody new, then tries that are under way, then the spool."""
+        await self._reception.stop()
+        await self._deliverer.stop()
+        await self._remote.close()
+        self._spool.close()
+        self._directory.close()
+
+
+class WatchTower:
+    """Watch as a role: the guard, its memory in the house, and what it does."""
+
+    def __init__(self, world: World, config: Config, recorder: Recorder) -> None:
+        self._world = world
+        self._config = config
+        self._recorder = recorder
+
+    async def open(self, fronts: Sequence[Channel]) -> None:
+        """Reads the guard's memory and finishes actions that were planned before."""
+        from sekisho.service.watching import WatchRole  # SQLAlchemy: half a second that only watch pays
+        from sekisho.store.house import House
+
+        self._house = House.open(self._config.state)
+        self._role = WatchRole(self._world, self._config, self._house, fronts, self._recorder)
+        await self._role.start()
+
+    async def handle(self, request: Request) -> Struct | None:
+        if isinstance(request, StatusAsk):
+            return StatusAnswer(True, os.getpid(), {})
+        return await self._role.handle(request)
+
+    def reload(self, config: Config) -> None:
+        self._role.reload(config)
+
+    async def stop(self) -> None:
+        await self._role.stop()
+        self._house.close()

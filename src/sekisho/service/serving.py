@@ -1,0 +1,125 @@
+"""The server: all roles in one process, or one role of a server whose supervisor has started it.
+
+Order of starting: vault and watch, then the front, whose listeners open last; of stopping, the reverse, so
+that what a front still finishes is observed.
+"""
+
+import os
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from msgspec import Struct
+
+from sekisho.model.config import Config
+from sekisho.service.channel import ChannelServer, LocalChannel, SocketChannel
+from sekisho.service.control import control_path, role_path, run_folder
+from sekisho.service.desk import Desk
+from sekisho.service.messages import Reload, Request, StatusAnswer, StatusAsk
+from sekisho.service.recording import Recorder
+from sekisho.service.roles import FrontOffice, VaultKeeper, WatchTower, real_world, recorder_of
+from sekisho.service.supervise import inherited
+from sekisho.store.settings import load
+from sekisho.world import World
+
+
+class Server:
+    """All roles in this process. `settings` is the file that `reload` reads again; "" keeps what is."""
+
+    def __init__(
+        self, config: Config, world: World | None = None, *, settings: str = "", encode: bool = False
+    ) -> None:
+        self.config = config
+        self.world = world or real_world(config)
+        self.recorder: Recorder | None = None
+        self._settings = settings
+        self._encode = encode
+
+    async def start(self) -> dict[str, str]:
+        """Name of each listener -> where it listens. Raises Unavailable."""
+        world, config = self.world, self.config
+        os.makedirs(run_folder(config.state), mode=0o700, exist_ok=True)
+        self.recorder = recorder = recorder_of(world, config, "front-1")
+        world.spawn.task("events", recorder.run())
+        self._vault = VaultKeeper(world, config)
+        self._watch = WatchTower(world, config, recorder)
+        self._front = FrontOffice(world, config, recorder)
+        front = self._channel(self._front.handle)
+        watch = self._channel(self._watch.handle)
+        vault = LocalChannel(self._vault.handle, recorder.trouble, encode=self._encode, reveal=True)
+        await self._watch.open([front])
+        await self._front.open(watch, vault)
+        desk = Desk(watch, [front], self.status, self.reload)
+        self._control = ChannelServer(control_path(config.state), desk.handle, recorder.trouble)
+        await self._control.start()
+        return self._front.listening
+
+    def _channel(self, handler: Callable[[Request], Coroutine[Any, Any, Struct | None]]) -> LocalChannel:
+        assert self.recorder is not None
+        return LocalChannel(handler, self.recorder.trouble, encode=self._encode)
+
+    async def status(self) -> StatusAnswer:
+        answer = await self._front.handle(StatusAsk())
+        assert isinstance(answer, StatusAnswer)
+        return answer
+
+    async def reload(self) -> None:
+        """Raises ConfigError, and then everything stays as it is."""
+        if self._settings:
+            self.config = load(self._settings)
+        for role in (self._vault, self._watch, self._front):
+            role.reload(self.config)
+
+    async def stop(self) -> None:
+        await self._control.stop()
+        await self._front.stop()
+        assert self.recorder is not None
+        self.recorder.flush()
+        await self._watch.stop()
+        await self._vault.stop()
+        self.recorder.stop()
+        await self.world.spawn.stop()
+
+
+class Post:
+    """One role of a split server, on its own socket."""
+
+    def __init__(self, config: Config, name: str, settings: str) -> None:
+        self.config = config
+        self.name = name
+        self.world = real_world(config)
+        self.recorder = recorder_of(self.world, config, name)
+        self._settings = settings
+        self._role: FrontOffice | WatchTower | VaultKeeper
+        self._server = ChannelServer(
+            role_path(config.state, name), self._handle, self.recorder.trouble, reveal=name == "vault"
+        )
+
+    async def start(self) -> None:
+        """The role first, then its socket: who is answered finds it ready. Raises Unavailable."""
+        self.world.spawn.task("events", self.recorder.run())
+        match self.name.partition("-"):
+            case ("vault", _, _):
+                self._role = VaultKeeper(self.world, self.config)
+            case ("watch", _, _):
+                self._role = WatchTower(self.world, self.config, self.recorder)
+                await self._role.open([self._to(f"front-{n + 1}") for n in range(self.config.fronts)])
+            case ("front", _, number):
+                self._role = FrontOffice(self.world, self.config, self.recorder, int(number))
+                await self._role.open(self._to("watch"), self._to("vault"), inherited())
+        await self._server.start()
+
+    def _to(self, role: str) -> SocketChannel:
+        return SocketChannel(role, role_path(self.config.state, role), reveal=role == "vault")
+
+    async def _handle(self, request: Request) -> Struct | None:
+        if isinstance(request, Reload):
+            self.config = load(self._settings)
+            self._role.reload(self.config)
+            request = StatusAsk()
+        return await self._role.handle(request)
+
+    async def stop(self) -> None:
+        await self._server.stop()
+        await self._role.stop()
+        self.recorder.stop()
+        await self.world.spawn.stop()

@@ -1,0 +1,166 @@
+"""The supervisor of `processes = "split"`: binds, starts each role as a process, restarts what dies, and
+stops in order.
+
+It parses nothing that a stranger sent. A role that dies is started again after a growing wait; mail goes
+on meanwhile as far as the others can do without it. Fronts stop first, so that what they finish is still
+observed.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+
+from sekisho.model.config import Config
+from sekisho.net import listen
+from sekisho.service.boundary import Record, boundary
+from sekisho.service.channel import ChannelServer, SocketChannel
+from sekisho.service.control import control_path, role_path, run_folder
+from sekisho.service.desk import Desk
+from sekisho.service.messages import Reload, StatusAnswer, StatusAsk
+from sekisho.world import Unavailable
+
+STOP_S = 60
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
+WELL_AFTER_S = 10.0
+"""A role that lived this long starts again without a wait."""
+
+SOCKETS = "SEKISHO_SOCKETS"
+"""Environment of a front: the listeners that it inherits, as in "mx=5 submission=6"."""
+
+
+def inherited() -> dict[str, socket.socket]:
+    """In a front: the sockets that the supervisor has bound."""
+    pairs = (word.split("=") for word in os.environ.get(SOCKETS, "").split())
+    return {name: socket.socket(fileno=int(number)) for name, number in pairs}
+
+
+class Child:
+    """One role's process, started again whenever it ends before it is told to."""
+
+    def __init__(self, role: str, settings: str, sockets: Mapping[str, socket.socket]) -> None:
+        self.role = role
+        self._settings = settings
+        self._sockets = sockets
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = False
+        self.restarts = 0
+
+    async def keep(self) -> None:
+        """Runs until `stop`."""
+        wait = FIRST_WAIT_S
+        while not self._stopping:
+            began = asyncio.get_running_loop().time()
+            await self._start()
+            assert self._process is not None
+            await self._process.wait()
+            if self._stopping:
+                return
+            self.restarts += 1
+            if asyncio.get_running_loop().time() - began > WELL_AFTER_S:
+                wait = FIRST_WAIT_S
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT_S)
+
+    async def _start(self) -> None:
+        numbers = {name: opened.fileno() for name, opened in self._sockets.items()}
+        words = " ".join(f"{name}={number}" for name, number in numbers.items())
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "sekisho", "serve", "-c", self._settings, "--role", self.role),
+            stdin=asyncio.subprocess.DEVNULL,
+            pass_fds=tuple(numbers.values()),
+            env={**os.environ, SOCKETS: words},
+        )
+
+    async def stop(self) -> None:
+        self._stopping = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), STOP_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+class Supervisor:
+    def __init__(self, config: Config, settings: str, record: Record) -> None:
+        self._config = config
+        self._settings = settings
+        self._record = record
+        self._fronts = [f"front-{number}" for number in range(1, config.fronts + 1)]
+        self._sockets: dict[str, socket.socket] = {}
+        self._children: list[Child] = []
+        self._keeping: list[asyncio.Task[None]] = []
+        self._control: ChannelServer | None = None
+
+    async def start(self) -> dict[str, str]:
+        """Binds and starts everything; returns name -> address once every role answers."""
+        state = self._config.state
+        os.makedirs(run_folder(state), mode=0o700, exist_ok=True)
+        for name, settings in self._config.listen.items():
+            self._sockets[name] = listen.bind(settings.address, state)
+        for role in ("vault", "watch", *self._fronts):
+            child = Child(role, self._settings, self._sockets if role in self._fronts else {})
+            self._children.append(child)
+            self._keeping.append(asyncio.create_task(child.keep(), name=role))
+        self._channels = {
+            child.role: SocketChannel(child.role, role_path(state, child.role)) for child in self._children
+        }
+        fronts = [self._channels[name] for name in self._fronts]
+        desk = Desk(self._channels["watch"], fronts, self.status, self.reload)
+        self._control = ChannelServer(control_path(state), desk.handle, self._record)
+        await self._control.start()
+        await self._all_answer()
+        return {name: listen.bound_name(opened) for name, opened in self._sockets.items()}
+
+    async def _all_answer(self) -> None:
+        for role in ("watch", "vault", *self._fronts):
+            while not self._keeping_failed():
+                with contextlib.suppress(Unavailable):
+                    await self._channels[role].ask(StatusAsk(), StatusAnswer)
+                    break
+                await asyncio.sleep(0.05)
+
+    def _keeping_failed(self) -> bool:
+        return any(task.done() for task in self._keeping)
+
+    async def status(self) -> StatusAnswer:
+        answers: dict[str, StatusAnswer] = {}
+        for role, channel in self._channels.items():
+            with contextlib.suppress(Unavailable):
+                answers[role] = await channel.ask(StatusAsk(), StatusAnswer)
+        counts = {f"{child.role}.restarts": child.restarts for child in self._children}
+        for role, answer in answers.items():
+            counts |= {f"{role}.{name}": count for name, count in answer.counts.items()} | {
+                f"{role}.pid": answer.pid
+            }
+        listening = {name: listen.bound_name(opened) for name, opened in self._sockets.items()}
+        return StatusAnswer(len(answers) == len(self._channels), os.getpid(), listening, counts)
+
+    async def reload(self) -> None:
+        """Every role reads its settings again; one that cannot says why in its own events and keeps the
+        old ones."""
+        for channel in self._channels.values():
+            async with boundary(self._record, "reload"):
+                with contextlib.suppress(Unavailable):
+                    await channel.ask(Reload(), StatusAnswer)
+
+    async def stop(self) -> None:
+        if self._control is not None:
+            await self._control.stop()
+        fronts = [child for child in self._children if child.role in self._fronts]
+        await asyncio.gather(*(child.stop() for child in fronts))
+        await asyncio.gather(*(child.stop() for child in self._children))
+        for task in self._keeping:
+            task.cancel()
+        for opened in self._sockets.values():
+            name = listen.bound_name(opened)
+            opened.close()
+            listen.remove(name)
