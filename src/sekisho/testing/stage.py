@@ -131,14 +131,14 @@ class OnMachine:
     def __init__(self, settings: ServerSettings, piece: int = 0) -> None:
         self.machine = SmtpServer(settings)
         self.postmaster = Postmaster()
-        self._piece = piece
+        self.piece = piece
         self._lines: list[bytes] = []
         self._greeted = False
         for step in self.machine.receive(b""):  # the postmaster waits a moment before he says 220
             assert isinstance(step, Opened)
 
     def send(self, data: bytes) -> None:
-        size = self._piece or len(data)
+        size = self.piece or len(data) or 1
         for start in range(0, len(data), size):
             self._feed(data[start : start + size])
 

@@ -67,7 +67,7 @@ class SmtpServer:
 
     __slots__ = (
         "_at", "_begun", "_body", "_buffer", "_ended", "_exchange", "_goal", "_greeted", "_manner", "_out",
-        "_owed", "_session", "_state", "_trouble", "closed", "settings", "tls", "tls_wanted",
+        "_owed", "_session", "_trouble", "closed", "settings", "state", "tls", "tls_wanted",
     )  # fmt: skip
 
     def __init__(self, settings: ServerSettings) -> None:
@@ -76,7 +76,7 @@ class SmtpServer:
         self.tls_wanted = False
         self.closed = False
         self._session = Session(encrypted=settings.implicit_tls)
-        self._state = State.GREETING
+        self.state = State.GREETING
         self._goal = State.FRESH  # the state that a positive reply to what is owed leads to
         self._owed: type[Owing] | None = None  # its kind only: a Login's password is not kept
         self._trouble: Violated | None = None  # found while no step could be yielded
@@ -124,8 +124,8 @@ class SmtpServer:
         self._session = Session(encrypted=True)
         self._buffer, self._at = b"", 0
         self.tls_wanted = False
-        if self._state is State.HANDSHAKE:  # else it was implicit TLS, and the greeting is still owed
-            self._state = State.FRESH
+        if self.state is State.HANDSHAKE:  # else it was implicit TLS, and the greeting is still owed
+            self.state = State.FRESH
 
     def expire(self) -> None:
         """The client was silent for longer than `silence_s`."""
@@ -157,7 +157,7 @@ class SmtpServer:
     @property
     def silence_s(self) -> int:
         """Longest silence of the client to be borne now (RFC 5321 4.5.3.2)."""
-        return self.settings.data_s if self._state is State.BODY else self.settings.command_s
+        return self.settings.data_s if self.state is State.BODY else self.settings.command_s
 
     @property
     def unread(self) -> int:
@@ -174,7 +174,7 @@ class SmtpServer:
     def _keep(self, data: bytes) -> None:
         if self.closed or not data:
             return
-        if self._state is State.HANDSHAKE:
+        if self.state is State.HANDSHAKE:
             self._trouble = self._violate(replies.GLUED, "glued")
             return
         self._buffer = self._buffer[self._at :] + data if self._buffer else data
@@ -192,9 +192,9 @@ class SmtpServer:
             return step
         if self.closed or self._owed is not None:
             return None
-        if self._state is State.GREETING:
+        if self.state is State.GREETING:
             return self._owe(Opened())
-        if self._state is State.BODY:
+        if self.state is State.BODY:
             return self._next_part()
         return self._next_command()
 
@@ -213,7 +213,7 @@ class SmtpServer:
         line = self._line()
         if line is None or isinstance(line, Violated):
             return line
-        return self._answered(line) if self._state is State.SASL else self._command(line)
+        return self._answered(line) if self.state is State.SASL else self._command(line)
 
     def _line(self) -> bytes | Violated | None:
         """The next line without its end. How long it may be shows in its first octets, however it was cut."""
@@ -233,7 +233,7 @@ class SmtpServer:
         return line[:-2]
 
     def _line_limit(self) -> int:
-        if self._state is State.SASL:
+        if self.state is State.SASL:
             return AUTH_OCTETS
         return longest_line(self._buffer[self._at : self._at + 5])
 
@@ -251,7 +251,7 @@ class SmtpServer:
             return self._unknown(word.upper())
         if verb in verbs.LAST_IN_GROUP and self.unread:
             return self._violate(*_IMPATIENT[StartTls if verb == "STARTTLS" else Data])
-        goal = verbs.ORDER[verb][self._state]
+        goal = verbs.ORDER[verb][self.state]
         if isinstance(goal, Reply):
             return self._refuse(goal, verb)
         if verb == "AUTH":
@@ -289,11 +289,11 @@ class SmtpServer:
 
     def _go_on(self, exchange: Exchange, outcome: Outcome) -> Step | None:
         if isinstance(outcome, Challenge):
-            self._state = State.SASL
+            self.state = State.SASL
             self._out.append(replies.encode(Reply(334, "", outcome.text)))
             return None
         self._exchange = None
-        self._state = State.READY
+        self.state = State.READY
         if isinstance(outcome, Reply):
             return self._refuse(outcome, "AUTH")
         return self._owe(
@@ -319,7 +319,7 @@ class SmtpServer:
             self._close()  # RFC 5321 3.1 (not followed: after 554 we do not wait for QUIT)
 
     def _enter(self, state: State) -> None:
-        self._state = state
+        self.state = state
         if state is State.BODY:
             self._body, self._ended, self._begun = Body(self.settings.size_limit), False, True
         elif state is State.HANDSHAKE:
@@ -343,7 +343,7 @@ class SmtpServer:
         if body.flaw is not None and reply.positive:
             reply = body.flaw
         self._out.append(replies.encode(reply))
-        self._state = State.READY
+        self.state = State.READY
         if body.bare:
             self._close()
 
@@ -363,7 +363,7 @@ class SmtpServer:
     def _close(self) -> None:
         self.closed = True
         self.tls_wanted = False
-        self._state = State.CLOSED
+        self.state = State.CLOSED
         self._owed = None
         self._buffer, self._at = b"", 0
         self._body = None
