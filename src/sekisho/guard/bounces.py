@@ -13,7 +13,7 @@ from sekisho.model.event import DeliveryTried
 STRANGE_USUAL, STRANGE_BAD = 0.02, 0.20
 """Share of first-time recipients refused: a writer's, and a spammer's whose list is not too bad. From
 unfamiliar networks."""
-OWN_USUAL, OWN_BAD = 0.08, 0.35
+OWN_USUAL, OWN_BAD = 0.10, 0.35
 """The same from the account's own places: an old mailing list loses 12 %, and must not look like a
 takeover."""
 OWN_USUAL_MOST = 0.15

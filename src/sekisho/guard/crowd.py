@@ -5,6 +5,7 @@ The memory of addresses lasts a day and is not written down: after a restart it 
 """
 
 from collections import deque
+from collections.abc import Iterable
 from math import ceil
 
 from msgspec import Struct, field
@@ -35,6 +36,7 @@ class Sighting(Struct):
     strange: dict[str, tuple[str, ...]] = field(default_factory=dict)
     familiar: set[str] = field(default_factory=set)
     weighed: set[str] = field(default_factory=set)
+    condemned: bool = False
 
 
 class Crowd:
@@ -42,16 +44,23 @@ class Crowd:
         self._sightings: dict[str, Sighting] = {}
 
     def familiar(self, address: str, account: str, at: int) -> None:
+        """`address`, here and below, is a client's address or its way of speaking; "" is none."""
+        if not address:
+            return
         sighting = self._sighting(address, at)
         if len(sighting.familiar) < ACCOUNTS_KEPT:
             sighting.familiar.add(account)
 
     def strange(self, address: str, account: str, memory: Memory, at: int) -> tuple[str, ...]:
         """The accounts for which this address has now become evidence; each is named once a day."""
+        if not address:
+            return ()
         sighting = self._sighting(address, at)
         if len(sighting.strange) < ACCOUNTS_KEPT:
             sighting.strange.setdefault(account, tuple(memory.prefixes))
-        if len(sighting.familiar - {account}) >= SHARED_BY or _unrelated(sighting.strange) < STRANGE_TO:
+        if len(sighting.familiar - {account}) >= SHARED_BY:
+            return ()
+        if not sighting.condemned and _unrelated(sighting.strange) < STRANGE_TO:
             return ()
         due = tuple(name for name in sighting.strange if name not in sighting.weighed)
         sighting.weighed.update(due)
@@ -60,6 +69,13 @@ class Crowd:
     def strangers(self, address: str) -> int:
         sighting = self._sightings.get(address)
         return len(sighting.strange) if sighting else 0
+
+    def condemn(self, addresses: Iterable[str], at: int) -> None:
+        """An account was contained: for a day, these addresses are an intruder's wherever they are
+        strange."""
+        for address in addresses:
+            if address:
+                self._sighting(address, at).condemned = True
 
     def _sighting(self, address: str, at: int) -> Sighting:
         sighting = self._sightings.pop(address, None)

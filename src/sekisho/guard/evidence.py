@@ -1,7 +1,7 @@
 """What each kind of event changes in an account's memory. One function per kind; grades are given in
 `grading`."""
 
-from sekisho.guard import bounces, logins, volume
+from sekisho.guard import bounces, letters, logins, volume
 from sekisho.guard.logins import Standpoint
 from sekisho.guard.memory import (
     FINGERPRINTS_KEPT,
@@ -79,14 +79,13 @@ def _first_sight(memory: Memory, event: LoginTried, network: Network, grade: Gra
     reading = event.service not in SENDING
     new_country = not logins.is_known_country(memory, network, event.at)
     weight = logins.weigh_first_sight(memory, network, event.at, reading=reading)
+    logins.learn_first_sight(memory, event.at, new_country=new_country)
     if weight and event.fingerprint and memory.fingerprints:
         familiar = event.fingerprint in memory.fingerprints
         weight = max(0.0, weight - logins.FINGERPRINT) if familiar else weight + logins.FINGERPRINT
     if grade == Grade.CLEAR:
         if logins.score_at(memory, event.at) < EPISODE:
             memory.first_stranger, memory.passed, memory.terms = event.at, 0, []
-        memory.new_networks += not new_country
-        memory.new_countries += new_country
     add_term(
         memory,
         Term(
@@ -107,33 +106,28 @@ def add_term(memory: Memory, term: Term) -> None:
     """Sums that grow (volume, refusals) stand once, with their latest value."""
     if term.weight <= 0:
         return
-    if term.term in ("volume", "refused"):
+    if term.term in ("letters", "volume", "refused"):
         memory.terms = [other for other in memory.terms if other.term != term.term]
     memory.terms.append(term)
     del memory.terms[:-TERMS_KEPT]
 
 
-def flow_of(memory: Memory, standpoint: Standpoint) -> Flow:
-    return memory.own if standpoint in ("confirmed", "nowhere") else memory.strange
-
-
-def name_recipient(memory: Memory, event: RecipientGiven, standpoint: Standpoint) -> int:
+def name_recipient(memory: Memory, event: RecipientGiven, flow: Flow) -> int:
     """Returns how many first-time recipients the message in hand has by now."""
     key = digest(event.recipient)
     if volume.is_fresh(memory, key, event.at):
-        volume.count_fresh(memory, flow_of(memory, standpoint), key, event.at)
+        volume.count_fresh(memory, flow, key, event.at)
         memory.hands[event.session] = memory.hands.pop(event.session, 0) + 1
         if len(memory.hands) > HANDS_KEPT:
             del memory.hands[next(iter(memory.hands))]
     return memory.hands.get(event.session, 0)
 
 
-def take_message(memory: Memory, event: Accepted, network: Network, standpoint: Standpoint) -> int:
+def take_message(memory: Memory, event: Accepted, flow: Flow, network: Network) -> int:
     """A message is taken on. Returns how many of its recipients were never written to before."""
-    flow = flow_of(memory, standpoint)
     keys = [digest(recipient) for recipient in event.recipients]
+    known = sum(1 for key in keys if key in memory.recipients or memory.fresh.get(key, 0) > 0)
     new = [key for key in keys if volume.is_fresh(memory, key, event.at)]
-    known = sum(1 for key in keys if key in memory.recipients)
     for key in new:
         volume.count_fresh(memory, flow, key, event.at)
     fresh = memory.hands.pop(event.session, 0) + len(new)
@@ -143,9 +137,11 @@ def take_message(memory: Memory, event: Accepted, network: Network, standpoint: 
         fresh += more
     flow.messages += 1
     if flow is memory.own:
-        know(memory.recipients, keys)
+        letters.learn_letter(memory, known=len(keys) > fresh)
+        know(memory.recipients, (key for key in keys if key in memory.recipients))
         volume.today(memory, event.at).sent += max(len(keys), event.recipient_count)
     else:
+        letters.weigh_letter(memory, flow, known, fresh, event.at)
         memory.passed += 1
         place = memory.provisional.get(network.key)
         if place is not None and known > fresh:
@@ -153,7 +149,7 @@ def take_message(memory: Memory, event: Accepted, network: Network, standpoint: 
     return fresh
 
 
-def see_result(memory: Memory, event: DeliveryTried, standpoint: Standpoint) -> None:
+def see_result(memory: Memory, event: DeliveryTried, flow: Flow) -> None:
     """A delivery of a message of this account ended. Deferred ones, local ones and known recipients say
     nothing."""
     if event.local or event.result == "deferred":
@@ -161,10 +157,8 @@ def see_result(memory: Memory, event: DeliveryTried, standpoint: Standpoint) -> 
     refused = event.result == "failed"
     if refused and not bounces.speaks_of_mailbox(event):
         return
-    key = digest(event.recipient)
-    if key in memory.recipients and key not in memory.fresh:
+    if digest(event.recipient) in memory.recipients:
         return
-    flow = flow_of(memory, standpoint)
     weight = bounces.weigh_strange(refused) if flow is memory.strange else bounces.weigh_own(memory, refused)
     bounces.add_result(flow, weight, refused, event.at)
     if flow is memory.own:

@@ -5,6 +5,7 @@ from sekisho.guard import logins, volume
 from sekisho.guard.bounces import bounce_at
 from sekisho.guard.evidence import add_term
 from sekisho.guard.incident import Case
+from sekisho.guard.letters import letters_at
 from sekisho.guard.memory import DAY, Memory, Term
 from sekisho.model.config import Guard as Settings
 from sekisho.model.incident import Grade
@@ -14,8 +15,6 @@ OWN_LIMIT = 8.0
 """Half the volume evidence plus the bounce evidence of the account's own places, from which all its mail
 is held."""
 OWN_VOLUME_SHARE = 0.5
-ALLOWED = 30 * DAY
-"""How long a volume that the operator released stays allowed."""
 
 
 def grade_at(memory: Memory, at: int) -> Grade:
@@ -25,8 +24,9 @@ def grade_at(memory: Memory, at: int) -> Grade:
 
 
 def strange_score(memory: Memory, at: int) -> float:
-    """S + V + B of unfamiliar networks."""
-    return logins.score_at(memory, at) + volume.strange_volume(memory, at) + bounce_at(memory.strange, at)
+    """S + N + V + B of unfamiliar networks."""
+    mail = volume.strange_volume(memory, at) + letters_at(memory.strange, at) + bounce_at(memory.strange, at)
+    return logins.score_at(memory, at) + mail
 
 
 def own_score(memory: Memory, at: int) -> float:
@@ -44,6 +44,7 @@ def raise_grade(memory: Memory, settings: Settings, at: int) -> Case | None:
         return None
     _note_sums(memory, at)
     memory.grade, memory.since = case.grade, at
+    memory.all_mail = case.grade >= Grade.LOCK and case.kind != "volume"
     return case
 
 
@@ -78,6 +79,7 @@ def _note_sums(memory: Memory, at: int) -> None:
         (memory.strange, volume.strange_volume(memory, at)),
         (memory.own, volume.own_volume(memory, at)),
     ):
+        add_term(memory, Term(at, "letters", letters_at(flow, at), count=flow.messages))
         add_term(memory, Term(at, "volume", weight, count=round(volume.fresh_at(flow, at))))
         add_term(memory, Term(at, "refused", bounce_at(flow, at), count=flow.refused))
 
@@ -98,9 +100,3 @@ def present_case(memory: Memory, settings: Settings, at: int) -> Case:
         volume.fresh_today(memory, at),
         volume.cap(memory, settings.first_time_recipients, at),
     )
-
-
-def allow_bulk(memory: Memory, at: int) -> None:
-    """The operator says that the volume is right: today's number is allowed again for a month."""
-    memory.allowance = max(memory.allowance, int(volume.fresh_today(memory, at) * volume.BULK_GROWTH))
-    memory.allowance_until = at + ALLOWED

@@ -34,7 +34,7 @@ HOSTING: frozenset[int] = frozenset({
 # fmt: on
 
 _SELLS = re.compile(
-    r"\b(hosting|hosters?|vps|servers?|dedicated|data ?cent(?:er|re)s?|colo(?:cation)?|cloud|vpn|prox(?:y|ies))\b",
+    r"\b(hosting|hosters?|vps|servers?|dedicated|data ?cent(?:er|re)s?|colo(?:cation)?|cloud|vpn|proxy)\b",
     re.IGNORECASE,
 )
 

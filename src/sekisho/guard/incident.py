@@ -56,10 +56,8 @@ def sentence(account: str, memory: Memory, case: Case, at: int) -> Phrase:
 
 
 def _sign_ins(memory: Memory) -> Phrase | None:
-    strangers = {
-        key: place for key, place in memory.provisional.items() if place.first >= memory.first_stranger
-    }
-    if not memory.first_stranger or not strangers:
+    strangers = memory.strangers()
+    if not strangers:
         return None
     first, last = min(p.first for p in strangers.values()), max(p.last for p in strangers.values())
     return phrase(
@@ -180,6 +178,12 @@ def _term_text(term: Term) -> Phrase:
             )
         case "volume":
             return phrase("{count} first-time recipients within the hour", count=term.count)
+        case "letters":
+            return phrases(
+                "{count} message from unfamiliar networks, to strangers only",
+                "{count} messages from unfamiliar networks, nearly all to strangers only",
+                term.count,
+            )
         case "refused":
             return phrase("{count} first-time recipients refused by their servers", count=term.count)
         case _:

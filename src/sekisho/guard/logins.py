@@ -35,16 +35,20 @@ OWNER_NETWORK_READ, OWNER_COUNTRY_READ = 0.025, 0.010
 """The same where mail is read: people read in more places than they write."""
 HEAVIEST = 4.0
 """No single first sight weighs more."""
-JOURNEY = (1.0, 0.6, 0.8, 1.2, 2.0)
-"""The n-th unfamiliar network of a day in a country where the account already is: a journey brings
-airport, hotel and telephone, so the second and third prove little; the fifth in a day is no journey any
-more.
-"""
+JOURNEY = (0.5, 0.8, 1.2, 2.0)
+"""An unfamiliar network in a country where the account already is, after none, one, two, more unfamiliar
+ones within PACE: a journey brings airport, hotel, telephone and café, but not four of them in two hours."""
+PACE = 2 * HOUR
+ARRIVED = 1.0
+"""The first unfamiliar network of a day in a country that the account is visiting."""
 ONWARD = (2.0, 3.0, 4.0)
 """The second, third, fourth unfamiliar network of a day, in yet another new country, at the pace of a
 traveller."""
 FLIGHT = HOUR
-"""Two new countries within an hour are not a journey: the second weighs in full."""
+FLEW = (3.0, 4.0)
+"""Another new country within an hour of the last, after one and after more unfamiliar networks of the
+day, weighs at least this: nobody travels so fast, though a relay may jump once.
+"""
 UNKNOWN = 3.0
 """A network of unknown country beside others of unknown country: neither the same country nor surely
 another."""
@@ -88,6 +92,11 @@ def standpoint(memory: Memory, network: Network) -> Standpoint:
     return "provisional" if network.key in memory.provisional else "new"
 
 
+def is_distant(memory: Memory, network: Network, prefix: str) -> bool:
+    """In a confirmed network, but at a /24 of it where the account never was: a neighbour, perhaps."""
+    return network.key in memory.confirmed and network.key != prefix and prefix not in memory.prefixes
+
+
 def score_at(memory: Memory, at: int) -> float:
     """S as it has decayed until now. A clock that went back decays nothing."""
     if not memory.score or at <= memory.score_at:
@@ -104,27 +113,43 @@ def weigh_first_sight(memory: Memory, network: Network, at: int, *, reading: boo
     """The evidence in the first sight of this network, before what the client's fingerprint says."""
     if not memory.confirmed:
         return 0.0  # the account's first network ever: there is nothing to compare it with
-    strangers = [place for place in memory.provisional.values() if 0 <= at - place.first < DAY]
+    strangers = _strangers_today(memory, at)
     known_country = is_known_country(memory, network, at)
     weight = _likelihood(memory, reading, known_country)
-    if strangers or not _is_home(memory, network):
-        weight = min(weight, _journey(memory, network, at, strangers))
-    if known_country and 0 <= at - memory.remapped_at < REMAPPED:
-        return min(weight, REMAPPED_HEAVIEST)
-    return weight
+    if known_country:
+        if strangers or not _is_home(memory, network):
+            weight = min(weight, _journey(strangers, at))
+        return min(weight, REMAPPED_HEAVIEST) if 0 <= at - memory.remapped_at < REMAPPED else weight
+    return _onward(network, strangers, weight, at) if strangers else weight
 
 
-def _journey(memory: Memory, network: Network, at: int, strangers: list[Place]) -> float:
-    """The most that this first sight can weigh, given the unfamiliar networks of the last day."""
-    number = len(strangers)
-    if is_known_country(memory, network, at):
-        return JOURNEY[min(number, len(JOURNEY) - 1)]
-    if not strangers:
-        return HEAVIEST
+def _journey(strangers: list[Place], at: int) -> float:
+    """The most that another network weighs in a country where the account is."""
+    recent = sum(1 for place in strangers if at - place.first < PACE)
+    return JOURNEY[min(recent, len(JOURNEY) - 1)] if strangers else ARRIVED
+
+
+def _onward(network: Network, strangers: list[Place], weight: float, at: int) -> float:
+    """What yet another new country weighs on the same day."""
     latest = max(strangers, key=lambda place: place.first)
     if not network.country and not latest.country:
         return UNKNOWN
-    return HEAVIEST if at - latest.last < FLIGHT else ONWARD[min(number, len(ONWARD)) - 1]
+    if at - latest.last < FLIGHT:
+        return max(weight, FLEW[min(len(strangers), len(FLEW)) - 1])
+    return min(weight, ONWARD[min(len(strangers), len(ONWARD)) - 1])
+
+
+def _strangers_today(memory: Memory, at: int) -> list[Place]:
+    return [place for place in memory.provisional.values() if 0 <= at - place.first < DAY]
+
+
+def learn_first_sight(memory: Memory, at: int, *, new_country: bool) -> None:
+    """The first unfamiliar network of a day is a habit of the account; the others come with the journey,
+    or with the intruder.
+    """
+    if memory.confirmed and not _strangers_today(memory, at):
+        memory.new_networks += not new_country
+        memory.new_countries += new_country
 
 
 def _likelihood(memory: Memory, reading: bool, known_country: bool) -> float:
@@ -227,8 +252,7 @@ def confirm(memory: Memory, key: str, at: int) -> bool:
 def settle_strangers(memory: Memory, at: int, *, teach: bool) -> None:
     """At release: the networks of the episode were the owner's, or they are forgotten and will be strange
     again."""
-    strangers = [key for key, place in memory.provisional.items() if place.first >= memory.first_stranger > 0]
-    for key in strangers:
+    for key in memory.strangers():
         if not (teach and confirm(memory, key, at)):
             del memory.provisional[key]
 

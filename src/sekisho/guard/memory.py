@@ -75,6 +75,8 @@ class Flow(Struct, omit_defaults=True):
     fresh_at: int = 0
     bounce: float = 0.0
     bounce_at: int = 0
+    letters: float = 0.0
+    letters_at: int = 0
     began: int = 0
     named: int = 0
     messages: int = 0
@@ -128,6 +130,9 @@ class Memory(Struct, omit_defaults=True):
     held: int = 0
     strange: Flow = msgspec.field(default_factory=Flow)
     own: Flow = msgspec.field(default_factory=Flow)
+    letters: float = 0.0
+    to_strangers: float = 0.0
+    all_mail: bool = False
     usual: float = 0.0
     results: float = 0.0
     refusals: float = 0.0
@@ -149,11 +154,18 @@ class Memory(Struct, omit_defaults=True):
     events_from: int = 0
     hands: dict[str, int] = msgspec.field(default_factory=dict)
 
+    def strangers(self) -> dict[str, Place]:
+        """The unfamiliar networks of the present episode, oldest first."""
+        return {
+            key: place for key, place in self.provisional.items() if place.first >= self.first_stranger > 0
+        }
+
 
 class _Packed(Struct, array_like=True):
     memory: msgspec.Raw
     recipients: bytes
     fresh: bytes
+    fresh_strange: bytes
     events: bytes
 
 
@@ -162,14 +174,6 @@ def digest(text: str) -> int:
     return int.from_bytes(
         blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest(), "big"
     )
-
-
-def remember(table: dict[int, int], key: int, value: int, limit: int) -> None:
-    """Put at the newest end; the oldest goes when there are too many."""
-    table.pop(key, None)
-    table[key] = value
-    if len(table) > limit:
-        del table[next(iter(table))]
 
 
 def know(recipients: dict[int, None], keys: Iterable[int]) -> None:
@@ -197,7 +201,11 @@ def pack_memory(memory: Memory) -> bytes:
         body = msgspec.msgpack.encode(memory)
     finally:
         memory.recipients, memory.fresh, memory.events = recipients, fresh, events
-    packed = _Packed(msgspec.Raw(body), _digests(recipients), _digests(fresh), _digests(events))
+    own = [key for key, named in fresh.items() if named > 0]
+    strange = [key for key, named in fresh.items() if named <= 0]
+    packed = _Packed(
+        msgspec.Raw(body), _digests(recipients), _digests(own), _digests(strange), _digests(events)
+    )
     return msgspec.msgpack.encode(packed)
 
 
@@ -208,6 +216,7 @@ def unpack_memory(data: bytes) -> Memory:
     memory = msgspec.msgpack.decode(packed.memory, type=Memory)
     memory.recipients = dict.fromkeys(_numbers(packed.recipients))
     memory.fresh = dict.fromkeys(_numbers(packed.fresh), memory.last)
+    memory.fresh.update(dict.fromkeys(_numbers(packed.fresh_strange), -memory.last))
     memory.events = dict.fromkeys(_numbers(packed.events), memory.last)
     return memory
 

@@ -1,5 +1,7 @@
 """From grade and place to what happens to a client: the table of consequences, and nothing else."""
 
+from msgspec import Struct
+
 from sekisho.guard.logins import Standpoint
 from sekisho.guard.memory import Memory
 from sekisho.guard.volume import BURST, WATCH_HELD, cap, fresh_at, fresh_today, own_volume
@@ -37,21 +39,41 @@ def login_treatment(memory: Memory, grade: Grade, place: Place) -> Treatment:
     return treatment
 
 
-def mail_treatment(
-    memory: Memory, grade: Grade, place: Place, fresh: int, settings: Settings, at: int
-) -> Treatment:
-    """For a message (or recipient) in hand, `fresh` of whose recipients were never written to before.
+class Letter(Struct, frozen=True):
+    """The message in hand: how many recipients were never written to, and whether it comes from a /24 of a
+    confirmed network where the account never was."""
 
-    Contained mail is held, not refused: 250 to the intruder, and a false alarm loses nothing.
-    """
+    fresh: int
+    distant: bool
+
+
+def mail_treatment(
+    memory: Memory, grade: Grade, place: Place, letter: Letter, settings: Settings, at: int
+) -> Treatment:
+    """For the message (or recipient) in hand. Contained mail is held, not refused: 250 to the intruder, and a
+    false alarm loses nothing."""
     treatment = login_treatment(memory, grade, place)
     if treatment == "refuse":
         return "hold"
     if treatment == "delay" and fresh_at(memory.strange, at) > WATCH_HELD:
         return "hold"
-    if fresh and treatment != "hold":
-        if fresh_today(memory, at) > cap(memory, settings.first_time_recipients, at):
-            return "hold"
-        if place != "unfamiliar" and own_volume(memory, at) >= BURST:
-            return "delay"
-    return treatment
+    if place == "unfamiliar":
+        return "hold" if letter.fresh and _is_over_cap(memory, settings, at) else treatment
+    if not letter.fresh:
+        return treatment if memory.all_mail or grade >= Grade.OPERATOR else "pass"
+    return max(treatment, _own_treatment(memory, grade, letter, settings, at), key=_STRENGTH.index)
+
+
+_STRENGTH: tuple[Treatment, ...] = ("pass", "delay", "hold", "refuse")
+
+
+def _own_treatment(memory: Memory, grade: Grade, letter: Letter, settings: Settings, at: int) -> Treatment:
+    """Mail to first-time recipients from the account's own places."""
+    if _is_over_cap(memory, settings, at) or (letter.distant and grade >= Grade.CONTAIN):
+        return "hold"
+    doubtful = letter.distant and grade >= Grade.WATCH
+    return "delay" if doubtful or own_volume(memory, at) >= BURST else "pass"
+
+
+def _is_over_cap(memory: Memory, settings: Settings, at: int) -> bool:
+    return fresh_today(memory, at) > cap(memory, settings.first_time_recipients, at)

@@ -8,18 +8,19 @@ because an owner on a journey writes to people he knows, and a newsletter leaves
 
 from math import exp, log
 
-from sekisho.guard.memory import DAY, FRESH_KEPT, HOUR, Day, Flow, Memory, remember
+from sekisho.guard.memory import DAY, FRESH_KEPT, HOUR, Day, Flow, Memory, know
 
 FADE = HOUR
 """The count of first-time recipients falls to 1/e in an hour."""
-SLOPE = 1.6
 STRANGE_BASE, STRANGE_USUAL = 3.0, 0.25
 """From unfamiliar networks: first-time recipients within an hour that prove nothing, plus a quarter of
 the usual maximum."""
-STRANGE_HEAVIEST = 5.5
+STRANGE_SLOPE = 2.0
+STRANGE_HEAVIEST = 6.0
 """About 100 first-time recipients from one unfamiliar network in a new country are enough to contain."""
 OWN_BASE, OWN_USUAL = 6.0, 2.5
 """From the account's own places: Christmas cards, a new customer, an address list of a club."""
+OWN_SLOPE = 1.6
 OWN_HEAVIEST = 4.0
 WATCH_HELD = 20
 """Under watch, unfamiliar networks may name this many first-time recipients in an hour; then their mail
@@ -49,17 +50,16 @@ def fresh_at(flow: Flow, at: int) -> float:
 
 
 def strange_volume(memory: Memory, at: int) -> float:
-    return _evidence(
-        fresh_at(memory.strange, at), STRANGE_BASE + STRANGE_USUAL * memory.usual, STRANGE_HEAVIEST
-    )
+    expected = STRANGE_BASE + STRANGE_USUAL * memory.usual
+    return _evidence(fresh_at(memory.strange, at), expected, STRANGE_SLOPE, STRANGE_HEAVIEST)
 
 
 def own_volume(memory: Memory, at: int) -> float:
-    return _evidence(fresh_at(memory.own, at), OWN_BASE + OWN_USUAL * memory.usual, OWN_HEAVIEST)
+    return _evidence(fresh_at(memory.own, at), OWN_BASE + OWN_USUAL * memory.usual, OWN_SLOPE, OWN_HEAVIEST)
 
 
-def _evidence(count: float, expected: float, heaviest: float) -> float:
-    return max(0.0, min(heaviest, SLOPE * log((count + 1) / expected)))
+def _evidence(count: float, expected: float, slope: float, heaviest: float) -> float:
+    return max(0.0, min(heaviest, slope * log((count + 1) / expected)))
 
 
 def is_fresh(memory: Memory, key: int, at: int) -> bool:
@@ -67,12 +67,26 @@ def is_fresh(memory: Memory, key: int, at: int) -> bool:
     if key in memory.recipients:
         return False
     named = memory.fresh.get(key)
-    return named is None or at - named >= DAY
+    return named is None or at - abs(named) >= DAY
 
 
 def count_fresh(memory: Memory, flow: Flow, key: int, at: int) -> None:
-    remember(memory.fresh, key, at, FRESH_KEPT)
+    """A first-time recipient. Those named at the account's own places (a positive time) are known after a day
+    without incident, or when too many newer ones have come."""
+    memory.fresh.pop(key, None)
+    memory.fresh[key] = at if flow is memory.own else -at
     add_fresh(memory, flow, 1, at)
+    settle_fresh(memory, at)
+
+
+def settle_fresh(memory: Memory, at: int) -> None:
+    """Who was named more than a day ago, or before the newest FRESH_KEPT, is known or forgotten."""
+    while memory.fresh:
+        oldest = next(iter(memory.fresh))
+        if len(memory.fresh) <= FRESH_KEPT and at - abs(memory.fresh[oldest]) < DAY:
+            return
+        if memory.fresh.pop(oldest) > 0:
+            know(memory.recipients, (oldest,))
 
 
 def add_fresh(memory: Memory, flow: Flow, count: int, at: int) -> None:

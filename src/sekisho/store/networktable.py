@@ -1,4 +1,4 @@
-"""The network table on disk: the one that ships with the program, an operator's own, and putting a new one in place."""
+"""The network table on disk: the one that ships with the program, or an operator's own."""
 
 import mmap
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ def built_in() -> NetworkTable:
 
 
 def load(path: Path | str) -> NetworkTable:
-    """A table file, mapped and not read, or the CSV of `network_csv`. Raises BadTable, BadRow, Unavailable."""
+    """A table file, mapped, or CSV as in `network_csv`. May raise BadTable, BadRow, Unavailable."""
     try:
         with open(path, "rb") as file:
             if file.read(len(MAGIC)) == MAGIC:
