@@ -75,6 +75,7 @@ def test_every_beginning_waits_for_more(header: bytes, expected: ProxyHeader) ->
         b"PROXY TCP6 fe80::1%eth0 ::1 1 2\r\n",
         b"PROXY UDP4 192.0.2.1 192.0.2.2 1 2\r\n",
         b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\n",
+        b"PROXY TCP4 192.0.2.1 192.0.2.2 1 25\n",
         b"PROXY TCP4 192.0.2.1 192.0.2.2 1 \xb2\r\n",
         b"PROXY TCP4 " + b"1" * 200,
         b"PROXY UNKNOWN " + b"x" * 94 + b"\r\n",

@@ -250,6 +250,15 @@ def test_implicit_tls_is_encrypted_before_the_greeting() -> None:
     assert machine.take().startswith(b"220 ")
 
 
+def test_bytes_from_before_the_handshake_are_not_read_after_it() -> None:
+    """A caller who fed them by mistake has not let them in."""
+    machine = SmtpServer(ENCRYPTED)
+    list(machine.receive(b"EHLO injected.example\r\n"))
+    machine.tls_started("TLSv1.3")
+    machine.reply(GREETING)
+    assert [] == list(machine.receive(b"")) and machine.take().startswith(b"220 ")
+
+
 def test_tls_forgets_that_somebody_was_known() -> None:
     """RFC 3207 4.2, even where it cannot happen by the table."""
     client = arrived(WAYS["known"])
@@ -271,7 +280,7 @@ def test_a_login_carries_who_and_how() -> None:
     assert "EHLO=name AUTH:PLAIN+" == login.fingerprint == client.machine.fingerprint
 
 
-@pytest.mark.parametrize("code", [235, 454, 535])
+@pytest.mark.parametrize("code", [235, 250, 454, 535])
 def test_only_235_makes_a_client_known(code: int) -> None:
     """After any other reply it may try again."""
     machine = opened(ENCRYPTED)
