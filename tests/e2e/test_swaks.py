@@ -2,6 +2,7 @@
 what fails."""
 
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,7 @@ def test_a_submission_over_tls_with_a_password_arrives(site: Installation) -> No
     swaks("--port", str(site.submissions), "-tlsc", *login, *mail)
     letters = site.wait_for_letters("hello@example.com", 2)
     assert all(b"ESMTPSA" in letter for letter in letters)
+    time.sleep(0.5)  # events are written every 200 ms
     story = site.run("trace", "hello@example.com")
     assert "hello@example.com signed in from 127.0.0.1" in story
     assert "delivered to hello@example.com" in story
@@ -116,8 +118,7 @@ def test_a_sender_that_is_not_the_login_gets_553(site: Installation) -> None:
     """hello may not write as bob."""
     with site.signed_in("hello@example.com") as client:
         client.ehlo()
-        client.docmd("MAIL", "FROM:<bob@example.com>")
-        code, text = client.docmd("RCPT", "TO:<x@elsewhere.example>")
+        code, text = client.docmd("MAIL", "FROM:<bob@example.com>")
         assert (553, b"5.7.1") == (code, text[:5])
 
 
