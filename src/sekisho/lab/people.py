@@ -57,7 +57,9 @@ class Person:
         self.vpn = Vpn(places, rng) if kind == "vpn" else None
         self.shared_places = self._shared_places() if kind == "role" else ()
         self.trip: Trip | None = None
-        self.destinations = [places.a_country(rng) for _ in range(habits.TRIP_COUNTRIES.whole(rng))]
+        self.destinations = [
+            places.another_country(country, rng) for _ in range(habits.TRIP_COUNTRIES.whole(rng))
+        ]
         self.next_trip = rng.randint(0, self.is_like.days_to_trip(rng))
         self.booked: tuple[int, int] | None = None
 
@@ -143,7 +145,7 @@ class Person:
         rng, places = self.rng, self.around.places
         country = rng.choice(self.destinations)
         if rng.random() < habits.TRIP_ELSEWHERE.draw(rng):
-            country = places.a_country(rng)
+            country = places.another_country(self.country, rng)
         hotel, office = Line(places.home(country, rng), rng), Fixed(places.home(country, rng), rng)
         spots = (hotel, hotel, office)[: rng.randint(1, 3)]
         return Trip(day + habits.TRIP.whole(rng), country, spots, habits.ROAMING.draw(rng))

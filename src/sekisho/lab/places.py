@@ -6,12 +6,20 @@ every network by its size, as a botnet of homes does.
 
 import ipaddress
 import random
+import re
 from bisect import bisect_right
 from collections.abc import Callable
 
 from sekisho.model.envelope import Network
 
 Find = Callable[[str], Network]
+
+NO_HOMES = re.compile(
+    r"\b(defen[cs]e|dod|army|navy|department|ministry|government|universi\w+|college|institute?|academ\w+|research|apple"
+    r"|motor|bank|hospital|school)\b",
+    re.IGNORECASE,
+)
+"""Names of networks that hold many addresses in which nobody lives."""
 
 SAMPLES_V4 = 16_000
 SAMPLES_V6 = 1_500
@@ -85,7 +93,7 @@ class Places:
 
     def _meet(self, sites: dict[tuple[int, str], Site], base: int, find: Find) -> None:
         network = find(_text(base))
-        if network.place and network.asn and network.country:
+        if network.asn and network.country and not NO_HOMES.search(network.name):
             sites.setdefault((network.asn, network.country), Site(network, find)).bases.append(base)
 
     def _meet_v6(self, sites: dict[tuple[int, str], Site], upper: int, find: Find) -> None:
@@ -100,6 +108,11 @@ class Places:
     def a_country(self, rng: random.Random, networks: int = 1) -> str:
         """One of them, the larger the likelier."""
         names = self.countries(networks) or self.countries()
+        return rng.choices(names, [len(self._by_country[name]) for name in names])[0]
+
+    def another_country(self, country: str, rng: random.Random) -> str:
+        """Any but this one."""
+        names = [name for name in self.countries() if name != country] or [country]
         return rng.choices(names, [len(self._by_country[name]) for name in names])[0]
 
     def home(self, country: str, rng: random.Random) -> Site:

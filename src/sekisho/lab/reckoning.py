@@ -55,7 +55,7 @@ class Played(Struct, frozen=True):
 
 class Tally(Struct, frozen=True):
     """The day in numbers. A copy is one recipient of one letter; where the recipient's host does not know the
-    address, none is expected. `owner_in_time`: the owner wrote in the attack, and that arrived before its end.
+    address, none is expected. `owner_in_time`: the owner wrote in the attack, and it arrived before its end.
     """
 
     honest_letters: int = 0

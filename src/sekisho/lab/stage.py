@@ -94,7 +94,7 @@ class Stage(Struct, frozen=True):
 
 
 def build(folder: str, sink_port: int, delay_s: int) -> Stage:
-    """Founds the house as `sekisho init` does, writes the demo's settings behind it, and adds the accounts."""
+    """Founds the house as `sekisho init` does, adds the demo's settings, and the accounts."""
     hands = Hands("demo", HostClock(), HostChance())
     domains = list(dict.fromkeys(account.rpartition("@")[2] for account, _ in HOUSEHOLD.residents))
     found(Plan(folder, domains[0], HOSTNAME, "127.0.0.1", {}), HostDisk(), hands)

@@ -23,7 +23,7 @@ WRONG = Secret(b"not the password")
 class Tempo(Struct, frozen=True):
     """The day takes `day_s`; watched mail waits `delay_s`; what is under way at the end gets `patience_s`."""
 
-    day_s: float = 36.0
+    day_s: float = 42.0
     delay_s: int = 8
     patience_s: float = 20.0
 
