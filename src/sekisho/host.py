@@ -28,14 +28,24 @@ class HostClock:
 
 
 class HostChance:
+    """From the kernel, fetched in blocks: a message needs several ids, and each fetch is a system call."""
+
+    BLOCK_BYTES = 4096
+
     def __init__(self) -> None:
         self._random = random.SystemRandom()
+        self._block = b""
+        self._used = 0
 
     def bits(self, count: int) -> int:
-        return self._random.getrandbits(count)
+        return int.from_bytes(self.data((count + 7) // 8)) >> (-count % 8)
 
     def data(self, count: int) -> bytes:
-        return os.urandom(count)
+        if count > len(self._block) - self._used:
+            self._block, self._used = os.urandom(max(count, self.BLOCK_BYTES)), 0
+        start = self._used
+        self._used = start + count
+        return self._block[start : self._used]
 
     def between(self, low: float, high: float) -> float:
         return self._random.uniform(low, high)
