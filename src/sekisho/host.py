@@ -38,14 +38,17 @@ class HostChance:
         self._used = 0
 
     def bits(self, count: int) -> int:
-        return int.from_bytes(self.data((count + 7) // 8)) >> (-count % 8)
+        """For ids: on the loop's thread only."""
+        size = (count + 7) // 8
+        if size > len(self._block) - self._used:
+            self._block, self._used = os.urandom(max(size, self.BLOCK_BYTES)), 0
+        start = self._used
+        self._used = start + size
+        return int.from_bytes(self._block[start : self._used]) >> (-count % 8)
 
     def data(self, count: int) -> bytes:
-        if count > len(self._block) - self._used:
-            self._block, self._used = os.urandom(max(count, self.BLOCK_BYTES)), 0
-        start = self._used
-        self._used = start + count
-        return self._block[start : self._used]
+        """For keys: never from a block that lies about in memory."""
+        return os.urandom(count)
 
     def between(self, low: float, high: float) -> float:
         return self._random.uniform(low, high)
