@@ -83,9 +83,8 @@ def _first_sight(memory: Memory, event: LoginTried, network: Network, grade: Gra
     if weight and event.fingerprint and memory.fingerprints:
         familiar = event.fingerprint in memory.fingerprints
         weight = max(0.0, weight - logins.FINGERPRINT) if familiar else weight + logins.FINGERPRINT
-    if grade == Grade.CLEAR:
-        if logins.score_at(memory, event.at) < EPISODE:
-            memory.first_stranger, memory.passed, memory.terms = event.at, 0, []
+    if grade == Grade.CLEAR and logins.score_at(memory, event.at) < EPISODE:
+        memory.first_stranger, memory.passed, memory.terms = event.at, 0, []
     add_term(
         memory,
         Term(
@@ -142,7 +141,6 @@ def take_message(memory: Memory, event: Accepted, flow: Flow, network: Network) 
         volume.today(memory, event.at).sent += max(len(keys), event.recipient_count)
     else:
         letters.weigh_letter(memory, flow, known, fresh, event.at)
-        memory.passed += 1
         place = memory.provisional.get(network.key)
         if place is not None and known > fresh:
             place.proof = True

@@ -37,9 +37,11 @@ class Guard(Keeper):
     def judge(self, event: Event) -> tuple[Standing, Findings]:
         """Observe the event, then say what to do with it: this login, this recipient, this message."""
         findings, fresh = self._take(event)
-        if isinstance(event, RecipientGiven | Accepted):
-            return self._standing(event.account, event.address, event.at, event.network, fresh), findings
-        return self._standing(event.account, event.address, event.at, event.network), findings
+        letter = fresh if isinstance(event, RecipientGiven | Accepted) else None
+        standing = self._standing(event.account, event.address, event.at, event.network, letter)
+        if isinstance(event, Accepted) and standing.treatment == "hold":
+            self._memories[standing.account].held += 1
+        return standing, findings
 
     def standing(self, account: str, address: str, at: int) -> Standing:
         """How the account stands for a client at this address now."""
@@ -69,14 +71,18 @@ class Guard(Keeper):
         if event.trust == "open":
             return self._hear(account, memory, event, network), 0
         found, fresh = self._apply(account, memory, event, network)
-        return found + self._assess(account, memory, event.at), fresh
+        found += self._assess(account, memory, event.at)
+        if isinstance(event, Accepted) and grading.grade_at(memory, event.at) < Grade.CONTAIN:
+            memory.passed += network.place and network.key not in memory.confirmed
+        return found, fresh
 
     def _apply(self, account: str, memory: Memory, event: Watched, network: Network) -> tuple[Findings, int]:
         match event:
             case LoginTried():
                 return self._login(account, memory, event, network), 0
             case RecipientGiven():
-                return (), evidence.name_recipient(memory, event, self._flow(memory, event, network))
+                fresh = evidence.name_recipient(memory, event, self._flow(memory, event, network))
+                return self._pass_cap(account, memory, event.at), fresh
             case Accepted():
                 fresh = evidence.take_message(memory, event, self._flow(memory, event, network), network)
                 return self._pass_cap(account, memory, event.at), fresh

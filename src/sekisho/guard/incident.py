@@ -190,6 +190,22 @@ def _term_text(term: Term) -> Phrase:
             return phrase("{count} first-time recipients in 24 hours", count=term.count)
 
 
+def counters(memory: Memory) -> dict[str, int]:
+    """What is counted of a case: strangers' sign-ins, networks and countries, messages, recipients,
+    refusals."""
+    strangers = memory.strangers()
+    return {
+        "sign_ins": sum(place.logins for place in strangers.values()),
+        "networks": len(strangers),
+        "countries": len({place.country for place in strangers.values()} - {""}),
+        "messages": memory.passed,
+        "first_time_recipients": memory.strange.named + memory.own.named,
+        "refused_recipients": memory.strange.refused + memory.own.refused,
+        "held_messages": memory.held,
+        "denied_sign_ins": memory.denied,
+    }
+
+
 def fold(incident: Incident | None, finding: Finding, ident: str) -> Incident:
     """Add a finding to the open case of its account, or open one."""
     if incident is None:

@@ -2,6 +2,7 @@
 a new table."""
 
 from sekisho.guard import logins, volume
+from sekisho.guard.grading import grade_at
 from sekisho.guard.memory import DAY, Flow, Memory, pack_memory, unpack_memory
 from sekisho.guard.networks import NOWHERE, NetworkTable
 from sekisho.model.config import Guard as Settings
@@ -20,6 +21,11 @@ class Keeper:
         self._networks = networks
         self._memories: dict[str, Memory] = {}
         self._changed: set[str] = set()
+        self._webmail = frozenset(settings.webmail)
+
+    def configure(self, settings: Settings) -> None:
+        """New limits; what is remembered stays."""
+        self._settings = settings
         self._webmail = frozenset(settings.webmail)
 
     def accounts(self) -> tuple[str, ...]:
@@ -54,6 +60,11 @@ class Keeper:
         for account, memory in self._memories.items():
             logins.remap(memory, networks.find, at)
             self._changed.add(account)
+
+    def is_clear(self, account: str, at: int) -> bool:
+        """No grade at this moment: a watch ends by itself after a day."""
+        memory = self._memories.get(account.lower())
+        return memory is None or grade_at(memory, at) == Grade.CLEAR
 
     def contained(self, account: str, incident: str, action: str) -> None:
         """The shell has opened a case: `action` is the id under which mail of this account is held."""

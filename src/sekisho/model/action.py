@@ -25,7 +25,7 @@ IRREVERSIBLE: frozenset[str] = frozenset({"drop_sessions", "notify"})
 
 class Action(Struct, frozen=True, omit_defaults=True):
     """`subject` is the account. `spare` are the network keys left alone. `by` is "guard", "operator NAME"
-    or "account"."""
+    or "account". `to` is whom a notice goes to."""
 
     id: str
     kind: Kind
@@ -37,6 +37,7 @@ class Action(Struct, frozen=True, omit_defaults=True):
     undoes: str = ""
     status: Status = "planned"
     v: int = 1
+    to: str = ""
 
     @property
     def reversible(self) -> bool:

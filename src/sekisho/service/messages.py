@@ -8,9 +8,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from sekisho.model.action import Performed
+from sekisho.model.action import Action, Performed
 from sekisho.model.event import Event
-from sekisho.model.incident import Standing
+from sekisho.model.incident import Incident, Standing
+from sekisho.model.phrase import Phrase
 from sekisho.model.queue_row import QueueRow
 from sekisho.model.secret import Secret
 from sekisho.model.selector import Selector
@@ -125,12 +126,28 @@ IncidentVerb = Literal["list", "show", "contain", "release", "undo"]
 
 class IncidentAsk(Request, frozen=True, tag="incident"):
     """A `sekisho incident` verb: answered with IncidentAnswer. `ident` an incident id, or an account for
-    contain."""
+    contain, or an action id for undo. `teach`: the released networks were the owner's."""
 
     verb: IncidentVerb
     ident: str = ""
     by: str = "operator"
     dry_run: bool = False
+    teach: bool = False
+
+
+class IncidentAnswer(Struct, frozen=True, omit_defaults=True):
+    """`incidents` newest first for list; else one, with its `actions` and what was `performed`.
+
+    `plan` says what would be done, or was; `changed`: this request did or planned something.
+    `complete`: every owner has answered, nothing is only planned.
+    """
+
+    incidents: tuple[Incident, ...] = ()
+    actions: tuple[Action, ...] = ()
+    performed: tuple[Performed, ...] = ()
+    plan: tuple[Phrase, ...] = ()
+    changed: bool = False
+    complete: bool = True
 
 
 class StatusAsk(Request, frozen=True, tag="status"):
@@ -158,4 +175,4 @@ class Problem(Struct, frozen=True, tag_field="problem", tag="problem"):
     reply: Reply | None = None
 
 
-Answer = Standing | Verified | Performed | QueueAnswer | StatusAnswer | Problem
+Answer = Standing | Verified | Performed | QueueAnswer | IncidentAnswer | StatusAnswer | Problem

@@ -1,0 +1,200 @@
+"""The open cases, and the verbs of `sekisho incident`: list, show, contain, release, undo.
+
+The same book serves a running watch and a command that found no server: then actions are only planned, and
+the next start performs them.
+"""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from sekisho.guard.contain import Wish, describe, plan_containment, plan_notices, plan_release, plan_undo
+from sekisho.guard.guard import Guard
+from sekisho.guard.incident import fold
+from sekisho.model.action import Action
+from sekisho.model.incident import Finding, Grade, Incident
+from sekisho.model.phrase import Phrase, phrase
+from sekisho.service.channel import NotDone
+from sekisho.service.containing import Containing
+from sekisho.service.messages import IncidentAnswer, IncidentAsk
+from sekisho.store.house import House
+
+LISTED = 200
+"""Most incidents of one `list`, the newest first."""
+
+
+class Casebook:
+    def __init__(self, house: House, guard: Guard, containing: Containing) -> None:
+        self._house = house
+        self._guard = guard
+        self._containing = containing
+        self.open: dict[str, Incident] = {}
+
+    async def read(self) -> None:
+        """The cases that were open when watch stopped."""
+        found = await self._containing.keep(lambda: self._house.incidents(open_only=True))
+        self.open = {incident.subject: incident for incident in reversed(found)}
+
+    def fold(self, finding: Finding) -> Incident:
+        """The account's case with this finding in it, not yet written down."""
+        account = finding.account
+        incident = fold(self.open.get(account), finding, self._containing.ident())
+        if finding.trust == "open":
+            incident = replace(incident, grade=min(incident.grade, Grade.WATCH))
+        self.open[account] = incident
+        self._guard.contained(account, incident.id, incident.id)
+        return incident
+
+    async def save(self, incident: Incident) -> None:
+        await self._containing.keep(self._house.save_incident, incident)
+
+    async def follow(self, incident: Incident, finding: Finding) -> bool:
+        """Plan and do what the finding asks for. True when every owner has answered."""
+        wish = await self._wish(incident, "guard", finding.at)
+        if finding.trust == "open":
+            actions = plan_notices(incident, replace(wish, tell=wish.tell[1:]), self._containing.ident)
+        elif finding.grade >= Grade.CONTAIN:
+            actions = plan_containment(incident, wish, self._containing.ident)
+        elif finding.kind == "volume":
+            actions = plan_notices(incident, wish, self._containing.ident)
+        else:
+            return True  # a watch is nothing that anybody should notice
+        await self._plan(incident, actions)
+        return await self._containing.perform_all(actions)
+
+    async def tell(self, incident: Incident, at: int) -> None:
+        """Owner and operator, of mail that is held."""
+        wish = await self._wish(incident, "guard", at)
+        actions = plan_notices(incident, wish, self._containing.ident)
+        await self._plan(incident, actions)
+        await self._containing.perform_all(actions)
+
+    async def remind(self, incident: Incident, at: int) -> None:
+        """Tell the operator again."""
+        operator = await self._containing.operator()
+        wish = Wish("guard", at, tell=(operator,) if operator else ())
+        actions = plan_notices(incident, wish, self._containing.ident)
+        await self._plan(incident, actions)
+        await self._containing.perform_all(actions)
+
+    async def _plan(self, incident: Incident, actions: Sequence[Action]) -> Incident:
+        """The case as it stands by now, with these actions, written down. In memory before anybody waits:
+        findings of one account follow each other closely.
+        """
+        present = self.open.get(incident.subject, incident)
+        if present.id == incident.id:
+            merged = max(present.grade, incident.grade)
+            incident = replace(present, grade=merged, counters={**present.counters, **incident.counters})
+        incident = replace(incident, actions=(*incident.actions, *(action.id for action in actions)))
+        if not incident.closed:
+            self.open[incident.subject] = incident
+        await self._containing.plan(incident, actions)
+        return incident
+
+    async def _wish(self, incident: Incident, by: str, at: int) -> Wish:
+        memory = self._guard.memory(incident.subject)
+        operator = await self._containing.operator()
+        tell = tuple(dict.fromkeys(to for to in (incident.subject, operator) if to))
+        return Wish(by, at, tuple(memory.confirmed), tell, memory.gentle)
+
+    async def close(self, incident: Incident, at: int, why: str) -> None:
+        closed = replace(incident, closed=at, closed_why=why)
+        self.open.pop(incident.subject, None)
+        await self.save(closed)
+
+    async def answer(self, ask: IncidentAsk, at: int) -> IncidentAnswer:
+        """Raises NotDone for what does not exist or cannot be."""
+        match ask.verb:
+            case "list":
+                found = await self._containing.keep(lambda: self._house.incidents(limit=LISTED))
+                return IncidentAnswer(tuple(found))
+            case "show":
+                incident = await self._find(ask.ident)
+                if not incident.closed and "seen" not in incident.counters:
+                    incident = replace(incident, counters={**incident.counters, "seen": 1})
+                    self.open[incident.subject] = incident
+                    await self.save(incident)
+                return await self._file(incident)
+            case "contain":
+                return await self._contain(ask, at)
+            case "release":
+                return await self._release(ask, at)
+            case _:
+                return await self._undo(ask, at)
+
+    async def _contain(self, ask: IncidentAsk, at: int) -> IncidentAnswer:
+        account = ask.ident.lower()
+        if "@" not in account:
+            account = (await self._find(ask.ident)).subject
+        known = self.open.get(account)
+        if known is not None and known.grade >= Grade.CONTAIN:
+            return await self._file(known)
+        if known is None and await self._containing.keep(self._house.account, account) is None:
+            raise NotDone(f"there is no account {account}")
+        sentence = phrase("{account}: contained by {by}", account=account, by=ask.by)
+        incident = known or Incident(
+            self._containing.ident(), account, "takeover", Grade.CONTAIN, at, sentence
+        )
+        incident = replace(
+            incident, grade=Grade.CONTAIN, sentence=sentence if known is None else known.sentence
+        )
+        spare = tuple(self._guard.memory(account).confirmed) if account in self._guard else ()
+        wish = Wish(ask.by, at, spare, (account,))
+        actions = plan_containment(incident, wish, self._containing.ident)
+        return await self._do(incident, actions, ask)
+
+    async def _release(self, ask: IncidentAsk, at: int) -> IncidentAnswer:
+        """Rule 8: the operator's to say; an owner's own word needs a second factor, which accounts have
+        not."""
+        if ask.by == "account":
+            raise NotDone("a release needs the operator: whoever has the password could ask for it")
+        incident = await self._find(ask.ident)
+        if incident.closed:
+            return await self._file(incident)
+        actions = await self._containing.keep(self._house.actions, incident.id)
+        known = self._guard.memory(incident.subject) if incident.subject in self._guard else None
+        taught = tuple(known.strangers()) if ask.teach and known is not None else ()
+        wish = Wish(ask.by, at, taught)
+        answer = await self._do(incident, plan_release(incident, actions, wish, self._containing.ident), ask)
+        if not answer.changed:
+            return answer
+        await self.close(replace(answer.incidents[0], closed=at), at, f"released by {ask.by}")
+        return replace(answer, incidents=(await self._find(incident.id),))
+
+    async def _undo(self, ask: IncidentAsk, at: int) -> IncidentAnswer:
+        action = await self._containing.keep(self._house.action, ask.ident)
+        if action is None:
+            raise NotDone(f"there is no action {ask.ident}")
+        incident = await self._find(action.incident)
+        if action.status == "undone":
+            return await self._file(incident)
+        inverse = plan_undo(incident, action, Wish(ask.by, at), self._containing.ident)
+        if inverse is None:
+            raise NotDone(f"{action.kind} cannot be undone")
+        return await self._do(incident, (inverse,), ask)
+
+    async def _do(self, incident: Incident, actions: Sequence[Action], ask: IncidentAsk) -> IncidentAnswer:
+        plan: tuple[Phrase, ...] = tuple(describe(action) for action in actions)
+        if ask.dry_run:
+            return IncidentAnswer((incident,), tuple(actions), plan=plan)
+        incident = await self._plan(incident, actions)
+        complete = await self._containing.perform_all(actions)
+        answer = await self._file(incident)
+        return replace(answer, plan=plan, changed=True, complete=complete)
+
+    async def _find(self, ident: str) -> Incident:
+        """By its id, or the open case of an account."""
+        incident = self.open.get(ident.lower()) or await self._containing.keep(self._house.incident, ident)
+        if incident is None:
+            raise NotDone(f"there is no incident {ident}")
+        return incident
+
+    async def _file(self, incident: Incident) -> IncidentAnswer:
+        actions = await self._containing.keep(self._house.actions, incident.id)
+        performed = [
+            done
+            for action in actions
+            for done in await self._containing.keep(self._house.performed, action.id)
+        ]
+        complete = all(action.status != "planned" for action in actions)
+        return IncidentAnswer((incident,), tuple(actions), tuple(performed), complete=complete)

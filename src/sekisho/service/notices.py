@@ -1,0 +1,95 @@
+"""Letters about an incident: one to the owner of the account, one to the operator, each in their
+language.
+
+Both say what was seen and what was done in the incident's own sentence. Nothing secret stands in them:
+the thief may be reading the mailbox too.
+"""
+
+from datetime import tzinfo
+
+from msgspec import Struct
+
+from sekisho.mail.date import written
+from sekisho.mail.mime import header_text, text_part
+from sekisho.model.incident import Grade, Incident
+from sekisho.model.phrase import Phrase, phrase
+from sekisho.store.texts import Texts
+
+
+class Sender(Struct, frozen=True):
+    """Who writes: the address of the house's postmaster, its name, its clock's zone, its help page."""
+
+    address: str
+    hostname: str
+    zone: tzinfo
+    help_url: str = ""
+
+
+def owner_letter(incident: Incident, sender: Sender, texts: Texts, ident: str, at: int) -> bytes:
+    subject = phrase("Somebody else may be using {account}", account=incident.subject)
+    paragraphs = [
+        phrase(
+            "Somebody who knows the password of {account} has used it from places that are new to it.",
+            account=incident.subject,
+        ),
+        incident.sentence,
+        phrase("Mail from those places is being held, and nothing is lost."),
+        phrase("Your own devices at their usual places work on."),
+        phrase("If that was you, tell your postmaster, who can let the mail go."),
+        phrase(
+            "If it was not, change the password now, and tell your postmaster: the held mail can be removed."
+        ),
+    ]
+    if sender.help_url:
+        paragraphs.append(phrase("More about this: {url}", url=sender.help_url))
+    return _letter(incident.subject, subject, paragraphs, sender, texts, ident, at)
+
+
+def operator_letter(incident: Incident, to: str, sender: Sender, texts: Texts, ident: str, at: int) -> bytes:
+    """The first alarm, or a reminder: what has waited longer than an hour says so."""
+    subject = phrase("{grade}: {account}", grade=grade_name(incident.grade), account=incident.subject)
+    paragraphs = [incident.sentence]
+    if at - incident.opened > 3600 * 1_000_000:
+        hours = (at - incident.opened) // (3600 * 1_000_000)
+        paragraphs.append(
+            phrase("Nobody has looked at this for {hours} hours. Held mail waits for you.", hours=hours)
+        )
+    paragraphs += [
+        phrase("To see it:"),
+        Phrase("  sekisho incident show {id}", {"id": incident.id}),
+        phrase("To let the held mail go and allow the logins:"),
+        Phrase("  sekisho incident release {id}", {"id": incident.id}),
+    ]
+    return _letter(to, subject, paragraphs, sender, texts, ident, at)
+
+
+def grade_name(grade: Grade) -> Phrase:
+    match grade:
+        case Grade.WATCH:
+            return phrase("watched")
+        case Grade.CONTAIN:
+            return phrase("contained")
+        case Grade.LOCK:
+            return phrase("all mail held")
+        case Grade.OPERATOR:
+            return phrase("locked")
+        case _:
+            return phrase("clear")
+
+
+def _letter(
+    to: str, subject: Phrase, paragraphs: list[Phrase], sender: Sender, texts: Texts, ident: str, at: int
+) -> bytes:
+    head = "\n".join(
+        [
+            f"From: sekisho <{sender.address}>",
+            f"To: <{to}>",
+            f"Subject: {header_text(texts.say(subject))}",
+            f"Date: {written(at, sender.zone)}",
+            f"Message-ID: <{ident}@{sender.hostname}>",
+            "Auto-Submitted: auto-generated",  # RFC 3834 5
+            "MIME-Version: 1.0",
+        ]
+    )
+    body = "\n\n".join(texts.say(paragraph) for paragraph in paragraphs)
+    return head.encode("ascii", "replace") + b"\n" + text_part(body)

@@ -1,0 +1,193 @@
+"""Watch: the one owner of the guard. Judges what fronts ask, observes what they tell, opens cases,
+answers for them.
+
+A finding is written down before the front that caused it is answered; what follows from it is done
+beside. The guard's memory is saved every few seconds, what happened since then is read again from the
+event archive.
+"""
+
+import contextlib
+import os
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sekisho.guard.guard import Guard
+from sekisho.guard.incident import counters
+from sekisho.guard.memory import HOUR
+from sekisho.model.config import Config
+from sekisho.model.event import Accepted, Event
+from sekisho.model.incident import Finding, Grade, Incident, Standing
+from sekisho.service.boundary import boundary
+from sekisho.service.casebook import Casebook
+from sekisho.service.channel import Channel, NotDone
+from sekisho.service.containing import Containing
+from sekisho.service.memories import SAVED_AT, Memories
+from sekisho.service.messages import IncidentAnswer, IncidentAsk, Judge, Observe, Request
+from sekisho.service.recording import Recorder
+from sekisho.store import networktable
+from sekisho.store.events import read_events
+from sekisho.store.house import House
+from sekisho.world import Unavailable, World
+
+RHYTHM_S = 2.0
+"""Changed memories are saved, unfinished actions tried again, this often."""
+REMINDERS = (4 * HOUR, 24 * HOUR)
+"""Rule 11: a hold that nobody has looked at alarms again."""
+LOST = 30 * 1_000_000
+"""So long before the last save events are read again after a restart; those seen already change nothing."""
+
+
+class WatchRole:
+    def __init__(
+        self, world: World, config: Config, house: House, fronts: Sequence[Channel], recorder: Recorder
+    ) -> None:
+        self._world = world
+        self._config = config
+        self._house = house
+        self._recorder = recorder
+        self.guard = Guard(config.guard, networktable.of(config))
+        self._memories = Memories(world, house, self.guard)
+        self._containing = Containing(world, house, self.guard, fronts, recorder.record)
+        self._containing.configure(config)
+        self._cases = Casebook(house, self.guard, self._containing)
+        self._undone: list[tuple[Incident, Finding]] = []
+        self._told: set[str] = set()
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Open cases first, then what was lost since the last save; planned actions are finished beside."""
+        await self._cases.read()
+        await self._memories.recall(self._cases.open)
+        for incident in self._cases.open.values():
+            self._take_up(incident)
+        await self._catch_up()
+        self._world.spawn.task("watch", self._run())
+
+    def _take_up(self, incident: Incident) -> None:
+        """A case is at least as grave as it was, whatever became of the memory."""
+        account = incident.subject
+        known = self.guard.memory(account).grade if account in self.guard else Grade.CLEAR
+        if incident.grade >= Grade.CONTAIN and known < incident.grade:
+            self.guard.set_grade(account, incident.grade, incident.opened)
+        if account in self.guard:
+            self.guard.contained(account, incident.id, incident.id)
+
+    async def _catch_up(self) -> None:
+        saved = await self._containing.keep(self._house.state, SAVED_AT)
+        if saved is None:
+            return
+        since, folder = int(saved) - LOST, os.path.join(self._config.state, "events")
+        events = await self._containing.keep(lambda: list(read_events(folder, since)))
+        await self._observe(events)
+
+    async def handle(self, request: Request) -> Struct | None:
+        match request:
+            case Judge(event=event):
+                return await self._judge(event)
+            case Observe(events=events):
+                await self._observe(events)
+                return None
+            case IncidentAsk():
+                return await self._incident(request)
+        raise NotDone(f"watch does not answer {type(request).__name__}")
+
+    async def _judge(self, event: Event) -> Standing:
+        await self._memories.recall((event.account,))
+        standing, findings = self.guard.judge(event)
+        if findings:
+            await self._follow(findings)
+            case = self._cases.open.get(standing.account)
+            standing = replace(standing, incident=case.id, action=case.id) if case else standing
+        if standing.treatment == "hold" and isinstance(event, Accepted):
+            await self._tell_of_hold(standing, event)
+        return standing
+
+    async def _tell_of_hold(self, standing: Standing, event: Event) -> None:
+        """Mail held under a mere watch is told too, once."""
+        case = self._cases.open.get(standing.account)
+        if case is not None and not case.actions and case.id not in self._told:
+            self._told.add(case.id)
+            self._world.spawn.task("notices", self._tell(case, event.at))
+
+    async def _tell(self, case: Incident, at: int) -> None:
+        async with boundary(self._recorder.trouble, "notices", case.subject):
+            with contextlib.suppress(Unavailable):
+                await self._cases.tell(case, at)
+
+    async def _observe(self, events: Sequence[Event]) -> None:
+        await self._memories.recall(event.account for event in events)
+        for event in events:
+            await self._follow(self.guard.observe(event))
+
+    async def _follow(self, findings: Sequence[Finding]) -> None:
+        """Cases are written at once; a house that does not answer is no reason to let mail go."""
+        for finding in findings:
+            incident = self._cases.fold(finding)
+            with contextlib.suppress(Unavailable):
+                await self._cases.save(incident)
+                await self._memories.save((finding.account,))
+            self._world.spawn.task("contain", self._act(incident, finding))
+
+    async def _act(self, incident: Incident, finding: Finding) -> None:
+        async with boundary(self._recorder.trouble, "containment", finding.account):
+            try:
+                await self._cases.follow(incident, finding)
+                await self._memories.save((finding.account,))
+            except Unavailable:
+                self._undone.append((incident, finding))
+
+    async def _incident(self, ask: IncidentAsk) -> IncidentAnswer:
+        if ask.verb == "contain" and "@" in ask.ident:
+            await self._memories.recall((ask.ident,))
+        answer = await self._cases.answer(ask, self._world.clock.now())
+        if answer.changed:
+            await self._memories.save()
+        return replace(answer, incidents=tuple(self._counted(incident) for incident in answer.incidents))
+
+    def _counted(self, incident: Incident) -> Incident:
+        """An open case shows the counters of this moment."""
+        if incident.closed or incident.subject not in self.guard:
+            return incident
+        counted = counters(self.guard.memory(incident.subject))
+        return replace(incident, counters={**incident.counters, **counted})
+
+    async def _run(self) -> None:
+        while not self._stopped:
+            async with boundary(self._recorder.trouble, "watch"):
+                with contextlib.suppress(Unavailable):
+                    await self._turn()
+            await self._world.clock.sleep(RHYTHM_S)
+
+    async def _turn(self) -> None:
+        await self._memories.save()
+        for incident, finding in [self._undone.pop() for _ in range(len(self._undone))]:
+            await self._act(incident, finding)
+        await self._containing.finish(self._memories.recall)
+        now = self._world.clock.now()
+        for incident in list(self._cases.open.values()):
+            await self._look_after(incident, now)
+
+    async def _look_after(self, incident: Incident, now: int) -> None:
+        if incident.grade >= Grade.CONTAIN or incident.actions:
+            alarms = incident.counters.get("alarms", 0)
+            unseen = "seen" not in incident.counters and alarms < len(REMINDERS)
+            if unseen and now - incident.opened >= REMINDERS[alarms]:
+                counted = {**incident.counters, "alarms": alarms + 1}
+                await self._cases.remind(replace(incident, counters=counted), now)
+        elif now - incident.opened >= 24 * HOUR and self.guard.is_clear(incident.subject, now):
+            await self._cases.close(incident, now, "the watch has ended")
+
+    def reload(self, config: Config) -> None:
+        """New limits, a new network table; what is remembered stays."""
+        before, self._config = self._config, config
+        self._containing.configure(config)
+        self.guard.configure(config.guard)
+        if before.guard.networks != config.guard.networks or os.path.exists(networktable.own(config)):
+            self.guard.use_table(networktable.of(config), self._world.clock.now())
+
+    async def stop(self) -> None:
+        self._stopped = True
+        with contextlib.suppress(Unavailable):
+            await self._memories.save()
