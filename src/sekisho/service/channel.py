@@ -226,7 +226,7 @@ class _AnsweringLine(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         if not _is_ours(transport.get_extra_info("socket")):
-            transport.abort()
+            self._transport.abort()
             return
         self._server.lines.add(self)
 

@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
         if self._unread is None:
             self._come_in(Peer(self._address))
         elif not self._listener.may_proxy(self._address):
-            transport.abort()
+            self._abort()
 
     def data_received(self, data: bytes) -> None:
         self._pace.heard(self._loop.time(), len(data))
