@@ -1,4 +1,4 @@
-"""A whole front on loopback for tests: the real reception, a small directory, a spool in memory, scripted roles."""
+"""A whole front on loopback: the real reception, a small directory, a spool in memory, scripted roles."""
 
 import asyncio
 import base64

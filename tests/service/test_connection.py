@@ -112,10 +112,10 @@ def connect(
     address: str, context: ssl.SSLContext, session: ssl.SSLSession | None
 ) -> tuple[ssl.SSLSession | None, bool]:
     host, _, port = address.rpartition(":")
-    with socket.create_connection((host, int(port))) as plain:
-        with context.wrap_socket(plain, session=session) as stream:
-            assert stream.recv(1000).startswith(b"220 ")
-            return stream.session, bool(stream.session_reused)
+    plain = socket.create_connection((host, int(port)))
+    with context.wrap_socket(plain, session=session) as stream:
+        assert stream.recv(1000).startswith(b"220 ")
+        return stream.session, bool(stream.session_reused)
 
 
 def test_a_submissions_listener_needs_a_certificate(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from covers import covers
 from reception_stage import UNAVAILABLE, Stage, play, until
 
+from covers import covers
 from sekisho.model.config import Limits
 from sekisho.model.delivery import Kind, Tls
 from sekisho.model.event import Accepted, Connected, Judged, Refused, Troubled
@@ -263,7 +263,7 @@ def test_a_head_beyond_all_reason_is_refused(stage: Stage, head: str) -> None:
 
 
 def test_results_that_only_we_may_claim_are_taken_out(stage: Stage) -> None:
-    """A forged Authentication-Results in our name goes; others' stay (RFC 8601 5), in small letters and large."""
+    """A forged Authentication-Results in our name goes, others stay, in small letters and large."""
 
     async def scene(stage: Stage) -> None:
         client = await stage.greeted()

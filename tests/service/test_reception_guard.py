@@ -1,4 +1,4 @@
-"""Logging in and sending as somebody: what the vault, the guard and the checks make of it, through the socket."""
+"""Logging in and sending as somebody: what vault, guard and checks make of it, through the socket."""
 
 import asyncio
 import base64
@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from covers import covers
 from msgspec.json import encode
 from reception_stage import CANARY, PASSWORD, UNAVAILABLE, Held, Stage, play, until
 
+from covers import covers
 from sekisho.model.config import Guard, Limits
 from sekisho.model.event import Accepted, Event, Judged, LoginTried, RecipientGiven, Refused, Troubled
 from sekisho.model.incident import Grade, Standing
@@ -242,7 +242,7 @@ def test_a_delayed_letter_waits_in_the_queue(stage: Stage) -> None:
 
 
 def test_a_refused_login_gets_the_reason_and_help(stage: Stage) -> None:
-    """Only after the right password: 535 with the guard's sentence and the help URL; the session stays a stranger."""
+    """Only after the right password: 535 with the sentence and the help URL; the session stays a stranger."""
 
     async def scene(stage: Stage) -> None:
         client = await stage.encrypted()
@@ -277,7 +277,7 @@ def test_a_refusal_in_the_middle_of_a_session(stage: Stage) -> None:
 
 
 def test_a_guard_that_is_slow_is_not_waited_for(stage: Stage) -> None:
-    """After 200 ms the last word stands: mail goes on, in a network it has not confirmed with a cap of its own."""
+    """After 200 ms the last word stands: mail goes on, with a cap where the network is not confirmed."""
 
     async def slow(event: Event) -> Standing:
         await asyncio.sleep(60)
@@ -429,7 +429,7 @@ def test_the_clients_address_can_be_left_out(tmp_path: Path) -> None:
 
 
 def test_a_password_is_nowhere(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
-    """Right, wrong, in a vault that breaks, in a session that ends: not in events, traces, files or output."""
+    """Right, wrong, in a vault that breaks, in a session that ends: never in events, traces or files."""
     texts: list[str] = []
 
     def broken(request: VerifyPassword) -> Verified:

@@ -9,6 +9,9 @@ from sekisho.checks.ask import Ask, MailFacts
 from sekisho.model.incident import Standing
 from sekisho.model.verdict import PASS, Act, Verdict, defer, reject
 
+UNNAMED = "check-takeover"
+"""A hold for which the guard has opened no case: `sekisho queue release` knows it by this name."""
+
 
 async def check(facts: MailFacts, ask: Ask) -> Verdict:
     if not facts.client.account:
@@ -22,10 +25,15 @@ async def check(facts: MailFacts, ask: Ask) -> Verdict:
             text = "Too much mail of this account is waiting for review, try again later"
             return defer(452, "4.7.0", text, _why(standing))
         case "hold":
-            return Verdict(Act.HOLD, why=_why(standing), held_by=standing.incident)
+            return Verdict(Act.HOLD, why=_why(standing), held_by=held_under(standing))
         case "delay":
             return Verdict(Act.DELAY, why=_why(standing), delay_s=standing.delay_s)
     return PASS
+
+
+def held_under(standing: Standing) -> str:
+    """The name that stands in `Delivery.held_by`, by which the guard releases it later."""
+    return standing.action or standing.incident or UNNAMED
 
 
 def _why(standing: Standing) -> str:

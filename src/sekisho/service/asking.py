@@ -5,6 +5,7 @@ means).
 from typing import Any
 
 from sekisho.checks.ask import Judgement
+from sekisho.checks.takeover import held_under
 from sekisho.model.event import Event
 from sekisho.model.selector import Selector
 from sekisho.service.front import Front
@@ -60,12 +61,10 @@ class Asking:
         return self._standing[1]
 
     async def may_hold(self, size: int) -> bool:
-        """What is held for whatever incident counts: each is work for the same reviewer and room on the
-        same disk.
-        """
-        judgement = await self.standing()
+        standing = (await self.standing()).standing
         settings = self._front.config.guard
-        held = await self._front.stores.spool.count(Selector(held_by=judgement.standing.incident))
+        selector = Selector(account=standing.account, held_by=held_under(standing))
+        held = await self._front.stores.spool.count(selector)
         return held.messages < settings.held_messages and held.bytes + size <= settings.held_bytes
 
     async def count(self, table: str, key: str) -> int:

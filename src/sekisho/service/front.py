@@ -9,15 +9,13 @@ from typing import Protocol
 from msgspec import Struct
 
 from sekisho.checks.registry import Policy
-from sekisho.model.address import domain_of
 from sekisho.model.config import Config
-from sekisho.model.delivery import Route
 from sekisho.model.event import Event, Troubled
 from sekisho.model.ident import make_id
 from sekisho.model.letter import Draft
 from sekisho.model.selector import Selector
 from sekisho.model.text import printable
-from sekisho.queue.routes import route_for
+from sekisho.service.addressing import Addressing
 from sekisho.service.channel import Channel
 from sekisho.service.counts import Counts
 from sekisho.service.judging import Judging
@@ -101,6 +99,7 @@ class Front:
         self.policy = policy
         self.zone = zone
         self.judging.configure(config.guard)
+        self.route = Addressing(self.world, self.stores.directory, config).route
 
     def now(self) -> int:
         return self.world.clock.now()
@@ -116,12 +115,6 @@ class Front:
         if now >= self._free[0]:
             self._free = (now + FREE_KEPT, self.stores.spool.free_bytes())
         return self._free[1] - self.config.limits.free_min
-
-    def route(self, target: str) -> Route:
-        """The road to a final address."""
-        directory = self.stores.directory
-        ours = directory.is_local_domain(domain_of(target))
-        return route_for(target, directory.mailbox(target) if ours else "", self.config.outbound)
 
     def trouble(self, what: str, about: str, trace: str) -> None:
         """A `boundary`'s record: our bug, as an event."""

@@ -78,7 +78,7 @@ async def mail(session: Session, step: Mail) -> Reply:
         return ruling.refused
     session.transaction.obey(ruling)
     if step.params.get("BODY", "").upper() == "8BITMIME":  # RFC 6152: whoever passes it on has to know
-        session.transaction.options = {"body": "8BITMIME"}
+        session.transaction.options = {"BODY": "8BITMIME"}
     return SENDER_OK
 
 
