@@ -11,7 +11,7 @@ from msgspec import Struct
 from sekisho.mail.headers import Head
 from sekisho.model.incident import Standing
 
-LOCKED = "This account is locked"
+LOCKED = "Access from this place is suspended for this account, ask your provider"
 Stage = Literal["connect", "helo", "mail", "rcpt", "data", "body"]
 
 
@@ -85,8 +85,10 @@ class Judgement(Struct, frozen=True):
 
     @property
     def refusal(self) -> str:
-        """What a locked-out user is told: the reason, and where help is."""
-        return " ".join(part for part in (str(self.standing.reason or LOCKED), self.help_url) if part)
+        """What a locked-out user is told, and where help is. The evidence is for the operator: a thief who has
+        the password must not learn from it how to do better.
+        """
+        return f"{LOCKED} {self.help_url}".rstrip()
 
 
 class Ask(Protocol):
