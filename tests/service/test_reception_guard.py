@@ -10,6 +10,7 @@ from msgspec.json import encode
 from reception_stage import CANARY, PASSWORD, UNAVAILABLE, Held, Stage, play, until
 
 from covers import covers
+from sekisho.checks.ask import LOCKED
 from sekisho.model.config import Guard, Limits
 from sekisho.model.event import Accepted, Event, Judged, LoginTried, RecipientGiven, Refused, Troubled
 from sekisho.model.incident import Grade, Standing
@@ -242,11 +243,11 @@ def test_a_delayed_letter_waits_in_the_queue(stage: Stage) -> None:
 
 
 def test_a_refused_login_gets_the_reason_and_help(stage: Stage) -> None:
-    """Only after the right password: 535 with the sentence and the help URL; the session stays a stranger."""
+    """Only after the right password: 535 with the help URL and no evidence; the session stays a stranger."""
 
     async def scene(stage: Stage) -> None:
         client = await stage.encrypted()
-        assert f"535 5.7.8 alice is contained {HELP}" == await client.login()
+        assert f"535 5.7.8 {LOCKED} {HELP}" == await client.login()
         assert (
             await client.login("alice@example.com", "wrong")
         ) == "535 5.7.8 Authentication credentials invalid"
@@ -265,9 +266,7 @@ def test_a_refusal_in_the_middle_of_a_session(stage: Stage) -> None:
     async def scene(stage: Stage) -> None:
         client = await stage.logged_in()
         stage.judge = saying("refuse", RecipientGiven)
-        assert f"550 5.7.1 This account is locked {HELP}" == await client.letter(
-            "alice@example.com", "x@far.example"
-        )
+        assert f"550 5.7.1 {LOCKED} {HELP}" == await client.letter("alice@example.com", "x@far.example")
         await client.say("RSET")
         stage.judge = saying("refuse", Accepted)
         assert (await client.letter("alice@example.com", "x@far.example")).startswith("550 5.7.1 ")

@@ -85,8 +85,8 @@ class Judgement(Struct, frozen=True):
 
     @property
     def refusal(self) -> str:
-        """What a locked-out user is told, and where help is. The evidence is for the operator: a thief who has
-        the password must not learn from it how to do better.
+        """What a locked-out user is told, and where help is. The evidence is for the operator: a thief who
+        has the password must not learn from it how to do better.
         """
         return f"{LOCKED} {self.help_url}".rstrip()
 

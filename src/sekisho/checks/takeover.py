@@ -37,8 +37,5 @@ def held_under(standing: Standing) -> str:
 
 
 def _why(standing: Standing) -> str:
-    return (
-        f"evidence {standing.score:.1f}: {standing.reason}"
-        if standing.reason
-        else f"evidence {standing.score:.1f}"
-    )
+    evidence = f"evidence {standing.score:.1f}"
+    return f"{evidence}: {standing.reason}" if standing.reason else evidence

@@ -38,15 +38,17 @@ def _decoded(match: re.Match[bytes]) -> str:
     charset = match[1].decode().lower()
     if _CODECS.fullmatch(charset):
         try:
-            raw = (
-                _quoted(match[3])
-                if match[2] in b"Qq"
-                else base64.b64decode(match[3] + b"=" * (-len(match[3]) % 4))
-            )
+            raw = _quoted(match[3]) if match[2] in b"Qq" else _unpacked(match[3])
             return raw.decode(charset, "replace")
         except (binascii.Error, LookupError):
             pass
     return match[0].decode()
+
+
+def _unpacked(text: bytes) -> bytes:
+    """Base64, of which many programs leave out the padding."""
+    text = text.rstrip(b"=")
+    return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
 
 
 def _quoted(text: bytes) -> bytes:

@@ -20,7 +20,10 @@ UNIX = "unix:"
 
 
 def bind(address: str, folder: str) -> socket.socket:
-    """`address` is "IP:PORT", "[IPV6]:PORT" or "unix:PATH", relative to `folder`. Raises Unavailable."""
+    """`address` is "IP:PORT", "[IPV6]:PORT" or "unix:PATH", relative to `folder`. Raises Unavailable.
+
+    It listens at once, which shows whether somebody else does; who connects waits until it is served.
+    """
     try:
         return _bind_unix(unix_path(address, folder)) if address.startswith(UNIX) else _bind_tcp(address)
     except OSError as error:
@@ -73,9 +76,13 @@ def _bind_tcp(address: str) -> socket.socket:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind((bare, int(port)))
-    except (OSError, ValueError) as error:
+        listener.listen(BACKLOG)
+    except (ValueError, OverflowError) as error:
         listener.close()
-        raise error if isinstance(error, OSError) else OSError(str(error)) from error
+        raise OSError(f"there is no port {port}") from error
+    except OSError:
+        listener.close()
+        raise
     listener.setblocking(False)
     return listener
 
@@ -87,6 +94,7 @@ def _bind_unix(path: str) -> socket.socket:
     try:
         listener.bind(path)
         os.chmod(path, 0o600)
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise

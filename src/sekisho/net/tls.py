@@ -30,10 +30,10 @@ def load(context: ssl.SSLContext, certificate: str, key: str) -> None:
     """Also into a context in use: sessions from now on get the new certificate."""
     try:
         context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise Unavailable(
-            certificate, getattr(error, "strerror", None) or "not a certificate with its key"
-        ) from error
+    except ssl.SSLError as error:
+        raise Unavailable(certificate, "not a certificate with its key") from error
+    except OSError as error:
+        raise Unavailable(certificate, error.strerror or str(error)) from error
 
 
 class TlsPipe:
@@ -78,8 +78,6 @@ class TlsPipe:
             self.ended = True  # the peer's close_notify
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLZeroReturnError:
-            self.ended = True
         return b"".join(parts)
 
     def send(self, data: bytes) -> None:

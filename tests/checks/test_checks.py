@@ -1,0 +1,191 @@
+"""Each check, given facts and answers: what it says."""
+
+import pytest
+from answers import ALICE, NOW, STRANGER, TRUSTED, Answers, verdict
+
+from sekisho.checks import (
+    free_space,
+    login_required,
+    max_recipients,
+    rate,
+    received_loop,
+    recipient_known,
+    relay,
+    sender_local,
+    sender_owned,
+    takeover,
+)
+from sekisho.checks.ask import LOCKED, BodyFacts, Client, Judgement, MailFacts, RcptFacts
+from sekisho.mail.headers import Head, fields_of
+from sekisho.model.incident import Grade, Place, Standing, Treatment
+from sekisho.model.phrase import phrase
+from sekisho.model.verdict import PASS, Act, Note, Verdict
+
+
+def mail(client: Client, sender: str = "carol@remote.example", size: int = 0) -> MailFacts:
+    return MailFacts(NOW, client, sender, size)
+
+
+def rcpt(client: Client, recipient: str = "alice@example.com", given: int = 0, most: int = 100) -> RcptFacts:
+    return RcptFacts(NOW, client, "carol@remote.example", 0, recipient, given, most)
+
+
+def said(answer: Verdict) -> str:
+    return str(answer.reply or "")[:9].rstrip()
+
+
+SUBMISSION_STRANGER = Client("s", "submission", "192.0.2.7", submission=True)
+SUBMISSION_TRUSTED = Client("s", "submission", "10.0.0.1", submission=True, trusted=True)
+
+
+@pytest.mark.parametrize(
+    ("client", "wanted"),
+    [(STRANGER, ""), (ALICE, ""), (SUBMISSION_TRUSTED, ""), (SUBMISSION_STRANGER, "530 5.7.0")],
+)
+def test_login_required(client: Client, wanted: str) -> None:
+    """Only on listeners for our own users, and not from trusted networks."""
+    assert wanted == said(verdict(login_required.check(mail(client), Answers())))
+
+
+@pytest.mark.parametrize(
+    ("free", "size", "wanted"),
+    [(1000, 0, ""), (1000, 1000, ""), (1000, 1001, "452 4.3.1"), (0, 0, "452 4.3.1"), (-5, 0, "452 4.3.1")],
+)
+def test_free_space(free: int, size: int, wanted: str) -> None:
+    """Room for what is announced, and any room at all."""
+    assert wanted == said(verdict(free_space.check(mail(STRANGER, size=size), Answers(free=free))))
+
+
+@pytest.mark.parametrize(
+    ("client", "sender", "wanted"),
+    [
+        (ALICE, "alice@example.com", ""),
+        (ALICE, "", ""),
+        (ALICE, "bob@example.com", "553 5.7.1"),
+        (STRANGER, "bob@example.com", ""),
+        (TRUSTED, "bob@example.com", ""),
+    ],
+)
+def test_sender_owned(client: Client, sender: str, wanted: str) -> None:
+    """Binds who has logged in, nobody else."""
+    assert wanted == said(verdict(sender_owned.check(mail(client, sender), Answers())))
+
+
+@pytest.mark.parametrize(
+    ("client", "sender", "wanted"),
+    [
+        (STRANGER, "alice@example.com", ""),
+        (STRANGER, "nobody@example.com", "550 5.1.0"),
+        (STRANGER, "nobody@remote.example", ""),
+        (STRANGER, "", ""),
+        (TRUSTED, "nobody@example.com", ""),
+    ],
+)
+def test_sender_local(client: Client, sender: str, wanted: str) -> None:
+    """An address of ours that does not exist, from a stranger."""
+    assert wanted == said(verdict(sender_local.check(mail(client, sender), Answers())))
+
+
+@pytest.mark.parametrize(("given", "wanted"), [(99, ""), (100, "452 4.5.3"), (5000, "452 4.5.3")])
+def test_max_recipients(given: int, wanted: str) -> None:
+    """The hundredth is taken, the hundred and first is for another message."""
+    assert wanted == said(verdict(max_recipients.check(rcpt(STRANGER, given=given), Answers())))
+
+
+@pytest.mark.parametrize(
+    ("client", "recipient", "wanted"),
+    [
+        (STRANGER, "nobody@example.com", ""),
+        (STRANGER, "x@far.example", "550 5.7.1"),
+        (STRANGER, "x@[127.0.0.1]", "550 5.7.1"),
+        (STRANGER, "x@sub.example.com", "550 5.7.1"),
+        (ALICE, "x@far.example", ""),
+        (TRUSTED, "x@far.example", ""),
+    ],
+)
+def test_relay(client: Client, recipient: str, wanted: str) -> None:
+    """Others' domains are for our own people."""
+    assert wanted == said(verdict(relay.check(rcpt(client, recipient), Answers())))
+
+
+@pytest.mark.parametrize(
+    ("recipient", "wanted"),
+    [("info@example.com", ""), ("nobody@example.com", "550 5.1.1"), ("nobody@far.example", "")],
+)
+def test_recipient_known(recipient: str, wanted: str) -> None:
+    """Of our domains we know who is there; also for those who have logged in."""
+    assert wanted == said(verdict(recipient_known.check(rcpt(ALICE, recipient), Answers())))
+
+
+@pytest.mark.parametrize(("fields", "wanted"), [(50, ""), (51, "554 5.4.6")])
+def test_received_loop(fields: int, wanted: str) -> None:
+    """One more than the limit."""
+    head = Head(fields_of(b"RECEIVED: x\r\n" * fields), 0)
+    facts = BodyFacts(NOW, STRANGER, "", 0, (), head, 50)
+    assert wanted == said(verdict(received_loop.check(facts, Answers())))
+
+
+def judged(treatment: Treatment, place: Place = "unfamiliar", **more: object) -> Judgement:
+    reason = phrase("{who} is watched", who="alice")
+    standing = Standing(
+        "alice@example.com",
+        "192.0.2.7",
+        Grade.WATCH,
+        place,
+        treatment,
+        300,
+        "case",
+        9.04,
+        "",
+        reason,
+        **more,  # type: ignore[arg-type]
+    )
+    return Judgement(standing, help_url="https://help.example/")
+
+
+def test_takeover_obeys_the_guard() -> None:
+    """Pass, wait, hold under the action's name (else the case's), refuse with where help is.
+
+    The evidence is for `explain`, not for who has the password.
+    """
+
+    def ask(judgement: Judgement, room: bool = True) -> Verdict:
+        return verdict(takeover.check(mail(ALICE), Answers(judgement=judgement, room=room)))
+
+    assert PASS is ask(judged("pass"))
+    why = "evidence 9.0: alice is watched"
+    assert Verdict(Act.DELAY, why=why, delay_s=300) == ask(judged("delay"))
+    assert Verdict(Act.HOLD, why=why, held_by="case") == ask(judged("hold"))
+    assert Verdict(Act.HOLD, why=why, held_by="action") == ask(judged("hold", action="action"))
+    assert f"550 5.7.1 {LOCKED} https://help.example/" == str(ask(judged("refuse")).reply)
+    assert why == ask(judged("refuse")).why
+    assert "452 4.7.0" == said(ask(judged("hold"), room=False))
+    bare = Judgement(Standing("alice@example.com", "192.0.2.7", treatment="hold"))
+    assert takeover.UNNAMED == ask(bare).held_by
+
+
+def test_takeover_asks_nothing_about_strangers() -> None:
+    """Who has not logged in has no account that could be taken over: no hop to the guard."""
+    answers = Answers(asked=[])
+    assert PASS is verdict(takeover.check(mail(STRANGER), answers))
+    assert PASS is verdict(rate.check(rcpt(TRUSTED), answers))
+    assert [] == answers.asked
+
+
+def test_rate_counts_only_while_the_guard_is_silent() -> None:
+    """Twenty an hour for networks that are not confirmed; confirmed ones and a guard that answers: no
+    limit.
+    """
+
+    def ask(place: Place, counted: int, *, fresh: bool) -> Verdict:
+        judgement = Judgement(judged("pass", place).standing, fresh)
+        return verdict(rate.check(rcpt(ALICE), Answers(judgement=judgement, counted=counted)))
+
+    assert PASS is ask("unfamiliar", 100, fresh=True)
+    assert PASS is ask("known", 100, fresh=False)
+    assert "452 4.7.1" == said(ask("unfamiliar", 20, fresh=False))
+    last = ask("nowhere", 19, fresh=False)
+    assert (Act.PASS, (Note("unjudged", "alice@example.com", 1, NOW + 3_600_000_000),)) == (
+        last.act,
+        last.remember,
+    )
