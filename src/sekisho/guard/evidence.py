@@ -129,14 +129,15 @@ def take_message(memory: Memory, event: Accepted, flow: Flow, network: Network) 
     new = [key for key in keys if volume.is_fresh(memory, key, event.at)]
     for key in new:
         volume.count_fresh(memory, flow, key, event.at)
-    fresh = memory.hands.pop(event.session, 0) + len(new)
-    if (unnamed := event.recipient_count - len(keys)) > 0:
-        more = unnamed * fresh // len(keys) if keys else unnamed
+    in_hand = memory.hands.pop(event.session, 0)
+    fresh = in_hand + len(new)
+    if (unnamed := event.recipient_count - len(keys)) > 0 and not in_hand:
+        more = unnamed * len(new) // len(keys) if keys else unnamed
         volume.add_fresh(memory, flow, more, event.at)
         fresh += more
     flow.messages += 1
     if flow is memory.own:
-        letters.learn_letter(memory, known=len(keys) > fresh)
+        letters.learn_letter(memory, known=max(len(keys), event.recipient_count) > fresh)
         know(memory.recipients, (key for key in keys if key in memory.recipients))
         volume.today(memory, event.at).sent += max(len(keys), event.recipient_count)
     else:

@@ -193,10 +193,10 @@ def _is_distant(memory: Memory, address: str, network: Network) -> bool:
 def _is_repeated(memory: Memory, event: Watched) -> bool:
     """Rule 13: an event seen before, or older than all that is remembered, changes nothing."""
     key = digest(event.id)
-    if key in memory.events or event.at < memory.events_from:
+    if key in memory.events or key == memory.forgotten_event or event.at < memory.events_from:
         return True
     memory.events[key] = event.at
     if len(memory.events) > EVENTS_KEPT:
-        oldest = next(iter(memory.events))
-        memory.events_from = max(memory.events_from, memory.events.pop(oldest))
+        memory.forgotten_event = next(iter(memory.events))
+        memory.events_from = max(memory.events_from, memory.events.pop(memory.forgotten_event))
     return False

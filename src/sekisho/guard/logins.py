@@ -92,6 +92,16 @@ def standpoint(memory: Memory, network: Network) -> Standpoint:
     return "provisional" if network.key in memory.provisional else "new"
 
 
+def region_of(network: Network) -> str:
+    """The country; where it is unknown, the /16 (/32) around a network stands for it: providers get
+    theirs in pieces of such size.
+    """
+    if network.country:
+        return network.country
+    separator = ":" if ":" in network.key else "."
+    return separator.join(network.key.split(separator)[:2])
+
+
 def is_distant(memory: Memory, network: Network, prefix: str) -> bool:
     """In a confirmed network, but at a /24 of it where the account never was: a neighbour, perhaps."""
     return network.key in memory.confirmed and network.key != prefix and prefix not in memory.prefixes
@@ -174,21 +184,19 @@ def is_known_country(memory: Memory, network: Network, at: int) -> bool:
 
 
 def _is_home(memory: Memory, network: Network) -> bool:
-    return bool(network.country) and any(
-        place.country == network.country for place in memory.confirmed.values()
-    )
+    return any(place.region == region_of(network) for place in memory.confirmed.values())
 
 
 def _is_visited(memory: Memory, network: Network, at: int) -> bool:
-    return bool(network.country) and any(
-        place.country == network.country and at - place.last < VISITING
-        for place in memory.provisional.values()
-    )
+    region = region_of(network)
+    return any(place.region == region and at - place.last < VISITING for place in memory.provisional.values())
 
 
 def enter(memory: Memory, network: Network, address: str, at: int) -> Place:
     """Put the network among the provisional ones; the one unused for longest makes room."""
-    place = Place(at, at, address, network.country, network.asn, network.shared, day=at // DAY)
+    place = Place(
+        at, at, address, network.country, region_of(network), network.asn, network.shared, day=at // DAY
+    )
     count_visit(memory, place, at)
     memory.provisional[network.key] = place
     if len(memory.provisional) > PROVISIONAL_KEPT:
@@ -274,7 +282,8 @@ def remap(memory: Memory, find: Callable[[str], Network], at: int) -> None:
         table.clear()
         for place in places:
             network = find(place.address)
-            place.country, place.asn, place.shared = network.country, network.asn, network.shared
+            place.country, place.region = network.country, region_of(network)
+            place.asn, place.shared = network.asn, network.shared
             other = table.get(network.key)
             if other is not None:
                 place.first, place.days = min(place.first, other.first), max(place.days, other.days)

@@ -42,6 +42,7 @@ class Place(Struct, omit_defaults=True):
     last: int
     address: str
     country: str = ""
+    region: str = ""
     asn: int = 0
     shared: bool = False
     logins: int = 1
@@ -152,6 +153,7 @@ class Memory(Struct, omit_defaults=True):
     fresh: dict[int, int] = msgspec.field(default_factory=dict)
     events: dict[int, int] = msgspec.field(default_factory=dict)
     events_from: int = 0
+    forgotten_event: int = 0
     hands: dict[str, int] = msgspec.field(default_factory=dict)
 
     def strangers(self) -> dict[str, Place]:

@@ -142,7 +142,7 @@ def today(memory: Memory, at: int) -> Day:
 
 def _learn(memory: Memory, day: Day) -> None:
     """Rule 7: a day becomes habit after a week without incident."""
-    if (day.day + 1) * DAY <= memory.clean_since:
+    if day.day * DAY <= memory.clean_since:
         return
     memory.usual = min(max(day.peak, memory.usual), max(memory.usual * GROWTH, FIRST_USUAL))
     memory.results = memory.results * 0.97 + day.tried
