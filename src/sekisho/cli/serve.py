@@ -14,6 +14,7 @@ from sekisho.cli import speech
 from sekisho.cli.where import config_option, settings
 from sekisho.model.config import Config
 from sekisho.model.phrase import phrase
+from sekisho.service.supervise import watch_lifeline
 
 GC_THRESHOLD = 50_000
 """Objects made before the collector looks: a front makes many that die young by themselves."""
@@ -50,14 +51,17 @@ def command(path: str, check: bool, role: str) -> int:
 
 async def _until_told(config: Config, path: str, *, check: bool, role: str) -> None:
     server, reload = _server(config, path, role)
-    told = asyncio.Event()
+    told, ready = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: _reload_soon(reload) if ready.is_set() else None)
+    if role:
+        watch_lifeline(told.set)
     listening = await server.start()
     try:
         gc.freeze()
-        loop.add_signal_handler(signal.SIGHUP, lambda: _reload_soon(reload))
+        ready.set()
         if not role:
             _say_where(listening)
         if not check:

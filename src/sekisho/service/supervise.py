@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sekisho.model.config import Config
 from sekisho.net import listen
@@ -28,6 +28,9 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
 WELL_AFTER_S = 10.0
 """A role that lived this long starts again without a wait."""
 
+LIFELINE = "SEKISHO_LIFELINE"
+"""Environment of a role: a pipe that ends when the supervisor does, however it ends."""
+
 SOCKETS = "SEKISHO_SOCKETS"
 """Environment of a front: the listeners that it inherits, as in "mx=5 submission=6"."""
 
@@ -38,13 +41,26 @@ def inherited() -> dict[str, socket.socket]:
     return {name: socket.socket(fileno=int(number)) for name, number in pairs}
 
 
+def watch_lifeline(orphaned: Callable[[], None]) -> None:
+    """In a role: calls `orphaned` when the supervisor is gone."""
+    if number := os.environ.get(LIFELINE, ""):
+        loop = asyncio.get_running_loop()
+
+        def gone() -> None:
+            loop.remove_reader(int(number))
+            orphaned()
+
+        loop.add_reader(int(number), gone)
+
+
 class Child:
     """One role's process, started again whenever it ends before it is told to."""
 
-    def __init__(self, role: str, settings: str, sockets: Mapping[str, socket.socket]) -> None:
+    def __init__(self, role: str, settings: str, sockets: Mapping[str, socket.socket], lifeline: int) -> None:
         self.role = role
         self._settings = settings
         self._sockets = sockets
+        self._lifeline = lifeline
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
         self.restarts = 0
@@ -71,8 +87,8 @@ class Child:
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "sekisho", "serve", "-c", self._settings, "--role", self.role),
             stdin=asyncio.subprocess.DEVNULL,
-            pass_fds=tuple(numbers.values()),
-            env={**os.environ, SOCKETS: words},
+            pass_fds=(*numbers.values(), self._lifeline),
+            env={**os.environ, SOCKETS: words, LIFELINE: str(self._lifeline)},
         )
 
     async def stop(self) -> None:
@@ -106,8 +122,10 @@ class Supervisor:
         os.makedirs(run_folder(state), mode=0o700, exist_ok=True)
         for name, settings in self._config.listen.items():
             self._sockets[name] = listen.bind(settings.address, state)
+        self._lifeline = os.pipe()  # the writing end is open in this process only
         for role in ("vault", "watch", *self._fronts):
-            child = Child(role, self._settings, self._sockets if role in self._fronts else {})
+            sockets = self._sockets if role in self._fronts else {}
+            child = Child(role, self._settings, sockets, self._lifeline[0])
             self._children.append(child)
             self._keeping.append(asyncio.create_task(child.keep(), name=role))
         self._channels = {
@@ -160,6 +178,8 @@ class Supervisor:
         await asyncio.gather(*(child.stop() for child in self._children))
         for task in self._keeping:
             task.cancel()
+        for end in self._lifeline:
+            os.close(end)
         for opened in self._sockets.values():
             name = listen.bound_name(opened)
             opened.close()
