@@ -1,0 +1,144 @@
+"""The index of a scan: every login and every letter of all files, in columns, with the line where it stands.
+
+A login costs 24 bytes, however long its line is; a letter of a stranger is dropped when there are too many. From here
+one account's whole story can be taken out in order of time.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from sekisho.logs.facts import Login
+from sekisho.logs.mailroom import Letter
+from sekisho.model.address import domain_of
+
+STRANGERS_MAX = 400_000
+"""Ended letters from senders outside the domains that log in; above it the oldest are forgotten, their number kept."""
+
+UNKNOWN_KEY = -1
+
+
+class Visit(Struct, frozen=True):
+    """One login with its time and place in the log. `row` tells it from all others; `event` is our own event's id."""
+
+    at: int
+    login: Login
+    file: int
+    line: int
+    pid: int
+    row: int
+    event: str = ""
+
+
+class Ledger:
+    def __init__(self) -> None:
+        self.logins: list[Login] = []
+        self.letters: dict[str, list[Letter]] = defaultdict(list)
+        self.letter_count = 0
+        self.forgotten = 0
+        self.first = 2**62
+        self.last = 0
+        self._keys: dict[Login, int] = {}
+        self._at = array("q")
+        self._key = array("I")
+        self._line = array("I")
+        self._pid = array("I")
+        self._file_starts: list[int] = []
+        self._events: dict[int, str] = {}
+        self._rows_of_event: dict[str, int] = {}
+        self._strangers = 0
+        self._accounts: dict[str, list[int]] | None = None
+
+    def begin_file(self) -> None:
+        self._file_starts.append(len(self._at))
+
+    def key(self, login: Login) -> int:
+        """The number of a login that differs from others by more than time."""
+        key = self._keys.get(login)
+        if key is None:
+            key = self._keys[login] = len(self.logins)
+            self.logins.append(login)
+        return key
+
+    def add(self, at: int, key: int, line: int, pid: int) -> None:
+        self._at.append(at)
+        self._key.append(key)
+        self._line.append(line)
+        self._pid.append(pid)
+
+    def add_event(self, at: int, key: int, line: int, event: str) -> None:
+        """A login of our own archive. The same event again, from a copy of the file, changes nothing."""
+        if event in self._rows_of_event:
+            return
+        self._rows_of_event[event] = len(self._at)
+        self._events[len(self._at)] = event
+        self.add(at, key, line, 0)
+
+    def row_of(self, event: str) -> int | None:
+        return self._rows_of_event.get(event)
+
+    def take(self, letters: Iterable[Letter]) -> None:
+        """Letters that began; they may still gain recipients and results."""
+        for letter in letters:
+            self.letter_count += 1
+            self.letters[letter.account or letter.sender or ""].append(letter)
+            self._strangers += 1
+        if self._strangers > STRANGERS_MAX:
+            self._forget_strangers()
+
+    def _forget_strangers(self) -> None:
+        ours = {domain_of(login.account) for login in self.logins if login.ok}
+        accounts = {login.account for login in self.logins}
+        for sender in list(self.letters):
+            if sender in accounts or (sender and domain_of(sender) in ours):
+                continue
+            kept = [letter for letter in self.letters[sender] if not letter.ended]
+            self.forgotten += len(self.letters[sender]) - len(kept)
+            self.letters[sender] = kept
+            if not kept:
+                del self.letters[sender]
+        self._strangers = 0
+
+    def spanning(self) -> tuple[int, int] | None:
+        """First and last time of all logins and letters; None if there is neither."""
+        letters = [letter.at for group in self.letters.values() for letter in group]
+        times = [time for group in (self._at, letters) if group for time in (min(group), max(group))]
+        return (min(times), max(times)) if times else None
+
+    def accounts(self) -> dict[str, list[int]]:
+        """Account -> its keys. Call it when all is read."""
+        if self._accounts is None:
+            self._accounts = {}
+            for key, login in enumerate(self.logins):
+                if login.account:
+                    self._accounts.setdefault(login.account, []).append(key)
+        return self._accounts
+
+    def tallies(self) -> Counter[int]:
+        """How often each key occurs."""
+        return Counter(self._key)
+
+    def visits(self, accounts: Iterable[str]) -> dict[str, list[Visit]]:
+        """Every login of these accounts, each in order of time; one pass over the columns for all of them."""
+        wanted: dict[int, list[Visit]] = {}
+        found: dict[str, list[Visit]] = {}
+        for account in accounts:
+            story = found[account] = []
+            for key in self.accounts().get(account, ()):
+                wanted[key] = story
+        if wanted:
+            for row, key in enumerate(self._key):
+                if key in wanted:
+                    wanted[key].append(self._visit(row, key))
+        for story in found.values():
+            story.sort(key=lambda visit: (visit.at, visit.row))
+        return found
+
+    def _visit(self, row: int, key: int) -> Visit:
+        file = bisect_right(self._file_starts, row) - 1
+        return Visit(
+            self._at[row], self.logins[key], file, self._line[row], self._pid[row], row, self._events.get(row, "")
+        )
