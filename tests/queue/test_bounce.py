@@ -190,7 +190,8 @@ def test_ten_thousand_failures_make_one_report() -> None:
 )
 def test_a_servers_words_stay_words(text: str) -> None:
     """Whatever a server said, it begins no header, ends no part, and stays short."""
-    bounce = report(failures=(Failure("a@example.net", Reply(550, "", text)),))
+    plain = b"Subject: plain\r\n\r\nhello\r\n"
+    bounce = report(plain, failures=(Failure("a@example.net", Reply(550, "", text)),))
     message = parsed(bounce)
     assert message["Bcc"] is None and 3 == len(parts(bounce))
     (group,) = parts(bounce)[1].get_payload()[1:]
@@ -219,7 +220,7 @@ def test_the_words_are_in_the_readers_language() -> None:
 
 def test_names_the_letter() -> None:
     """Its subject, decoded and made harmless, and when it came."""
-    assert "“こんにちは” of Mon, 5 Jan 2026 08:59:00 +0900" in text_of(report())
+    assert '"こんにちは" of Mon, 5 Jan 2026 08:59:00 +0900' in text_of(report())
     assert "Your message of Mon" in text_of(report(b"From: x\r\n\r\nhi\r\n"))
     assert "\x1b" not in text_of(report(b"Subject: \x1b[31mred\r\n\r\nhi\r\n"))
 

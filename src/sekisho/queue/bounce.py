@@ -105,18 +105,23 @@ def _lines(
     date = written(original.envelope.origin.at, reporter.zone)
     subject = _subject(original)
     opening = (
-        phrase("Your message “{subject}” of {date} could not be delivered to:", subject=subject, date=date)
+        phrase('Your message "{subject}" of {date} could not be delivered to:', subject=subject, date=date)
         if subject
         else phrase("Your message of {date} could not be delivered to:", date=date)
     )
     lines = [say(phrase("This is the mail server {hostname}.", hostname=reporter.hostname)), say(opening), ""]
     for each in listed:
-        lines += [f"  <{each.recipient}>", f"    {each.reply}", ""]
+        lines += [f"  <{_line(each.recipient)}>", f"    {_line(str(each.reply))}", ""]
     if unlisted:
         lines += [say(phrases("and one more recipient", "and {count} more recipients", unlisted)), ""]
     lines.append(say(phrase("It will not be tried again. What stands behind each address is the reason.")))
     lines.append(say(_about(returned, reporter.limit_bytes)))
     return lines
+
+
+def _line(text: str) -> str:
+    """Data on one line, whoever it came from."""
+    return " ".join(text.split())
 
 
 def _about(returned: Returned | None, limit: int) -> Phrase:
