@@ -1,0 +1,272 @@
+"""`sekisho queue`: what waits, and what an operator does about it: hold, release, retry, bounce, purge,
+restore.
+
+With a server running it is asked over the control socket, while mail flows. Without one the command takes
+each spool's lock and is its owner for that moment.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+from msgspec.structs import replace
+
+from sekisho.cli import speech
+from sekisho.cli.where import config_option, json_option, settings, when
+from sekisho.host import HostChance, HostClock
+from sekisho.model.config import Config
+from sekisho.model.ident import make_id
+from sekisho.model.incident import Incident
+from sekisho.model.phrase import Phrase, phrase, phrases
+from sekisho.model.queue_row import QueueRow
+from sekisho.model.selector import Selector
+from sekisho.service.channel import NotDone
+from sekisho.service.control import call
+from sekisho.service.messages import IncidentAnswer, IncidentAsk, QueueAnswer, QueueAsk, QueueVerb
+
+Command = Callable[..., Any]
+
+SELECTORS = (
+    ("--id", "ids", "A message or a delivery; may be given again."),
+    ("--sender", "sender", "Envelope sender: an address, @domain, or a pattern with *."),
+    ("--recipient", "recipient", "Recipient: an address, @domain, or a pattern with *."),
+    ("--account", "account", "The account whose login brought the message."),
+    ("--address", "address", "The client's address, or a network as in 192.0.2.0/24."),
+    ("--subject", "subject", "Words of the subject."),
+    ("--body", "body", "Words of the message as it stands in the queue."),
+    ("--reply", "reply", "Words of the last reply of a remote host."),
+    ("--incident", "incident", "Held by the actions of this incident."),
+    ("--held-by", "held_by", "Held by this action."),
+    ("--bounces-of", "bounces_of", "Bounces that report on this message."),
+)
+
+
+def selecting(command: Command) -> Command:
+    """The options that say which deliveries are meant; all that are given must match."""
+    for name, field, text in reversed(SELECTORS):
+        command = click.option(name, field, multiple=field == "ids", default=None, help=text)(command)
+    return click.option(
+        "--older", "older_s", type=int, default=0, help="Accepted more than this many seconds ago."
+    )(command)
+
+
+def deciding(command: Command) -> Command:
+    """The options of verbs that change something."""
+    command = click.option("--yes", is_flag=True, help="Do not ask.")(command)
+    return click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")(command)
+
+
+@click.group("queue")
+def command() -> None:
+    """Look at the queue and change what waits in it.
+
+    Example: sekisho queue list --account hello@example.com
+    """
+
+
+@command.command("list")
+@config_option
+@json_option
+@click.option("--limit", default=1000, show_default=True, help="Most lines.")
+@selecting
+def list_(path: str, as_json: bool, limit: int, **wanted: Any) -> int:
+    """One line a delivery, the oldest message first.
+
+    Example: sekisho queue list --sender @example.com --older 3600
+    """
+    config = settings(path)
+    answer = ask(config, QueueAsk("list", chosen(config, wanted), limit=limit))
+    for row in answer.rows:
+        if as_json:
+            speech.emit(row)
+        else:
+            speech.tell(_line(row, config))
+    if not as_json:
+        speech.tell(_total(answer))
+    return 0
+
+
+@command.command("show")
+@config_option
+@json_option
+@click.argument("ident", metavar="ID")
+def show(path: str, as_json: bool, ident: str) -> int:
+    """A message: its deliveries, and the beginning of its text.
+
+    Example: sekisho queue show 1k0zt57sgk6d4kkh5
+    """
+    config = settings(path)
+    answer = ask(config, QueueAsk("show", Selector(ids=(ident,))))
+    if not answer.rows:
+        speech.fail(phrase("nothing in the queue is called {ident}", ident=ident))
+    if as_json:
+        speech.emit(answer)
+        return 0
+    for row in answer.rows:
+        speech.tell(_line(row, config))
+    speech.tell("\n" + answer.head)
+    return 0
+
+
+def _verb(name: QueueVerb, plan: Phrase, done: Phrase, text: str) -> None:
+    """Adds a verb that shows its plan with counts, asks, and does it."""
+
+    @config_option
+    @json_option
+    @selecting
+    @deciding
+    def run(path: str, as_json: bool, dry_run: bool, yes: bool, **wanted: Any) -> int:
+        config = settings(path)
+        selector = chosen(config, wanted)
+        if selector == Selector():
+            speech.fail(phrase("say which: at least one selector is needed"), speech.USAGE)
+        return _change(config, QueueAsk(name, selector), (plan, done), (as_json, dry_run, yes))
+
+    command.command(name, help=text)(run)
+
+
+def _change(config: Config, wish: QueueAsk, said: tuple[Phrase, Phrase], how: tuple[bool, bool, bool]) -> int:
+    as_json, dry_run, yes = how
+    preview = ask(config, QueueAsk("count", _counted(wish)))
+    plan = Phrase(said[0].pattern, {"total": _total(preview)})
+    if preview.matched == 0 or not speech.confirm(plan, yes or as_json, dry_run):
+        return 0 if preview.matched or as_json else _nothing()
+    action = make_id(HostClock().now(), HostChance().bits(30))
+    answer = ask(config, replace(wish, action=action))
+    if as_json:
+        speech.emit(answer)
+        return 0
+    changed = len(answer.performed.changed) if answer.performed else 0
+    speech.tell(Phrase(said[1].pattern, {"changed": _deliveries(changed), "action": action}))
+    if answer.performed and answer.performed.already_on_the_wire:
+        speech.tell(phrase("already on the wire: {count}", count=answer.performed.already_on_the_wire))
+    return 0
+
+
+def _nothing() -> int:
+    speech.tell(phrase("nothing in the queue matches"))
+    return 1
+
+
+def _counted(wish: QueueAsk) -> Selector:
+    """What a preview counts: purged deliveries are looked for only when they are to be restored."""
+    from sekisho.model.delivery import State
+
+    return replace(wish.selector, states=(State.PURGED,)) if wish.verb == "restore" else wish.selector
+
+
+_verb(
+    "hold",
+    phrase("hold {total}"),
+    phrase("{changed} held by {action}"),
+    "Stop deliveries until they are released.\n\nExample: sekisho queue hold --account hello@example.com",
+)
+_verb(
+    "release",
+    phrase("release {total}"),
+    phrase("{changed} released ({action})"),
+    "Let held deliveries go.\n\nExample: sekisho queue release --held-by 1k0zt57sgk6d4kkh5",
+)
+_verb(
+    "retry",
+    phrase("try at once {total}"),
+    phrase("{changed} due now ({action})"),
+    "Try waiting deliveries now.\n\nExample: sekisho queue retry --recipient @example.net",
+)
+_verb(
+    "bounce",
+    phrase("return to sender {total}"),
+    phrase("{changed} given up and reported ({action})"),
+    "Give deliveries up and tell their senders.\n\nExample: sekisho queue bounce --id 1k0zt57sgk6d4kkh5",
+)
+_verb(
+    "purge",
+    phrase("purge (restorable for some days) {total}"),
+    phrase("{changed} purged; sekisho queue restore --held-by {action} brings them back, held"),
+    "Take deliveries out and tell nobody.\n\nExample: sekisho queue purge --bounces-of 1k0zt57sgk6d4kkh5",
+)
+_verb(
+    "restore",
+    phrase("restore, held, {total}"),
+    phrase("{changed} restored and held ({action})"),
+    "Bring purged deliveries back, held.\n\nExample: sekisho queue restore --id 1k0zt57sgk6d4kkh5",
+)
+
+
+def chosen(config: Config, wanted: dict[str, Any]) -> Selector:
+    """The selector that the options mean; an incident becomes the action under which its mail is held."""
+    given = {name: value for name, value in wanted.items() if value}
+    if incident := given.pop("incident", ""):
+        given["held_by"] = _hold_of(config, incident)
+    return Selector(**given)
+
+
+def _hold_of(config: Config, ident: str) -> str:
+    from sekisho.cli.incident import ask as ask_about
+
+    answer: IncidentAnswer = ask_about(config, IncidentAsk("show", ident))
+    holds = [action.id for action in answer.actions if action.kind == "hold_queue"]
+    if not holds:
+        incident: Incident = answer.incidents[0]
+        speech.fail(phrase("incident {incident} holds nothing", incident=incident.id))
+    return holds[-1]
+
+
+def ask(config: Config, wish: QueueAsk) -> QueueAnswer:
+    """The server's answer, or the spools' own. A refusal ends the command."""
+    try:
+        answer = call(config.state, wish, QueueAnswer)
+        return answer if answer is not None else asyncio.run(_at_rest(config, wish))
+    except NotDone as refusal:
+        speech.fail(Phrase("{why}", {"why": str(refusal)}))
+
+
+async def _at_rest(config: Config, wish: QueueAsk) -> QueueAnswer:
+    """No server runs: each front's spool is opened, asked and closed again. Raises Unavailable, NotDone."""
+    from sekisho.service.addressing import Addressing
+    from sekisho.service.desk import merged
+    from sekisho.service.roles import real_world
+    from sekisho.service.spool_owner import SpoolOwner
+    from sekisho.store.directory import Directory
+    from sekisho.store.spool import Spool
+
+    world, folder, answers = real_world(config), os.path.join(config.state, "spool"), []
+    try:
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            spool = Spool.open(os.path.join(folder, name), world, config.queue)
+            addressing = Addressing(world, Directory.open(config.state, world.clock), config)
+            try:
+                answer = await SpoolOwner(world, spool, addressing).handle(wish)
+            finally:
+                spool.close()
+            assert isinstance(answer, QueueAnswer)
+            answers.append(answer)
+    finally:
+        await world.spawn.stop()
+    return merged(answers, wish.limit) if answers else QueueAnswer(0)
+
+
+def _line(row: QueueRow, config: Config) -> str:
+    held = f"  held by {', '.join(row.held_by)}" if row.held_by else ""
+    who = f"{row.account or '-'} {row.address}"
+    reply = f"  {row.last_reply}" if row.last_reply else ""
+    return (
+        f"{row.message}  {when(row.accepted_at, config)}  {row.state}  <{row.sender}> -> <{row.recipient}>"
+        f"  {who}  {row.size}  {row.tries}{held}{reply}"
+    )
+
+
+def _total(answer: QueueAnswer) -> Phrase:
+    messages = phrases("{count} message", "{count} messages", answer.messages)
+    return phrase(
+        "{deliveries} of {messages}, {bytes} bytes",
+        deliveries=_deliveries(answer.matched),
+        messages=messages,
+        bytes=answer.bytes,
+    )
+
+
+def _deliveries(count: int) -> Phrase:
+    return phrases("{count} delivery", "{count} deliveries", count)
