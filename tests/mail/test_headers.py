@@ -1,5 +1,6 @@
 """The head of a letter: what is a field, where it stands, and what it costs to find out."""
 
+import contextlib
 import time
 from email import message_from_bytes
 
@@ -150,10 +151,8 @@ def test_the_time_it_takes_grows_with_the_length_only(unit: bytes) -> None:
         best = 1.0
         for _ in range(3):
             begun = time.process_time()
-            try:
+            with contextlib.suppress(TooLarge):
                 claims(Head(fields_of(text), 0), "mx.example.com")
-            except TooLarge:
-                pass
             best = min(best, time.process_time() - begun)
         return best
 

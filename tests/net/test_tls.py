@@ -1,5 +1,6 @@
 """The server's end of TLS as a pipe, against Python's own client."""
 
+import contextlib
 import ssl
 from pathlib import Path
 
@@ -30,10 +31,8 @@ class Peer:
 
     def shake(self, pipe: TlsPipe, piece: int = 0) -> None:
         while not pipe.established:
-            try:
+            with contextlib.suppress(ssl.SSLWantReadError):
                 self.tls.do_handshake()
-            except ssl.SSLWantReadError:
-                pass
             data = self.leaving.read()
             for at in range(0, len(data), piece or len(data) or 1):
                 assert b"" == pipe.receive(data[at : at + (piece or len(data))])

@@ -5,6 +5,8 @@ that is neither a field nor the continuation of one ends the head, as it does fo
 letter.
 """
 
+import re
+
 from msgspec import Struct
 
 HEAD_BYTES = 256 * 1024
@@ -13,7 +15,9 @@ HEAD_BYTES = 256 * 1024
 LINES = 10_000
 """Most lines of a head, folded ones counted singly."""
 
-_FOLD = b" \t"
+_FOLDS = (b" ", b"\t")
+_NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
+"""RFC 5322 3.6.8; white space before the colon is obsolete syntax (4.5.8)."""
 
 
 class Field(Struct, frozen=True):
@@ -66,19 +70,20 @@ def fields_of(head: bytes) -> tuple[Field, ...]:
     if len(head) > HEAD_BYTES or head.count(b"\n") > LINES:
         raise TooLarge
     found: list[Field] = []
-    name, begun, at = b"", 0, 0
+    name, value_at, begun, at = b"", 0, 0, 0
     for line in head[:-2].split(b"\r\n"):
-        if line[:1] not in _FOLD or not line:
-            if name:
-                found.append(_field(head, name, begun, at))
-            name, begun = _name(line), at
+        if line[:1] in _FOLDS:
             if not name:
                 return tuple(found)
-        elif not name:
-            return tuple(found)
+        else:
+            if name:
+                found.append(Field(name, head[value_at : at - 2], begun, at))
+            match = _NAME.match(line)
+            if match is None:
+                return tuple(found)
+            name, value_at, begun = match[1].lower(), at + match.end(), at
         at += len(line) + 2
-    if name:
-        found.append(_field(head, name, begun, len(head)))
+    found.append(Field(name, head[value_at : len(head) - 2], begun, len(head)))
     return tuple(found)
 
 
@@ -104,21 +109,6 @@ def claims(head: Head, hostname: str) -> tuple[Field, ...]:
         for field in head.fields
         if field.name == b"authentication-results" and _authserv(field.value) == ours
     )
-
-
-def _name(line: bytes) -> bytes:
-    """The field's name in lower case, b"" if the line is no field. White space before the colon is obsolete
-    syntax.
-    """
-    name, colon, _ = line.partition(b":")
-    name = name.rstrip(_FOLD)
-    if not colon or not name or not name.isascii() or b" " in name or b"\t" in name:
-        return b""
-    return name.lower()
-
-
-def _field(head: bytes, name: bytes, start: int, end: int) -> Field:
-    return Field(name, head[head.index(b":", start) + 1 : end - 2], start, end)
 
 
 def _authserv(value: bytes) -> bytes:

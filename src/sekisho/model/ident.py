@@ -9,12 +9,26 @@ import re
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 17
+_PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
+"""Two digits at a time: every message and every event gets a name."""
+
 _SHAPE = re.compile(r"[0-9a-hjkmnp-tv-z]{17}")
 
 
 def make_id(at: int, chance: int) -> str:
     """`at` in microseconds since the epoch; `chance` any number, of which 30 bits are used."""
-    return _digits(at, 11) + _digits(chance & 0x3FFFFFFF, 6)
+    pairs, luck = _PAIRS, chance & 0x3FFFFFFF
+    return (
+        ALPHABET[at >> 50 & 31]
+        + pairs[at >> 40 & 1023]
+        + pairs[at >> 30 & 1023]
+        + pairs[at >> 20 & 1023]
+        + pairs[at >> 10 & 1023]
+        + pairs[at & 1023]
+        + pairs[luck >> 20]
+        + pairs[luck >> 10 & 1023]
+        + pairs[luck & 1023]
+    )
 
 
 def is_id(text: str) -> bool:
@@ -27,11 +41,3 @@ def id_time(ident: str) -> int:
     for char in ident[:11]:
         at = at * 32 + ALPHABET.index(char)
     return at
-
-
-def _digits(number: int, length: int) -> str:
-    out = [""] * length
-    for place in range(length - 1, -1, -1):
-        out[place] = ALPHABET[number & 31]
-        number >>= 5
-    return "".join(out)

@@ -39,7 +39,10 @@ async def rule(policy: Policy, entries: Sequence[Entry], facts: SessionFacts, as
     for entry in entries:
         if entry.last and best.act >= Act.DEFER:
             continue
-        verdict = await _ask_one(entry, facts, ask)
+        try:
+            verdict: Verdict = await entry.check(facts, ask)
+        except Unavailable as trouble:
+            verdict = deferred(trouble)
         if verdict is PASS:
             continue
         verdict = softened(replace(verdict, by=entry.name), policy.soften.get(entry.name))
@@ -49,14 +52,6 @@ async def rule(policy: Policy, entries: Sequence[Entry], facts: SessionFacts, as
         if best.act is Act.REJECT:
             break
     return Ruling(best, tuple(others)) if others else CLEAR
-
-
-async def _ask_one(entry: Entry, facts: SessionFacts, ask: Ask) -> Verdict:
-    try:
-        verdict: Verdict = await entry.check(facts, ask)
-    except Unavailable as trouble:
-        return deferred(trouble)
-    return verdict
 
 
 def deferred(trouble: Unavailable) -> Verdict:

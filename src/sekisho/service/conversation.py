@@ -20,6 +20,11 @@ INTERNAL = Reply(421, "4.3.0", "Internal error, closing")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors, closing")
 TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients, closing")
 
+SETTLED = (Refused, Violated)
+"""The machine has answered these itself."""
+
+OUTER = (Opened, Quit)
+
 
 class Conversation:
     """`waiting`: a reply is owed that is not there yet; `on_answer` is called when it has come.
@@ -69,7 +74,7 @@ class Conversation:
             assert body is not None, "a body has been asked for"
             body.add(step)
             return True
-        if isinstance(step, Refused | Violated):
+        if isinstance(step, SETTLED):
             self._note(step)
             return True
         work = self._answer(step)
@@ -110,7 +115,7 @@ class Conversation:
         session = self.session
         if reply.code >= 500 and not isinstance(step, Rcpt):
             session.errors += 1
-        self.left = isinstance(step, Opened | Quit)
+        self.left = isinstance(step, OUTER)
         self.machine.reply(self._farewell() or reply)
 
     def _note(self, step: Refused | Violated) -> None:

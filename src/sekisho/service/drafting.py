@@ -1,0 +1,138 @@
+"""What is kept of a letter that is taken: envelope with origin, our fields above it, a delivery for each
+address.
+
+Also the event that tells of it, which the guard judges before anything is kept.
+"""
+
+from msgspec import Struct
+
+from sekisho.checks.ask import Client
+from sekisho.mail.received import Trace, date_field, message_id_field, received, with_protocol
+from sekisho.mail.words import readable
+from sekisho.model.delivery import Delivery
+from sekisho.model.envelope import Envelope, Message, Origin
+from sekisho.model.event import RECIPIENTS_KEPT, Accepted
+from sekisho.model.letter import Draft
+from sekisho.model.text import printable
+from sekisho.service.arriving import Arriving
+from sekisho.service.session import Session
+from sekisho.service.transaction import Transaction
+
+SECOND = 1_000_000
+TEXT_SHOWN = 320
+"""Most characters of a subject or a Message-ID in lists and events."""
+
+
+class InHand(Struct, frozen=True):
+    """A letter that has arrived whole, at the moment of the decision."""
+
+    session: Session
+    client: Client
+    transaction: Transaction
+    body: Arriving
+    at: int
+
+
+def accepted(letter: InHand) -> Accepted:
+    transaction, session = letter.transaction, letter.session
+    recipients = transaction.recipients
+    return Accepted(
+        **session.traits(letter.at),
+        message=transaction.message,
+        sender=transaction.sender,
+        recipients=recipients[:RECIPIENTS_KEPT],
+        recipient_count=len(recipients),
+        size=letter.body.size,
+        login=session.login,
+        subject=_text(letter, b"subject"),
+        message_id=_text(letter, b"message-id") or _own_message_id(letter),
+    )
+
+
+def draft(letter: InHand, event: Accepted) -> Draft:
+    transaction, body = letter.transaction, letter.body
+    return Draft(
+        Envelope(transaction.sender or None, transaction.recipients, _origin(letter), transaction.options),
+        Message(transaction.message, body.size, body.digest),
+        _head(letter),
+        _deliveries(letter),
+        event.subject,
+    )
+
+
+def _text(letter: InHand, name: bytes) -> str:
+    value = letter.body.head.first(name)
+    return printable(readable(value), TEXT_SHOWN) if value else ""
+
+
+def _own_message_id(letter: InHand) -> str:
+    hostname = letter.session.front.config.hostname
+    return f"<{letter.transaction.message}@{hostname}>" if letter.client.known else ""
+
+
+def _origin(letter: InHand) -> Origin:
+    client = letter.client
+    return Origin(
+        session=client.session,
+        listener=client.listener,
+        at=letter.at,
+        address=client.address,
+        via=client.via,
+        account=client.account,
+        helo=client.helo,
+        tls=client.tls,
+        login=letter.session.login,
+        network=client.network,
+    )
+
+
+def _head(letter: InHand) -> bytes:
+    """The fields we write above the letter."""
+    front, client, transaction = letter.session.front, letter.client, letter.transaction
+    head = received(_trace(letter), front.zone)
+    if not client.known:
+        return head  # RFC 5321 6.4: a relay mends nothing
+    if not letter.body.head.count(b"date"):
+        head += date_field(letter.at, front.zone)  # RFC 6409 8.1
+    if not letter.body.head.count(b"message-id"):
+        head += message_id_field(transaction.message, front.config.hostname)  # RFC 6409 8.3
+    return head
+
+
+def _trace(letter: InHand) -> Trace:
+    config, client, transaction = letter.session.front.config, letter.client, letter.transaction
+    shown = not client.account or config.show_client
+    extended = letter.session.machine.extended
+    return Trace(
+        hello=client.helo if shown else "",
+        address=client.address if shown else "",
+        hostname=config.hostname,
+        protocol=with_protocol(extended, bool(client.tls), bool(client.account)),
+        ident=transaction.message,
+        at=letter.at,
+        tls=client.tls,
+        recipient=transaction.given[0].recipient if len(transaction.given) == 1 else "",
+    )
+
+
+def _deliveries(letter: InHand) -> tuple[Delivery, ...]:
+    """One for each final address, however many names led to it."""
+    front, transaction = letter.session.front, letter.transaction
+    queue = front.config.queue
+    lifetime_s = queue.lifetime_s if transaction.sender else queue.bounce_lifetime_s
+    held_by = frozenset(transaction.held_by)
+    next_at = letter.at + transaction.delay_s * SECOND
+    expires_at = letter.at + lifetime_s * SECOND
+    return tuple(
+        Delivery(
+            id=front.ident(letter.at),
+            message=transaction.message,
+            recipient=target,
+            route=front.route(target),
+            tries=0,
+            next_at=next_at,
+            expires_at=expires_at,
+            held_by=held_by,
+        )
+        for target in dict.fromkeys(target for given in transaction.given for target in given.targets)
+    )
