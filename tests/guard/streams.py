@@ -132,11 +132,12 @@ class Town:
                 delivery=f"d{next(self._numbers)}",
                 recipient=recipient,
                 **{"result": result, "reply": Reply(number, status, text), "cause": cause} | more,
-            )  # fmt: skip
+            )
         )
 
     def lives(self, days: int, *, start_hour: int = 8) -> "Town":
-        """The owner's ordinary days: phone in the morning, office by day, home in the evening, mail to friends."""
+        """The owner's ordinary days: phone in the morning, office by day, home in the evening, mail to
+        friends."""
         for day in range(days):
             begin = self.at
             for hour, address in ((0, PHONE), (2, OFFICE), (6, OFFICE), (11, HOME), (13, HOME)):

@@ -1,4 +1,5 @@
-"""The source document's case: 880 addresses in 24 hours, each with the right password, with and without a table."""
+"""The source document's case: 880 addresses in 24 hours, each with the right password, with and without a
+table."""
 
 import random
 
@@ -35,7 +36,8 @@ def attacked(table: NetworkTable, seed: int, *, days: int) -> tuple[int, int, To
         for address in (HOME, PHONE, HOME):
             town.wait(DAY // 4).login(address)
         town.wait(DAY // 4).letter(HOME, [f"friend{rng.randrange(9)}@example.net"])
-    accepted, waiting, left = 0, [], 0
+    waiting: list[int] = []
+    left = 0
     for number, address in enumerate(addresses(rng)):
         town.wait(int(rng.expovariate(LOGINS / (DAY / SECOND)) * SECOND))
         left += sum(1 for due in waiting if due <= town.at)
@@ -43,8 +45,7 @@ def attacked(table: NetworkTable, seed: int, *, days: int) -> tuple[int, int, To
         recipients = [f"r{number}.{place}@far.example" for place in range(rng.randint(5, 26))]
         standing = town.sends(address, recipients)
         if Grade.CONTAIN in town.grades():
-            return accepted, left, town
-        accepted += 1
+            return number, left, town
         waiting.append(town.at + standing.delay_s * SECOND)
     raise AssertionError("the botnet was never contained")
 
@@ -84,11 +85,12 @@ def commuter(table: NetworkTable, seed: int) -> list[Grade]:
 
 
 def test_without_the_table_it_is_worse() -> None:
-    """How much worse: the botnet is found as early, for every /24 is a stranger then, and so is the owner's phone.
+    """How much worse: the botnet is found as early, for every /24 is a stranger then, and so is the
+    owner's phone.
 
-    Eight seeds each. Messages taken before the containment: 11 with the table (some bots live in the owner's own
-    networks), 8 without. Honest owners contained within sixty days: none of eight with the table, all eight
-    without. So the table pays in false alarms, not in leaks.
+    Eight seeds each. Messages taken before the containment: 11 with the table (some bots live in the
+    owner's own networks), 8 without. Honest owners contained within sixty days: none of eight with the
+    table, all eight without. So the table pays in false alarms, not in leaks.
     """
     with_table = [attacked(built_in(), seed, days=30)[0] for seed in range(8)]
     without = [attacked(NetworkTable(), seed, days=30)[0] for seed in range(8)]

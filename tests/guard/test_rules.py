@@ -164,7 +164,8 @@ def test_rule_3_the_owner_lowers_it_once_an_hour(town: Town) -> None:
 
 
 def test_rule_3_denied_logins_change_nothing(town: Town) -> None:
-    """After the containment the botnet may knock as often as it likes: the sum stands still, and never locks all."""
+    """After the containment the botnet may knock as often as it likes: the sum stands still, and never
+    locks all."""
     for number in range(5):
         town.wait(MINUTE).login(bot(number))
     before = town.score()
@@ -240,10 +241,8 @@ def test_rule_6_bounces_cannot_be_mailed_in(town: Town) -> None:
     """Letters that claim to be bounces are no evidence, however many come."""
     before = town.guard.snapshot(OWNER)
     for number in range(100):
-        event = Accepted(
-            id=f"dsn {number}", at=town.at, source="front", message=f"m{number}", sender="", recipients=(OWNER,),
-            recipient_count=1, bounce_of="claimed",
-        )  # fmt: skip
+        message = {"message": f"m{number}", "sender": "", "recipients": (OWNER,), "recipient_count": 1}
+        event = Accepted(id=f"dsn {number}", at=town.at, source="front", bounce_of="claimed", **message)
         assert town.guard.observe(event) == ()
     assert town.guard.snapshot(OWNER) == before
 
@@ -444,7 +443,8 @@ def test_rule_15_one_botnet_on_many_accounts_is_no_mistake_of_ours() -> None:
 
 
 def test_a_traveller_is_not_contained(town: Town) -> None:
-    """Airport, hotel, café and a second country after a flight: watched, never held, and home again forgotten."""
+    """Airport, hotel, café and a second country after a flight: watched, never held, and home again
+    forgotten."""
     for address in (AIRPORT, HOTEL):
         town.wait(2 * HOUR).sends(address, ["friend1@example.net"])
     for _ in range(3):
