@@ -65,7 +65,9 @@ def login(town: Town, at: float, service: str, account: str, address: str) -> Li
     return at, f"vpopmail[{town.next_pid()}]: vchkpw-{service}: (PLAIN) login success {account}:{address}"
 
 
-def failure(town: Town, at: float, service: str, account: str, address: str, text: str = "password fail") -> Line:
+def failure(
+    town: Town, at: float, service: str, account: str, address: str, text: str = "password fail"
+) -> Line:
     return at, f"vpopmail[{town.next_pid()}]: vchkpw-{service}: {text} {account}:{address}"
 
 
@@ -101,7 +103,10 @@ def spamd(town: Town, at: float, user: str) -> Iterator[Line]:
     yield at, f"{head}handle_user unable to find user: '{user}'"
     yield at, f"{head}processing message {mid} for {user}:109"
     yield at + 2, f"{head}clean message (0.0/18.0) for {user}:109 in 2.0 seconds, 2050 bytes."
-    yield at + 2, f"{head}result: . 0 - AWL,BAYES_20 scantime=2.0,size=2050,user={user},uid=109,mid={mid},autolearn=no"
+    yield (
+        at + 2,
+        f"{head}result: . 0 - AWL,BAYES_20 scantime=2.0,size=2050,user={user},uid=109,mid={mid},autolearn=no",
+    )
 
 
 def hour(town: Town, start: float, inbound: int) -> Iterator[Line]:
@@ -111,20 +116,35 @@ def hour(town: Town, start: float, inbound: int) -> Iterator[Line]:
         at, number = start + draw.uniform(0, 3590), draw.randrange(len(town.names))
         user = town.names[number]
         local = f"{user.partition('@')[2]}-{user}"
-        yield from message(town, at, f"w{draw.randrange(10**6)}@sender{draw.randrange(900)}.example", [local], "local")
+        yield from message(
+            town, at, f"w{draw.randrange(10**6)}@sender{draw.randrange(900)}.example", [local], "local"
+        )
         yield from spamd(town, at, user)
         if draw.random() < 0.3:
             place = draw.choice(town.places[number])
             yield login(town, at - 4, "submission", user, place)
-            friends = [f"friend{draw.randrange(40)}.{number}@other.example" for _ in range(draw.randint(1, 3))]
+            friends = [
+                f"friend{draw.randrange(40)}.{number}@other.example" for _ in range(draw.randint(1, 3))
+            ]
             yield from message(town, at, user, friends, "remote")
         for _ in range(8):
             number = draw.randrange(len(town.names))
-            yield login(town, start + draw.uniform(0, 3590), "pop3", town.names[number],
-            draw.choice(town.places[number]))
+            yield login(
+                town,
+                start + draw.uniform(0, 3590),
+                "pop3",
+                town.names[number],
+                draw.choice(town.places[number]),
+            )
         if draw.random() < 0.3:
-            yield failure(town, at, "smtp", f"admin{draw.randrange(90)}@d01.example.net", town.address(),
-            "vpopmail user not found")
+            yield failure(
+                town,
+                at,
+                "smtp",
+                f"admin{draw.randrange(90)}@d01.example.net",
+                town.address(),
+                "vpopmail user not found",
+            )
 
 
 def botnet(town: Town, start: float, truth: Counter[str]) -> list[Line]:
@@ -137,7 +157,9 @@ def botnet(town: Town, start: float, truth: Counter[str]) -> list[Line]:
         at = float(int(start + 86_000 * number / len(visits)))
         truth[bot] += 1
         lines.append(login(town, at, "submission", VICTIM, bot))
-        victims = [f"v{town.chance.randrange(10**8)}@target{town.chance.randrange(500)}.example" for _ in range(20)]
+        victims = [
+            f"v{town.chance.randrange(10**8)}@target{town.chance.randrange(500)}.example" for _ in range(20)
+        ]
         lines.extend(message(town, at + town.chance.uniform(1, 12), VICTIM, victims, "remote"))
     return lines
 
@@ -162,7 +184,8 @@ def write(out: IO[str], args: argparse.Namespace) -> dict[str, Any]:
         out.write(text)
         lines, total = lines + len(batch), total + len(text)
     return {
-        "lines": lines, "bytes": total, "account": VICTIM, "logins": bots.total(), "distinct_addresses": len(bots),
+        "lines": lines, "bytes": total, "account": VICTIM,
+        "logins": bots.total(), "distinct_addresses": len(bots),
         "logins_per_address": dict(sorted(Counter(bots.values()).items())),
         "attack_from": datetime.fromtimestamp(int(attack_from), UTC).astimezone(ZONE).isoformat(),
     }  # fmt: skip
@@ -175,7 +198,9 @@ def stamp(at: float) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Writes a big mail log from a seed; prints its truth as JSON.")
+    parser = argparse.ArgumentParser(
+        description="Writes a big mail log from a seed; prints its truth as JSON."
+    )
     parser.add_argument("file")
     parser.add_argument("--mb", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)

@@ -58,12 +58,13 @@ class DeliveryStarted(Struct, frozen=True, gc=False):
 
 
 class DeliveryEnded(Struct, frozen=True, gc=False):
-    """`cause` as in `DeliveryTried`; `code` the SMTP reply code, 0 when none was given."""
+    """`cause` as in `DeliveryTried`; `code` and `status` as the remote host gave them, 0 and "" if it did not."""
 
     delivery: int
     result: Literal["delivered", "failed", "deferred"]
     cause: str = ""
     code: int = 0
+    status: str = ""
 
 
 class BounceQueued(Struct, frozen=True, gc=False):
@@ -133,14 +134,16 @@ class SpamResult(Struct, frozen=True):
 
 
 QmailFact = (
-    NewMessage | MessageInfo | DeliveryStarted | DeliveryEnded | BounceQueued | BounceDropped | MessageEnded | SenderIdle | SenderSaid
+    NewMessage | MessageInfo | DeliveryStarted | DeliveryEnded | BounceQueued | BounceDropped | MessageEnded
+    | SenderIdle | SenderSaid
 )  # fmt: skip
 SpamFact = SpamConnected | SpamUserUnknown | SpamProcessing | SpamScored | SpamResult
 Fact = Login | QmailFact | SpamFact
 
 
 def recipient_of(where: bytes) -> str:
-    """The address of `where`. qmail puts the virtual domain before the user: `example.com-hello@example.com`."""
+    """The address of `where`. qmail puts the virtual domain before the user:
+    `example.com-hello@example.com`."""
     kind, _, raw = where.partition(b" ")
     address = normal(printable(raw))
     local, _, domain = address.rpartition("@")

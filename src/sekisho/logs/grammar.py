@@ -1,7 +1,7 @@
 """What a line of a mail log looks like before its program speaks, and all dialects in one expression.
 
-Reading a block and reading one line use the same expression, so they cannot disagree. Every line of a block matches
-exactly once; what no dialect knows is captured whole.
+Reading a block and reading one line use the same expression, so they cannot disagree. Every line of a block
+matches exactly once; what no dialect knows is captured whole.
 """
 
 import re
@@ -22,16 +22,31 @@ LINE = re.compile(
     + rb"|" + qmail.BARE + rb"|" + spamd.BARE + rb")"
     + rb"|" + own.PATTERN + rb"|([^\n]*))"
 )  # fmt: skip
-"""Groups: stamp, host, process id, vchkpw text, splogger's stamp, qmail text, spamd text, qmail text without a
-program, spamd text without a program, JSON object, other."""
+"""Groups: stamp, host, process id, vchkpw text, splogger's stamp, qmail text, spamd text, qmail text
+without a program, spamd text without a program, JSON object, other."""
 
 CLASSIC_STAMP = re.compile(rb"\n" + _PRIORITY + rb"(" + CLASSIC + rb") (?:<\w+\.\w+> )?([^ \n\[<{]*)")
-ABSOLUTE_STAMP = re.compile(rb"\n" + _PRIORITY + rb"(" + ISO + rb"|" + TAI64N + rb"|" + EPOCH + rb") ([^ \n]*)")
-TIE = re.compile(rb"\n" + _PRIORITY + rb"(" + CLASSIC + rb") " + _HOST + rb"qmail[\w.-]*(?:\[\d*\])?: (" + EPOCH + rb")[ +]")
+ABSOLUTE_STAMP = re.compile(
+    rb"\n" + _PRIORITY + rb"(" + ISO + rb"|" + TAI64N + rb"|" + EPOCH + rb") ([^ \n]*)"
+)
+TIE = re.compile(
+    rb"\n"
+    + _PRIORITY
+    + rb"("
+    + CLASSIC
+    + rb") "
+    + _HOST
+    + rb"qmail[\w.-]*(?:\[\d*\])?: ("
+    + EPOCH
+    + rb")[ +]"
+)
 """A line that tells syslog's stamp and the Unix time together."""
 
-_TAIL = rb"(?:vpopmail\[(\d{1,9})\]: (vchkpw[^\n]*+)|qmail: (?:(" + EPOCH + rb") )?([^\n+]*+)(?=\n|\Z)|spamd\[\d++\]: (spamd: [^\n]*+))"
-
+_TAIL = (
+    rb"(?:vpopmail\[(\d{1,9})\]: (vchkpw[^\n]*+)"
+    rb"|qmail: (?:(" + EPOCH + rb") |(?!" + EPOCH + rb"\+))([^\n]*+)"
+    rb"|spamd\[\d++\]: (spamd: [^\n]*+))"
+)
 
 Pattern = re.Pattern[bytes]
 
@@ -42,11 +57,13 @@ def _strict(stamp: bytes, tail: bytes) -> Pattern:
 
 FAST = (
     _strict(rb"[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d", rb"([^ \n\[<{:]++) " + _TAIL),
-    _strict(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)", rb"([^ \n\[<{:]++) " + _TAIL),
+    _strict(
+        rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)", rb"([^ \n\[<{:]++) " + _TAIL
+    ),
     _strict(TAI64N, rb"()()()()" + qmail.BARE + rb"()"),
 )
-"""The three usual headers: syslog's, RFC 3339, multilog. Groups: stamp, host, process id, vchkpw text, splogger's
-stamp, qmail text, spamd text, other."""
+"""The three usual headers: syslog's, RFC 3339, multilog. Groups: stamp, host, process id, vchkpw text,
+splogger's stamp, qmail text, spamd text, other."""
 
 Row = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
 """Stamp, host, process id, vchkpw text, splogger's stamp, qmail text, spamd text, JSON object."""

@@ -1,7 +1,8 @@
-"""The index of a scan: every login and every letter of all files, in columns, with the line where it stands.
+"""The index of a scan: every login and every letter of all files, in columns, with the line where it
+stands.
 
-A login costs 24 bytes, however long its line is; a letter of a stranger is dropped when there are too many. From here
-one account's whole story can be taken out in order of time.
+A login costs 24 bytes, however long its line is; a letter of a stranger is dropped when there are too many.
+From here one account's whole story can be taken out in order of time.
 """
 
 from array import array
@@ -16,13 +17,15 @@ from sekisho.logs.mailroom import Letter
 from sekisho.model.address import domain_of
 
 STRANGERS_MAX = 400_000
-"""Ended letters from senders outside the domains that log in; above it the oldest are forgotten, their number kept."""
+"""Ended letters from senders outside the domains that log in; above it the oldest are forgotten, their
+number kept."""
 
 UNKNOWN_KEY = -1
 
 
 class Visit(Struct, frozen=True):
-    """One login with its time and place in the log. `row` tells it from all others; `event` is our own event's id."""
+    """One login with its time and place in the log. `row` tells it from all others; `event` is our own
+    event's id."""
 
     at: int
     login: Login
@@ -140,5 +143,11 @@ class Ledger:
     def _visit(self, row: int, key: int) -> Visit:
         file = bisect_right(self._file_starts, row) - 1
         return Visit(
-            self._at[row], self.logins[key], file, self._line[row], self._pid[row], row, self._events.get(row, "")
+            self._at[row],
+            self.logins[key],
+            file,
+            self._line[row],
+            self._pid[row],
+            row,
+            self._events.get(row, ""),
         )

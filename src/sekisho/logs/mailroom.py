@@ -1,8 +1,9 @@
-"""Joins the lines of one qmail-send into letters: what came in from whom, who should get it, how each try ended.
+"""Joins the lines of one qmail-send into letters: what came in from whom, who should get it, how each try
+ended.
 
-A letter lives from `info msg N` to `end msg N`; then N is free for another. Deliveries belong to a run of the daemon:
-when their numbers fall, it was restarted, and what was under way will be tried again. Lines may be missing at both
-ends of the log.
+A letter lives from `info msg N` to `end msg N`; then N is free for another. Deliveries belong to a run of
+the daemon: when their numbers fall, it was restarted, and what was under way will be tried again. Lines may
+be missing at both ends of the log.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,8 @@ from sekisho.logs.facts import (
 )
 
 PENDING_MAX = 100_000
-"""Deliveries under way that are remembered; qmail allows at most 1,020 at once (conf-spawn), so more means lost lines."""
+"""Deliveries under way that are remembered; qmail allows at most 1,020 at once (conf-spawn), so more means
+lost lines."""
 
 OPEN_MAX = 500_000
 """Letters whose end has not been seen; a queue of this size has left the log behind."""
@@ -36,14 +38,16 @@ class Try(Struct, frozen=True, gc=False):
     result: str
     cause: str = ""
     code: int = 0
+    status: str = ""
 
 
 class Letter(Struct):
-    """One message as the log shows it. `sender` is None when its `info` line is not in the log, "" for a bounce.
+    """One message as the log shows it. `sender` is None when its `info` line is not in the log, "" for a
+    bounce.
 
-    `recipients` as the log names them (see `DeliveryStarted.where`); `waiting`: those to be tried again, by name.
-    `account`, `address`, `login` and `ident` are known only from our own events; `count` is the number of
-    recipients where it is more than those listed.
+    `recipients` as the log names them (see `DeliveryStarted.where`); `waiting`: those to be tried again, by
+    name. `account`, `address`, `login` and `ident` are known only from our own events; `count` is the
+    number of recipients where it is more than those listed.
     """
 
     number: int
@@ -69,7 +73,8 @@ class Letter(Struct):
         return max(self.count, len(self.recipients))
 
     def results(self) -> dict[int, str]:
-        """How each recipient stands at the end of the log, by its place; those never tried to the end are absent."""
+        """How each recipient stands at the end of the log, by its place; those never tried to the end are
+        absent."""
         return {attempt.place: attempt.result for attempt in self.tries}
 
     def addresses(self) -> list[str]:
@@ -91,7 +96,8 @@ class Letter(Struct):
 
 
 class Mailroom:
-    """One queue. `file` is the log that is read now; `begun` collects letters as they begin, for whoever asked."""
+    """One queue. `file` is the log that is read now; `begun` collects letters as they begin, for whoever
+    asked."""
 
     def __init__(self) -> None:
         self.file = 0
@@ -148,7 +154,7 @@ class Mailroom:
         if under_way is None:
             return  # it began before the log
         letter, place = under_way
-        letter.tries.append(Try(at, place, fact.result, fact.cause, fact.code))
+        letter.tries.append(Try(at, place, fact.result, fact.cause, fact.code, fact.status))
         if fact.result == "deferred":
             letter.wait(place)
 

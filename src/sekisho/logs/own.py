@@ -1,4 +1,5 @@
-"""Our own event archive as a dialect: one JSON object a line, `{"event":"login_tried",...}` (see `model/event.py`)."""
+"""Our own event archive as a dialect: one JSON object a line, `{"event":"login_tried",...}` (see
+`model/event.py`)."""
 
 import msgspec
 
@@ -13,6 +14,7 @@ _DECODER = msgspec.json.Decoder(Event)
 def parse(raw: bytes) -> Event | None:
     """None for a line cut by a crash, or written by a newer version."""
     try:
-        return _DECODER.decode(raw)
+        event: Event = _DECODER.decode(raw)
     except (msgspec.DecodeError, RecursionError):
         return None
+    return event

@@ -40,8 +40,8 @@ class OwnEvents:
 
     def _login(self, event: LoginTried, line: int) -> None:
         login = Login(
-            event.service, event.ok, normal(event.account), event.address, event.mechanism, event.why, event.digest,
-            event.fingerprint,
+            event.service, event.ok, normal(event.account), event.address,
+            event.mechanism, event.why, event.digest, event.fingerprint,
         )  # fmt: skip
         self._ledger.add_event(event.at, self._ledger.key(login), line, event.id)
 
@@ -63,7 +63,7 @@ class OwnEvents:
         if letter is None:
             return
         place = self._place(letter, event)
-        attempt = Try(event.at, place, event.result, event.cause, event.reply.code)
+        attempt = Try(event.at, place, event.result, event.cause, event.reply.code, event.reply.status)
         if attempt not in letter.tries[-COPIES:]:
             letter.tries.append(attempt)
 

@@ -3,11 +3,12 @@
     new msg 90219
     info msg 90219: bytes 1364 from <hello@example.com> qp 17121 uid 103
     starting delivery 77421: msg 90219 to remote user@example.net
-    delivery 77421: failure: 192.0.2.1_does_not_like_recipient./Remote_host_said:_550_no/Giving_up_on_192.0.2.1./
+    delivery 77421: failure: 192.0.2.1_does_not_like_recipient./Remote_host_said:_550_no/
     end msg 90219
 
-A message's number is the inode of its file and is used again after its end; a delivery's number counts from 1 with
-every start of the daemon. No line says who logged in. IndiMail appends the queue's name; some sites drop the stamp.
+A message's number is the inode of its file and is used again after its end; a delivery's number counts from
+1 with every start of the daemon. No line says who logged in. IndiMail appends the queue's name; some sites
+drop the stamp.
 """
 
 import re
@@ -34,12 +35,13 @@ Match = re.Match[bytes]
 
 NAME = "qmail"
 _HEADS = (
-    rb"new msg \d|info msg \d|starting delivery \d|delivery \d+: |bounce msg \d|(?:double|triple) bounce: |end msg \d"
+    rb"new msg \d|info msg \d|starting delivery \d|delivery \d+: |end msg \d"
+    rb"|bounce msg \d|(?:double|triple) bounce: "
     rb"|status: local |warning: |alert: |exiting"
 )
 PATTERN = rb"qmail[\w.-]*(?:\[\d*\])?: (?:\[ID \d+ \w+\.\w+\] )?(?:(" + EPOCH + rb")(?:\+[^\n]*| ))?([^\n]*)"
-"""Behind the header: splogger's own stamp and the text. A line cut at 799 bytes goes on behind `stamp+`: that part
-is anybody's text, and is not captured."""
+"""Behind the header: splogger's own stamp and the text. A line cut at 799 bytes goes on behind `stamp+`:
+that part is anybody's text, and is not captured."""
 
 BARE = rb"((?:" + _HEADS + rb")[^\n]*)"
 """Under multilog there is no header but the stamp; then the text must begin as qmail-send's lines do."""
@@ -61,7 +63,7 @@ _LINE = re.compile(
     re.DOTALL,
 )
 _INDIMAIL = b" queue"
-_CODE = re.compile(rb"Remote_host_said:_(\d{3})|_said:_(\d{3})|\(?#([245])\.\d{1,3}\.\d{1,3}\)?")
+_CODE = re.compile(rb"_said:_(\d{3})(?:[_-]#?([245]\.\d{1,3}\.\d{1,3}))?|#([245]\.\d{1,3}\.\d{1,3})")
 _RESULTS: dict[bytes, Literal["failed", "deferred"]] = {b"failure": "failed", b"deferral": "deferred"}
 _CAUSES = (
     (b"this_message_has_been_in_the_queue_too_long", "timeout"),
@@ -78,11 +80,14 @@ _CAUSES = (
 def parse(raw: bytes) -> QmailFact | None:
     """The text behind the stamp; None for what qmail-send does not say."""
     match = _LINE.fullmatch(raw)
-    if match is None or raw[-1] == 0x0D:
-        match = _LINE.fullmatch(raw.rstrip())
-    elif _INDIMAIL in raw[-10:]:
-        match = _LINE.fullmatch(raw[: raw.rindex(_INDIMAIL)])
+    if match is None or raw[-1] <= 0x39:  # it ends in a digit, a blank or CR
+        match = _LINE.fullmatch(_trimmed(raw))
     return _MAKERS[match.lastindex](match) if match is not None and match.lastindex else None
+
+
+def _trimmed(raw: bytes) -> bytes:
+    raw = raw.rstrip()
+    return raw[: raw.rindex(_INDIMAIL)] if _INDIMAIL in raw[-10:] else raw
 
 
 def _starting(match: Match) -> QmailFact:
@@ -94,31 +99,30 @@ def _ended(match: Match) -> QmailFact:
     if word == b"success":
         return DeliveryEnded(int(delivery), "delivered")
     result = _RESULTS[word]
-    cause, code = _cause(report, result)
-    return DeliveryEnded(int(delivery), result, cause, code)
+    code, status = _code(report)
+    return DeliveryEnded(int(delivery), result, _cause(report, result, code), code, status)
 
 
 def _mangled(match: Match) -> QmailFact:
     return DeliveryEnded(int(match[21]), "deferred", "4yz")
 
 
-def _cause(report: bytes, result: str) -> tuple[str, int]:
-    code = _code(report)
+def _cause(report: bytes, result: str, code: int) -> str:
     if code >= 400 and b"too_long" not in report:
-        return ("5yz" if code >= 500 else "4yz"), code
+        return "5yz" if code >= 500 else "4yz"
     for words, cause in _CAUSES:
         if words in report:
-            return cause, code
-    return ("5yz" if result == "failed" else "4yz"), code
+            return cause
+    return "5yz" if result == "failed" else "4yz"
 
 
-def _code(report: bytes) -> int:
-    """The SMTP code that the remote host gave; qmail's own `(#5.1.1)` counts as 500, `(#4.4.1)` as 400."""
+def _code(report: bytes) -> tuple[int, str]:
+    """The SMTP code and status that the remote host gave; of qmail's own `(#5.1.1)` the status alone."""
     match = _CODE.search(report)
     if match is None:
-        return 0
-    told = match[1] or match[2]
-    return int(told) if told else int(match[3]) * 100
+        return 0, ""
+    status = (match[2] or match[3] or b"").decode()
+    return int(match[1] or 0), status
 
 
 def _info(match: Match) -> QmailFact:
@@ -152,6 +156,7 @@ def _said(match: Match) -> QmailFact:
 
 
 _MAKERS: dict[int, Callable[[Match], QmailFact]] = {
-    3: _starting, 6: _ended, 11: _info, 12: _end, 13: _new, 17: _status, 19: _bounce, 20: _dropped, 21: _mangled, 24: _said,
+    3: _starting, 6: _ended, 11: _info, 12: _end, 13: _new, 17: _status, 19: _bounce, 20: _dropped,
+    21: _mangled, 24: _said,
 }  # fmt: skip
 """By the number of the last group: each form of line has its own."""

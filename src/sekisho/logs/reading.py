@@ -1,8 +1,8 @@
 """Reads blocks of lines into the ledger: one regular expression a block, each distinct login parsed once.
 
-A block begins with a newline and ends without one, so that every line stands behind exactly one newline. Most files
-have one kind of header; a strict expression for that kind reads them fast, and the lines it does not know are read
-again with the full grammar. What a line means does not depend on the way.
+A block begins with a newline and ends without one, so that every line stands behind exactly one newline.
+Most files have one kind of header; a strict expression for that kind reads them fast, and the lines it does
+not know are read again with the full grammar. What a line means does not depend on the way.
 """
 
 from collections import Counter
@@ -17,7 +17,8 @@ from sekisho.logs.shapes import Shapes
 from sekisho.logs.stamp import Calendar
 
 TEXTS_KEPT = 300_000
-"""Distinct login texts whose meaning is remembered; failures with passwords in them could be without number."""
+"""Distinct login texts whose meaning is remembered; failures with passwords in them could be without
+number."""
 
 _SILENT = (b"status: ", b"new msg ")
 """Lines of qmail-send that say nothing about a letter which another line does not say too."""
@@ -44,6 +45,8 @@ class Reader:
         self._texts: dict[bytes, int] = {}
         self._rooms: dict[bytes, Mailroom] = {}
         self._tied = b""
+        self._host: bytes | None = None
+        self._room = Mailroom()
 
     def begin(self, place: Place) -> None:
         """Blocks that follow are from this file, beginning at its first line."""
@@ -51,15 +54,15 @@ class Reader:
         self._place = place
         self.line = 0
         self._tied = b""
-        for room in self._rooms.values():
-            room.file = place.file
+        self._host = None
 
     def feed(self, block: bytes) -> None:
+        """The lines of one block. What most lines are is done here and not in a function: calls cost."""
         assert self._place is not None
         calendar, texts, add = self._place.calendar, self._texts, self.ledger.add
-        rows = self._fast.findall(block)
-        line, last, at, auths, silent, misses = self.line, b"", None, 0, 0, 0
+        line, last, at, auths, sends, spams, misses = self.line, b"", None, 0, 0, 0, 0
         turns = calendar.turns
+        rows = self._fast.findall(block)
         for stamp, host, pid, auth, epoch, send, spam, other in rows:
             line += 1
             if auth:
@@ -73,20 +76,22 @@ class Reader:
                     add(at, key, line, int(pid or 0))
                 else:
                     self.shapes.add(auth)
-            elif send or epoch:
+            elif send:
+                sends += 1
                 if send.startswith(_SILENT):
-                    silent += 1
                     continue
-                self._send((stamp, host, epoch, send), line)
-                if turns != calendar.turns:
-                    turns, last = calendar.turns, b""
+                if epoch and stamp[:12] == self._tied:
+                    self._fact(host, int(epoch.replace(b".", b"")), send, line)
+                else:
+                    self._send((stamp, host, epoch, send), line)
+                    if turns != calendar.turns:
+                        turns, last = calendar.turns, b""
             elif spam:
-                self.dialects[spamd.NAME] += 1
+                spams += 1
             elif other:
                 misses += 1
                 self._slow(other, line)
-        self.dialects[vpopmail.NAME] += auths
-        self.dialects[qmail.NAME] += silent
+        self.dialects.update({vpopmail.NAME: auths, qmail.NAME: sends, spamd.NAME: spams})
         self._finish(line, misses, block)
 
     def read_line(self, line: bytes) -> None:
@@ -131,6 +136,7 @@ class Reader:
         elif spam:
             self.dialects[spamd.NAME] += 1
         else:
+            self.dialects[qmail.NAME] += 1
             self._send((stamp, host, epoch, send), number)
 
     def _json(self, json: bytes, number: int) -> None:
@@ -153,31 +159,29 @@ class Reader:
 
     def _send(self, row: tuple[bytes, bytes, bytes, bytes], number: int) -> None:
         stamp, host, epoch, send = row
-        place = self._place
-        assert place is not None
-        self.dialects[qmail.NAME] += 1
-        at: int | None
-        if epoch:
-            at = int(epoch.replace(b".", b""))
-            if stamp[:12] != self._tied and stamp[:1].isalpha():
-                self._tied = stamp[:12]
-                place.calendar.tie(stamp, epoch)
-        else:
-            at = place.calendar.at(stamp)
-        if not send or send.startswith(_SILENT):
-            return
+        assert self._place is not None
+        calendar = self._place.calendar
+        if epoch and stamp[:1].isalpha():
+            self._tied = stamp[:12]
+            calendar.tie(stamp, epoch)
+        at = int(epoch.replace(b".", b"")) if epoch else calendar.at(stamp)
+        if send and not send.startswith(_SILENT):
+            self._fact(host, at, send, number)
+
+    def _fact(self, host: bytes, at: int | None, send: bytes, number: int) -> None:
         fact = qmail.parse(send)
         if fact is None or at is None:
             self.shapes.add(send)
-        else:
-            self._room(host or place.stream).take(at, number, fact)
+            return
+        if host != self._host:
+            self._host, self._room = host, self._room_of(host)
+        self._room.take(at, number, fact)
 
-    def _room(self, name: bytes) -> Mailroom:
-        room = self._rooms.get(name)
-        if room is None:
-            room = self._rooms[name] = Mailroom()
-            assert self._place is not None
-            room.file = self._place.file
+    def _room_of(self, host: bytes) -> Mailroom:
+        """The queue that a line is about: that of its host; without a host, that of its file's name."""
+        assert self._place is not None
+        room = self._rooms.setdefault(host or self._place.stream, Mailroom())
+        room.file = self._place.file
         return room
 
 

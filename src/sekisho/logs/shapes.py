@@ -1,4 +1,5 @@
-"""What was not understood, sorted by shape: so that a reader sees which dialect is missing, and nobody's password."""
+"""What was not understood, sorted by shape: so that a reader sees which dialect is missing, and nobody's
+password."""
 
 import re
 from collections import Counter
@@ -17,7 +18,8 @@ EXAMPLE_KEPT = 160
 SHAPE_KEPT = 100
 
 _HEADER = re.compile(
-    r"^(?:<\d+>)?(?:[A-Z][a-z]{2} {1,2}\d{1,2} [\d:.]+|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-][\d:]+)?|@[0-9a-f]{24}) (?:\S+ )?"
+    r"^(?:<\d+>)?(?:[A-Z][a-z]{2} {1,2}\d{1,2} [\d:.]+|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-][\d:]+)?"
+    r"|@[0-9a-f]{24}) (?:\S+ )?"
 )
 _ADDRESS = re.compile(r"[^\s<>,;'\"]+@[^\s<>,;'\"]+")
 _NUMBER = re.compile(r"\b(?:[0-9a-fA-F]*\d[0-9a-fA-F]*[:.-]?)+\b")

@@ -3,12 +3,21 @@
     spamd: connection from localhost [127.0.0.1]:43120 to port 783, fd 5
     spamd: result: Y 22 - BAYES_99,HTML_MESSAGE scantime=0.9,size=2050,user=a@example.com,uid=109,...
 
-It sees mail for our users, so it says nothing about logins: its lines are understood in order to be told apart.
+It sees mail for our users, so it says nothing about logins: its lines are understood in order to be told
+apart.
 """
 
 import re
 
-from sekisho.logs.facts import SpamConnected, SpamFact, SpamProcessing, SpamResult, SpamScored, SpamUserUnknown, ip_address
+from sekisho.logs.facts import (
+    SpamConnected,
+    SpamFact,
+    SpamProcessing,
+    SpamResult,
+    SpamScored,
+    SpamUserUnknown,
+    ip_address,
+)
 from sekisho.model.address import normal
 from sekisho.model.text import printable
 
@@ -20,11 +29,16 @@ BARE = rb"(?:\[\d+\] )?(?:info|warn|error|dbg): (spamd: [^\n]*)"
 TESTS_KEPT = 100
 LINE_MAX = 8192
 
-_CONNECTION = re.compile(r"connection from (\S*) \[([0-9A-Fa-f:.]+)\](?: at port |:)(\d+)(?: to port \d+, fd \d+)?")
-_UNKNOWN = re.compile(r"handle_user (?:\((?:getpwnam|userdir|sql|ldap)\) )?unable to find user: '(.*)'", re.DOTALL)
+_CONNECTION = re.compile(
+    r"connection from (\S*) \[([0-9A-Fa-f:.]+)\](?: at port |:)(\d+)(?: to port \d+, fd \d+)?"
+)
+_UNKNOWN = re.compile(
+    r"handle_user (?:\((?:getpwnam|userdir|sql|ldap)\) )?unable to find user: '(.*)'", re.DOTALL
+)
 _PROCESSING = re.compile(r"(?:processing|checking) message (.*) for (.*):(\d+)", re.DOTALL)
 _SCORED = re.compile(
-    r"(clean message|identified spam) \((-?[\d.]+)/(-?[\d.]+)\) for (.*):(\d+) in ([\d.]+) seconds, (\d+) bytes\.",
+    r"(clean message|identified spam) \((-?[\d.]+)/(-?[\d.]+)\) for (.*):(\d+)"
+    r" in ([\d.]+) seconds, (\d+) bytes\.",
     re.DOTALL,
 )
 _RESULT = re.compile(r"result: ([Y.]) +(-?[\d.]+) - (\S*) (scantime=.*)", re.DOTALL)
@@ -55,7 +69,9 @@ def _scored(match: re.Match[str]) -> SpamScored | None:
     if score is None or threshold is None or seconds is None:
         return None
     user = printable(normal(match[4]))
-    return SpamScored(match[1] == "identified spam", score, threshold, user, int(match[5]), seconds, int(match[7]))
+    return SpamScored(
+        match[1] == "identified spam", score, threshold, user, int(match[5]), seconds, int(match[7])
+    )
 
 
 def _result(match: re.Match[str]) -> SpamResult | None:
@@ -67,13 +83,15 @@ def _result(match: re.Match[str]) -> SpamResult | None:
     tests = tuple(printable(test) for test in match[3].split(",")[:TESTS_KEPT] if test)
     size = fields.get("size", "")
     return SpamResult(
-        match[1] == "Y", score, tests, printable(normal(fields.get("user", ""))), int(size) if size.isdigit() else 0,
-        threshold, ip_address(fields.get("raddr", "")), printable(fields.get("mid", "")),
+        match[1] == "Y", score, tests, printable(normal(fields.get("user", ""))),
+        int(size) if size.isdigit() else 0, threshold,
+        ip_address(fields.get("raddr", "")), printable(fields.get("mid", "")),
     )  # fmt: skip
 
 
 def _fields(text: str) -> dict[str, str]:
-    """`name=value,name=value`: a value may hold commas, so it ends where the next name of ours, or any, begins."""
+    """`name=value,name=value`: a value may hold commas, so it ends where the next name of ours, or any,
+    begins."""
     fields: dict[str, str] = {}
     for match in _FIELD.finditer(text):
         rest = text[match.end() :]

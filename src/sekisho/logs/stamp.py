@@ -1,7 +1,8 @@
-"""When a log line was written: the stamps of syslog, splogger, multilog, ISO 8601 and RFC 5424, as microseconds.
+"""When a log line was written: the stamps of syslog, splogger, multilog, ISO 8601 and RFC 5424, as
+microseconds.
 
-Syslog's own stamp has neither year nor zone. A `Calendar` supplies both: from splogger lines, which carry the
-Unix time beside the stamp; else from what it was told. Lines are expected roughly in order of time.
+Syslog's own stamp has neither year nor zone. A `Calendar` supplies both: from splogger lines, which carry
+the Unix time beside the stamp; else from what it was told. Lines are expected roughly in order of time.
 """
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -28,6 +29,7 @@ _MONTHS = {
 MINUTES_KEPT = 4096
 """Minutes of the log whose beginning is remembered: consecutive lines share them."""
 
+QUARTER_YEAR_S = 91 * DAY_S
 _QUARTER_S = 900
 _EASTMOST_S, _WESTMOST_S = 14 * HOUR_S, -12 * HOUR_S
 _SLACK_S = 120
@@ -40,9 +42,9 @@ _TURN_BACK = (30 * MINUTE_S, 75 * MINUTE_S)
 class Calendar:
     """Turns the stamps of one stream of lines into time.
 
-    `zone` rules until a splogger line tells the offset (`tie`); with `fixed` it rules always. `near` is a moment
-    not more than half a year from the first line: the year is chosen so that time moves least. `turns` counts
-    how often the answer for a stamp changed.
+    `zone` rules until a splogger line tells the offset (`tie`); with `fixed` it rules always. `near` is a
+    moment not more than half a year from the first line: the year is chosen so that time moves least.
+    `turns` counts how often the answer for a stamp changed.
     """
 
     def __init__(self, zone: tzinfo, near: int, *, fixed: bool = False) -> None:
@@ -52,6 +54,7 @@ class Calendar:
         self.turns = 0
         self._near_s = near // SECOND
         self._minutes: dict[bytes, int] = {}
+        self._days: dict[bytes, int] = {}
         self._last_wall = -(2**62)
         self._late_fold = False
 
@@ -127,9 +130,22 @@ class Calendar:
         return start
 
     def _nearest(self, minute: bytes) -> int | None:
-        year = datetime.fromtimestamp(self._near_s, UTC).year
-        walls = [wall for wall in (_wall(minute, near) for near in (year - 1, year, year + 1)) if wall is not None]
-        return min(walls, key=lambda wall: abs(wall - self._near_s), default=None)
+        """The clock on the wall as if it were UTC, in that year in which it is nearest to the line before."""
+        midnight = self._days.get(minute[:6])
+        if midnight is None or abs(midnight - self._near_s) > QUARTER_YEAR_S:
+            year = datetime.fromtimestamp(self._near_s, UTC).year
+            days = [_midnight(minute, near) for near in (year - 1, year, year + 1)]
+            midnight = min((day for day in days if day is not None), key=self._distance, default=None)
+            if midnight is None:
+                return None
+            if len(self._days) >= MINUTES_KEPT:
+                self._days.clear()
+            self._days[minute[:6]] = midnight
+        clock = int(minute[7:9]) * HOUR_S + int(minute[10:12]) * MINUTE_S
+        return midnight + clock if clock < DAY_S else None
+
+    def _distance(self, wall: int) -> int:
+        return abs(wall - self._near_s)
 
     def _turn_back(self, wall: int) -> None:
         """The same hour again. With rules the hour must be one that occurs twice; a learnt offset is moved."""
@@ -198,12 +214,16 @@ def _seconds(offset: timedelta | None) -> int:
 
 
 def _wall(stamp: bytes, year: int) -> int | None:
-    """The clock on the wall as if it were UTC, from `Jul 22 18:47[:21]`."""
-    month = _MONTHS.get(stamp[:3])
-    if month is None or year < 1:
+    """The clock on the wall as if it were UTC, from `Jul 22 18:47:21`."""
+    midnight = _midnight(stamp, year)
+    if midnight is None:
         return None
-    second = int(stamp[13:15]) if len(stamp) > 13 else 0
-    return _date(year, month, int(stamp[4:6]), int(stamp[7:9]) * HOUR_S + int(stamp[10:12]) * MINUTE_S + second)
+    return midnight + int(stamp[7:9]) * HOUR_S + int(stamp[10:12]) * MINUTE_S + int(stamp[13:15])
+
+
+def _midnight(stamp: bytes, year: int) -> int | None:
+    month = _MONTHS.get(stamp[:3])
+    return None if month is None else _date(year, month, int(stamp[4:6]), 0)
 
 
 def _iso_wall(stamp: bytes) -> int | None:

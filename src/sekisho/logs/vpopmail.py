@@ -4,7 +4,8 @@
     vchkpw-pop3: password fail (pass: '...') user@example.com:2001:db8::1
 
 The password that levels `p` and `v` print may contain anything, also the text of another line. So success
-counts only directly behind the name, the account is what follows the *last* `') `, and the password is dropped here.
+counts only directly behind the name, the account is what follows the *last* `') `, and the password is
+dropped here.
 """
 
 import re
@@ -14,8 +15,11 @@ from sekisho.model.address import normal
 from sekisho.model.text import printable
 
 NAME = "vpopmail"
-PATTERN = rb"vpopmail[\[ :](\d{0,9})(?:\]?: | |-? \S+ (?:-|\[[^\n]*?\]) )(?:\[ID \d+ \w+\.\w+\] )?(vchkpw[^\n]*)"
-"""Behind the line's header: process id, text. Brackets may be broken or absent; RFC 5424 has blanks instead."""
+PATTERN = (
+    rb"vpopmail[\[ :](\d{0,9})(?:\]?: | |-? \S+ (?:-|\[[^\n]*?\]) )(?:\[ID \d+ \w+\.\w+\] )?(vchkpw[^\n]*)"
+)
+"""Behind the line's header: process id, text. Brackets may be broken or absent; RFC 5424 has blanks
+instead."""
 
 _LINE = re.compile(
     r"vchkpw(?:-([\w.-]+))?: (?:"
@@ -35,7 +39,8 @@ _PASSWORD = re.compile(r"\(pass: '.*(?:'\)|$)", re.DOTALL)
 _WHY = {4: "password", 5: "unknown_user", 6: "malformed", 7: "denied", 8: "denied"}
 _TAIL = 9
 LINE_MAX = 4096
-"""vchkpw limits user names to 156 bytes and syslog lines to 1 or 2 kB: what is longer was not written by it."""
+"""vchkpw limits user names to 156 bytes and syslog lines to 1 or 2 kB: what is longer was not written by
+it."""
 
 
 def parse(raw: bytes) -> Login | None:
@@ -61,7 +66,8 @@ def parse(raw: bytes) -> Login | None:
 
 
 def _who_and_where(tail: str) -> tuple[str, str] | None:
-    """`user@domain:address` cut in two. The user may hold colons, and so does an IPv6 address; a domain cannot."""
+    """`user@domain:address` cut in two. The user may hold colons, and so does an IPv6 address; a domain
+    cannot."""
     start = tail.rfind("@") + 1
     colon = tail.find(":", start)
     while colon >= 0:
