@@ -242,6 +242,7 @@ class _Connection(asyncio.Protocol):
         self._tls = str(encrypted.get_extra_info("cipher")[1])
         self.reset()
         self._upgrade = None
+        self.data_received(b"")  # the first words may have come together with the end of the handshake
 
     def quit(self, _line: str) -> Reply:
         self._ending = True

@@ -74,13 +74,15 @@ class Result(Struct, frozen=True):
 class Call:
     """Opened by `call`; `usable` as long as another transaction may follow."""
 
-    def __init__(self, hop: Hop, stream: Stream, machine: SmtpClient) -> None:
+    def __init__(self, hop: Hop, stream: Stream, manner: Manner) -> None:
         self.hop = hop
         self.opened_at = 0
         self.idle_since = 0
         self.transactions = 0
         self._stream = stream
-        self._machine = machine
+        self._machine = SmtpClient(manner.settings)
+        self._verify = manner.tls is Tls.VERIFY
+        self._block_s = min(BLOCK_S, manner.outbound.reply_s)
         self._steps: deque[Step] = deque()
         self._cause = ""
 
@@ -92,24 +94,24 @@ class Call:
     def encrypted(self) -> str:
         return self._machine.encrypted
 
-    async def open(self, verify: bool) -> NoCall | None:
+    async def open(self) -> NoCall | None:
         """Greeting, EHLO, STARTTLS, login. None when the session is ready."""
         while True:
             match await self._step():
                 case Ready() if self.usable:
                     return None
                 case Encrypt() if self.usable:
-                    await self._encrypt(verify)
+                    await self._encrypt()
                 case Refused(stage=stage, reply=reply):
                     self.drop()
                     return NoCall(self.hop, reply, self._cause or _cause_of(stage, reply), stage)
                 case _:  # what stood before the refusal that follows
                     pass
 
-    async def _encrypt(self, verify: bool) -> None:
+    async def _encrypt(self) -> None:
         try:
             async with asyncio.timeout(self._machine.handshake_s):
-                self._machine.tls_started(await self._stream.start_tls(self.hop.name, verify))
+                self._machine.tls_started(await self._stream.start_tls(self.hop.name, self._verify))
         except (Unavailable, TimeoutError) as trouble:
             why = trouble.why if isinstance(trouble, Unavailable) else "no answer"
             self._lose(Reply(451, "4.7.5", f"no encryption with {self.hop}: {why}"), "tls")
@@ -168,7 +170,7 @@ class Call:
         if not data:
             return True
         try:
-            async with asyncio.timeout(BLOCK_S):
+            async with asyncio.timeout(self._block_s):
                 await self._stream.write(data)
         except TimeoutError:
             self._lose(Reply(451, "4.4.2", f"{self.hop} stopped reading"), "timeout")
@@ -253,9 +255,9 @@ async def _call(world: World, hop: Hop, manner: Manner) -> Call | NoCall:
         return NoCall(
             hop, Reply(451, "4.4.1", f"no connection to {hop}: {trouble.why}"), "connect", "connect"
         )
-    session = Call(hop, stream, SmtpClient(manner.settings))
+    session = Call(hop, stream, manner)
     session.opened_at = world.clock.ticks()
-    return await session.open(manner.tls is Tls.VERIFY) or session
+    return await session.open() or session
 
 
 def _in_the_clear(manner: Manner) -> Manner:

@@ -46,6 +46,7 @@ class SmtpClient:
         self._owed: deque[tuple[Verb, int]] = deque([(Verb.GREETING, 0)])
         self._todo: deque[tuple[Verb, int, bytes]] = deque()
         self._out: list[bytes] = []
+        self._opening: Verb | None = Verb.GREETING
         self._handshake = False
         self._tls_refused = False
         self._logged_in = not settings.user
@@ -97,6 +98,7 @@ class SmtpClient:
             yield self._unasked(said)
         else:
             verb, place = self._owed.popleft()
+            self._opening = verb if verb in STAGES else None
             yield from _HANDLERS[verb](self, said, place)
             self._flush()
 
@@ -112,7 +114,7 @@ class SmtpClient:
 
     def _on_greeting(self, said: Said, _place: int) -> Iterator[Step]:
         if said.kind != 2:
-            yield self._end(said.reply(), Verb.GREETING)
+            yield self._end(_negative(said))
             return
         self._order(Verb.EHLO, f"EHLO {self._settings.helo}")
 
@@ -127,7 +129,7 @@ class SmtpClient:
         if said.kind == 2:
             yield from self._prepare()
         else:
-            yield self._end(said.reply(), Verb.HELO)
+            yield self._end(_negative(said))
 
     def _prepare(self) -> Iterator[Step]:
         """What is still missing before the first transaction: encryption, login, nothing."""
@@ -136,16 +138,18 @@ class SmtpClient:
         if wanted and "STARTTLS" in self.extensions:
             self._order(Verb.STARTTLS, "STARTTLS")
         elif tls in (Tls.MUST, Tls.VERIFY) and not self.encrypted:
-            yield self._end(NO_TLS, Verb.STARTTLS)
+            self._opening = Verb.STARTTLS
+            yield self._end(NO_TLS)
         elif not self._logged_in:
             yield from self._log_in()
         else:
+            self._opening = None
             yield Ready()
 
     def _on_starttls(self, said: Said, _place: int) -> Iterator[Step]:
         if said.kind == 2 and not self._reader.empty:
             # Words sent before the handshake must not count as said behind it (response injection).
-            yield self._end(INJECTED, Verb.STARTTLS)
+            yield self._end(INJECTED)
         elif said.kind == 2:
             self._handshake = True
             yield Encrypt()
@@ -153,7 +157,7 @@ class SmtpClient:
             self._tls_refused = True
             yield from self._prepare()
         else:
-            yield self._end(said.reply(), Verb.STARTTLS)
+            yield self._end(_negative(said))
 
     def tls_started(self, description: str) -> None:
         """RFC 3207 4.2: what the server said before is forgotten."""
@@ -165,15 +169,16 @@ class SmtpClient:
 
     def _log_in(self) -> Iterator[Step]:
         mechanisms = self.extensions.get("AUTH", "").upper().split()
+        self._opening = Verb.AUTH
         if not self.encrypted and self._settings.tls is not Tls.NONE:
-            yield self._end(NO_PLAIN_LOGIN, Verb.AUTH)
+            yield self._end(NO_PLAIN_LOGIN)
         elif "PLAIN" in mechanisms:  # RFC 4616
             proof = b"\0" + self._settings.user.encode() + b"\0" + self._password()
             self._order(Verb.AUTH, "AUTH PLAIN " + b64encode(proof).decode("ascii"))
         elif "LOGIN" in mechanisms:
             self._order(Verb.USER, "AUTH LOGIN")
         else:
-            yield self._end(NO_LOGIN, Verb.AUTH)
+            yield self._end(NO_LOGIN)
 
     def _password(self) -> bytes:
         return self._settings.password.reveal() if self._settings.password else b""
@@ -181,16 +186,17 @@ class SmtpClient:
     def _on_user(self, said: Said, place: int) -> Iterator[Step]:
         """AUTH LOGIN asks twice: place 0 is the user's name, 1 the password."""
         if said.kind != 3:
-            yield self._end(said.reply(), Verb.AUTH)
+            yield self._end(_negative(said))
             return
         answer = self._password() if place else self._settings.user.encode()
         self._order(Verb.AUTH if place else Verb.USER, b64encode(answer).decode("ascii"), place + 1)
 
     def _on_auth(self, said: Said, _place: int) -> Iterator[Step]:
         if said.kind != 2:
-            yield self._end(said.reply(), Verb.AUTH)
+            yield self._end(_negative(said))
             return
         self._logged_in = True
+        self._opening = None
         yield Ready()
 
     # A transaction.
@@ -212,7 +218,7 @@ class SmtpClient:
 
     def _on_rset(self, said: Said, _place: int) -> Iterator[Step]:
         if said.kind != 2:
-            yield self._end(said.reply())
+            yield self._end(_negative(said))
 
     def _on_mail(self, said: Said, _place: int) -> Iterator[Step]:
         assert self._deal is not None
@@ -300,11 +306,11 @@ class SmtpClient:
         if self._deal is None and not self._owed and not self._handshake:
             self.closed = True
             return None
-        return self._end(reply, Verb.STARTTLS if self._handshake else None)
+        return self._end(reply)
 
-    def _end(self, reply: Reply, verb: Verb | None = None) -> Ended | Refused:
+    def _end(self, reply: Reply) -> Ended | Refused:
         """The session is over. Recipients without a reply get this one; another host may take them yet."""
-        verb = verb or (self._owed[0][0] if self._owed else None)
+        verb = self._owed[0][0] if self._owed else self._opening
         self.closed = True
         self._todo.clear()
         if self._deal is None:
