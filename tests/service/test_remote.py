@@ -608,3 +608,18 @@ def test_the_null_sender() -> None:
     fake, _ = world({A: host})
     carry(fake, deliveries(mx_route("example.net"), "b@example.net"), sent=letter(sender=None))
     assert "MAIL FROM:<> SIZE=38" in host.log
+
+
+def test_new_settings_count_from_the_next_try() -> None:
+    """After a reload another port is called."""
+    first, second = Host(), Host()
+    fake = fakes(net=FakeNet({(A, 25): lambda: first, (A, 26): lambda: second}), dns=DNS)
+
+    async def main() -> None:
+        carrier = RemoteCarrier(fake.world, config(), _no_trouble, elsewhere)
+        carrier.reload(config(port=26))
+        await carrier.carry(deliveries(mx_route("example.net"), "b@example.net"), letter())
+        await carrier.close()
+
+    run(main())
+    assert (0, 1) == (len(first.taken), len(second.taken))

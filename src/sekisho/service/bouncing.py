@@ -28,6 +28,9 @@ class Bouncer:
         self._zone = zone
         self._language = language
 
+    def reload(self, config: Config, zone: tzinfo) -> None:
+        self._config, self._zone = config, zone
+
     def __call__(
         self, letter: Letter, failed: Sequence[tuple[Delivery, Reply]], message: str, at: int
     ) -> Report | None:

@@ -46,6 +46,7 @@ class RemoteCarrier:
         self._world = world
         self._config = config
         self._record = record
+        self._is_ours = is_ours
         self._destinations = Destinations(world, config, is_ours)
         self._resting = Resting(world, self._trouble)
         self._lanes: dict[str, _Lane] = {}
@@ -59,6 +60,11 @@ class RemoteCarrier:
             except Unavailable as trouble:  # our own disk or settings
                 errand.defer(Reply(451, "4.3.0", f"{trouble.door}: {trouble.why}"), "4yz")
         return errand.outcomes
+
+    def reload(self, config: Config) -> None:
+        """Tries that begin from now on go by these settings."""
+        self._config = config
+        self._destinations = Destinations(self._world, config, self._is_ours)
 
     async def close(self) -> None:
         await self._resting.close()
