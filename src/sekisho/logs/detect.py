@@ -5,6 +5,7 @@ none of them borrows from the others of the same call, then from neighbours in i
 wrote, and only then from the file's date and the computer's zone. What was assumed is always said.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
@@ -17,6 +18,10 @@ from sekisho.model.phrase import Phrase, phrase
 
 SLACK_S = DAY_S
 """A file's date may lie this much before its last line: clocks differ."""
+
+
+_SPLOGGER = re.compile(rb" qmail[\w.-]*(?:\[\d*\])?: \d{9,10}\.\d{6}[ +]")
+"""Found fast, because it begins with letters; whether the whole line is one is seen then."""
 
 
 class Hint(Struct, frozen=True):
@@ -61,7 +66,10 @@ def look(name: str, sample: bytes) -> Sighting:
 
 
 def _tie(name: str, sample: bytes) -> Hint | None:
-    for match in TIE.finditer(sample):
+    for found in _SPLOGGER.finditer(sample):
+        match = TIE.match(sample, sample.rfind(b"\n", 0, found.start()))
+        if match is None:
+            continue
         seconds = int(match[3].partition(b".")[0])
         calendar = Calendar(UTC, seconds * SECOND)
         calendar.tie(match[1], match[3])

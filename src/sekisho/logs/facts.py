@@ -58,7 +58,8 @@ class DeliveryStarted(Struct, frozen=True, gc=False):
 
 
 class DeliveryEnded(Struct, frozen=True, gc=False):
-    """`cause` as in `DeliveryTried`; `code` and `status` as the remote host gave them, 0 and "" if it did not."""
+    """`cause` as in `DeliveryTried`; `code` and `status` as the remote host gave them, 0 and "" if it did
+    not."""
 
     delivery: int
     result: Literal["delivered", "failed", "deferred"]

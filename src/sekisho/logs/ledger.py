@@ -20,8 +20,6 @@ STRANGERS_MAX = 400_000
 """Ended letters from senders outside the domains that log in; above it the oldest are forgotten, their
 number kept."""
 
-UNKNOWN_KEY = -1
-
 
 class Visit(Struct, frozen=True):
     """One login with its time and place in the log. `row` tells it from all others; `event` is our own
@@ -37,13 +35,13 @@ class Visit(Struct, frozen=True):
 
 
 class Ledger:
-    def __init__(self) -> None:
+    def __init__(self, since: int = 0, until: int = 2**62) -> None:
+        self._since = since
+        self._until = until
         self.logins: list[Login] = []
         self.letters: dict[str, list[Letter]] = defaultdict(list)
         self.letter_count = 0
         self.forgotten = 0
-        self.first = 2**62
-        self.last = 0
         self._keys: dict[Login, int] = {}
         self._at = array("q")
         self._key = array("I")
@@ -67,6 +65,8 @@ class Ledger:
         return key
 
     def add(self, at: int, key: int, line: int, pid: int) -> None:
+        if not self._since <= at < self._until:
+            return
         self._at.append(at)
         self._key.append(key)
         self._line.append(line)
@@ -86,6 +86,8 @@ class Ledger:
     def take(self, letters: Iterable[Letter]) -> None:
         """Letters that began; they may still gain recipients and results."""
         for letter in letters:
+            if not self._since <= letter.at < self._until:
+                continue
             self.letter_count += 1
             self.letters[letter.account or letter.sender or ""].append(letter)
             self._strangers += 1
@@ -104,6 +106,9 @@ class Ledger:
             if not kept:
                 del self.letters[sender]
         self._strangers = 0
+
+    def __len__(self) -> int:
+        return len(self._at)
 
     def spanning(self) -> tuple[int, int] | None:
         """First and last time of all logins and letters; None if there is neither."""

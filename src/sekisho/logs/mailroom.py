@@ -7,7 +7,7 @@ be missing at both ends of the log.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -35,7 +35,7 @@ class Try(Struct, frozen=True, gc=False):
 
     at: int
     place: int
-    result: str
+    result: Literal["delivered", "deferred", "failed"]
     cause: str = ""
     code: int = 0
     status: str = ""
@@ -79,6 +79,9 @@ class Letter(Struct):
 
     def addresses(self) -> list[str]:
         return [recipient_of(where) for where in self.recipients]
+
+    def address_at(self, place: int) -> str:
+        return recipient_of(self.recipients[place])
 
     def start(self, recipient: bytes) -> int:
         """The place of a recipient that is tried now: its own again after a deferral, a new one else."""

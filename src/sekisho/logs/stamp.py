@@ -44,7 +44,8 @@ class Calendar:
 
     `zone` rules until a splogger line tells the offset (`tie`); with `fixed` it rules always. `near` is a
     moment not more than half a year from the first line: the year is chosen so that time moves least.
-    `turns` counts how often the answer for a stamp changed.
+    `turns` counts how often the answer for a stamp changed; `told` holds the offsets that splogger's lines
+    told, each with the second from which on it was heard.
     """
 
     def __init__(self, zone: tzinfo, near: int, *, fixed: bool = False) -> None:
@@ -52,6 +53,7 @@ class Calendar:
         self.fixed = fixed
         self.offset_s: int | None = None
         self.turns = 0
+        self.told: list[tuple[int, int]] = []
         self._near_s = near // SECOND
         self._minutes: dict[bytes, int] = {}
         self._days: dict[bytes, int] = {}
@@ -92,8 +94,10 @@ class Calendar:
         if far or (not self.fixed and offset != self.offset_s):
             self._minutes.clear()
             self.turns += 1
-        if not self.fixed:
+        if not self.fixed and offset != self.offset_s:
             self.offset_s = offset
+        if not self.told or self.told[-1][1] != offset:
+            self.told.append((seconds, offset))
 
     def offset_at(self, at: int) -> int:
         """Seconds east of UTC that this calendar would write beside that time."""
@@ -148,7 +152,7 @@ class Calendar:
         return abs(wall - self._near_s)
 
     def _turn_back(self, wall: int) -> None:
-        """The same hour again. With rules the hour must be one that occurs twice; a learnt offset is moved."""
+        """The same hour again. By rules it must be one that occurs twice; a learnt offset is moved."""
         if self.offset_s is None:
             naive = datetime.fromtimestamp(wall, UTC).replace(tzinfo=self.zone)
             self._late_fold = naive.utcoffset() != naive.replace(fold=1).utcoffset()

@@ -1,0 +1,212 @@
+"""What the guard could not know at the time: one account's whole story in a log, judged from its end.
+
+Old logs often begin in the middle of an attack, with no habits to compare it with. Then the shape tells: a
+botnet comes from many providers within a day and uses most of its addresses once. A telephone behind CGNAT
+has as many addresses, but one provider; an office has one address; a mail program that polls comes back to
+its own.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from statistics import median
+
+from msgspec import Struct
+
+from sekisho.guard.logins import region_of
+from sekisho.model.envelope import Network
+
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
+
+EPISODE_GAP = 36 * HOUR
+"""Sign-ins from strange places further apart belong to different episodes; slow botnets come twice a day."""
+
+HOME_DAYS = 3
+"""A network is the account's own if it was used on so many days before the first doubt."""
+
+HOME_LOGINS = 10
+HOME_SPAN = 3 * HOUR
+HOME_FACTOR = 5
+"""Or an address of it was used so often, over so long, and so many times more than the account's addresses
+usually are: in a log of one day this is the mail program that polls."""
+
+BOTNET_ADDRESSES, BOTNET_PLACES = 12, 8
+BOTNET_ONCE = 0.5
+"""Within a day: addresses, providers, and the share of addresses used once, from which it is a botnet."""
+
+CROWD_ADDRESSES = 100
+"""More addresses in a day than a telephone can have, though their providers be unknown."""
+
+POOL_PLACES = 2
+"""Unknown networks of so few regions are a provider's pool, not a botnet, unless they are a crowd."""
+
+GUESSERS_PLACES, GUESSERS_ADDRESSES, GUESSES = 4, 5, 8
+GUESSES_EACH = 3
+"""Failures alone: providers, addresses, attempts, and at most so many attempts an address."""
+
+
+class Sight(Struct, frozen=True):
+    """One judged password: when, from where, and whether it was right. `row` names it to the caller."""
+
+    at: int
+    address: str
+    network: Network
+    ok: bool
+    known_user: bool
+    row: int
+
+
+class Episode(Struct, frozen=True):
+    """The sign-ins of an incident. `home` are the account's own networks; `strange` the intruder's
+    sign-ins."""
+
+    first: int
+    last: int
+    home: frozenset[str]
+    strange: tuple[Sight, ...]
+    peak_addresses: int
+    peak_places: int
+    once: float
+    detected: int
+
+
+def place_of(network: Network) -> str:
+    """Whose network: the provider where it is known, else the region around it."""
+    return network.key if network.asn else "~" + region_of(network)
+
+
+def home_networks(sights: Sequence[Sight], until: int) -> frozenset[str]:
+    """The networks that are the account's own, from use before `until` and from addresses that come back."""
+    days: dict[str, set[int]] = defaultdict(set)
+    times: dict[str, list[int]] = defaultdict(list)
+    networks: dict[str, str] = {}
+    for sight in sights:
+        if not sight.ok:
+            continue
+        times[sight.address].append(sight.at)
+        networks[sight.address] = sight.network.key
+        if sight.at < until:
+            days[sight.network.key].add(sight.at // DAY)
+    usual = median(len(seen) for seen in times.values()) if times else 0
+    often = max(HOME_LOGINS, HOME_FACTOR * usual)
+    home = {key for key, seen in days.items() if len(seen) >= HOME_DAYS}
+    for address, seen in times.items():
+        if len(seen) >= often and seen[-1] - seen[0] >= HOME_SPAN:
+            home.add(networks[address])
+    return frozenset(home)
+
+
+def episode(sights: Sequence[Sight], found: int | None) -> Episode | None:
+    """The episode around the moment `found` that the guard gave; without one, around the busiest day of
+    strangers."""
+    home = home_networks(sights, found if found is not None else _first_doubt(sights))
+    strange = [
+        sight for sight in sights if sight.ok and sight.network.place and sight.network.key not in home
+    ]
+    if not strange:
+        return None
+    around = found if found is not None else _busiest(strange)
+    part = _around(strange, around)
+    addresses, places, detected = _peaks(part)
+    uses = Counter(sight.address for sight in part)
+    once = sum(1 for count in uses.values() if count == 1) / len(uses)
+    return Episode(part[0].at, part[-1].at, home, tuple(part), addresses, places, once, detected)
+
+
+def _first_doubt(sights: Sequence[Sight]) -> int:
+    """The first day on which as many new addresses came as a botnet has; the end if there is none."""
+    known: set[str] = set()
+    fresh: list[int] = []
+    for sight in sights:
+        if not sight.ok or sight.address in known:
+            continue
+        known.add(sight.address)
+        fresh = [at for at in fresh if sight.at - at < DAY] + [sight.at]
+        if len(fresh) >= BOTNET_ADDRESSES:
+            return fresh[0]
+    return sights[-1].at + 1 if sights else 0
+
+
+def _busiest(strange: Sequence[Sight]) -> int:
+    """The middle of the day with most addresses."""
+    window: Counter[str] = Counter()
+    start, most, middle = 0, 0, strange[0].at
+    for sight in strange:
+        window[sight.address] += 1
+        while sight.at - strange[start].at >= DAY:
+            _leave(window, strange[start].address)
+            start += 1
+        if len(window) > most:
+            most, middle = len(window), (strange[start].at + sight.at) // 2
+    return middle
+
+
+def _around(strange: Sequence[Sight], moment: int) -> list[Sight]:
+    """Those joined to the moment by gaps of less than EPISODE_GAP."""
+    nearest = min(range(len(strange)), key=lambda place: abs(strange[place].at - moment))
+    start = end = nearest
+    while start > 0 and strange[start].at - strange[start - 1].at < EPISODE_GAP:
+        start -= 1
+    while end + 1 < len(strange) and strange[end + 1].at - strange[end].at < EPISODE_GAP:
+        end += 1
+    return list(strange[start : end + 1])
+
+
+def _peaks(strange: Sequence[Sight]) -> tuple[int, int, int]:
+    """Most addresses and most providers within a day, and when both were first more than a person's."""
+    addresses: Counter[str] = Counter()
+    places: Counter[str] = Counter()
+    start = most_addresses = most_places = detected = 0
+    for sight in strange:
+        addresses[sight.address] += 1
+        places[place_of(sight.network)] += 1
+        while sight.at - strange[start].at >= DAY:
+            _leave(addresses, strange[start].address)
+            _leave(places, place_of(strange[start].network))
+            start += 1
+        most_addresses, most_places = max(most_addresses, len(addresses)), max(most_places, len(places))
+        if not detected and is_crowd(len(addresses), len(places)):
+            detected = sight.at
+    return most_addresses, most_places, detected
+
+
+def _leave(counts: Counter[str], name: str) -> None:
+    counts[name] -= 1
+    if not counts[name]:
+        del counts[name]
+
+
+def is_crowd(addresses: int, places: int) -> bool:
+    return (addresses >= BOTNET_ADDRESSES and places >= BOTNET_PLACES) or addresses >= CROWD_ADDRESSES
+
+
+def is_botnet(seen: Episode) -> bool:
+    """Evident from the shape alone, whatever the guard knew."""
+    if seen.once < BOTNET_ONCE:
+        return False
+    if seen.peak_addresses >= CROWD_ADDRESSES and seen.peak_places <= POOL_PLACES:
+        return all(not sight.network.asn for sight in seen.strange)
+    return is_crowd(seen.peak_addresses, seen.peak_places)
+
+
+def is_pool(seen: Episode) -> bool:
+    """Strangers that are one provider's pool in hindsight: a telephone, not a thief."""
+    few = len({place_of(sight.network) for sight in seen.strange}) <= POOL_PLACES
+    unknown = all(not sight.network.asn for sight in seen.strange)
+    return few and unknown and seen.peak_addresses < CROWD_ADDRESSES
+
+
+def guessed(sights: Sequence[Sight], home: frozenset[str]) -> tuple[Sight, ...]:
+    """The failures of somebody who tries this account from many places; empty if there are none such."""
+    wrong = [
+        sight for sight in sights if not sight.ok and sight.network.place and sight.network.key not in home
+    ]
+    addresses = Counter(sight.address for sight in wrong)
+    places = {place_of(sight.network) for sight in wrong}
+    if len(wrong) < GUESSES or len(addresses) < GUESSERS_ADDRESSES or len(places) < GUESSERS_PLACES:
+        return ()
+    known = sum(1 for sight in wrong if sight.known_user)
+    if median(addresses.values()) > GUESSES_EACH or known * 2 < len(wrong):
+        return ()
+    return tuple(wrong)

@@ -1,0 +1,101 @@
+"""What an account's story was: taken over, guessed at, sending too much, or nothing; and from when to when.
+"""
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from sekisho.guard import hindsight
+from sekisho.guard.hindsight import Episode, Sight
+from sekisho.logs.joining import Join
+from sekisho.logs.ledger import Visit
+from sekisho.model.envelope import Network
+from sekisho.model.incident import Finding, Grade
+from sekisho.service.scan_report import Kind
+
+HOUR = 3_600_000_000
+SURGE_GAP = 6 * HOUR
+"""Messages of one surge follow each other faster."""
+
+
+class Story(Struct, frozen=True):
+    """All that the log tells of one account, in order of time."""
+
+    account: str
+    visits: Sequence[Visit]
+    joins: Sequence[Join]
+
+
+class Verdict(Struct, frozen=True):
+    """`strange` are the rows of the intruder's sign-ins, `attempts` his failed ones; `detected` None if the
+    guard was silent, or `by_shape` where only hindsight shows it."""
+
+    kind: Kind
+    first: int
+    last: int
+    detected: int | None = None
+    by_shape: Episode | None = None
+    home: frozenset[str] = frozenset()
+    strange: frozenset[int] = frozenset()
+    attempts: tuple[Sight, ...] = ()
+
+
+def sights(visits: Sequence[Visit], find: Callable[[str], Network]) -> list[Sight]:
+    return [
+        Sight(
+            visit.at, visit.login.address, find(visit.login.address), visit.login.ok,
+            visit.login.ok or visit.login.why in ("password", "guard"), visit.row,
+        )
+        for visit in visits
+    ]  # fmt: skip
+
+
+def judge(story: Story, found: Sequence[Finding], find: Callable[[str], Network]) -> Verdict | None:
+    """None: nothing to report."""
+    seen = sights(story.visits, find)
+    takeover = next((one for one in found if one.kind == "takeover" and one.grade >= Grade.CONTAIN), None)
+    part = hindsight.episode(seen, takeover.at if takeover else None)
+    if part is not None and takeover is not None and not hindsight.is_pool(part):
+        return _takeover(seen, part, takeover.at)
+    if part is not None and hindsight.is_botnet(part):
+        return _takeover(seen, part, None)
+    volume = next((one for one in found if one.kind == "volume" and one.grade >= Grade.LOCK), None)
+    if volume is not None:
+        return _volume(story, volume.at)
+    home = part.home if part is not None else hindsight.home_networks(seen, 2**62)
+    attempts = hindsight.guessed(seen, home)
+    if attempts:
+        return Verdict(
+            "failures_only", attempts[0].at, attempts[-1].at, None, None, home, frozenset(), attempts
+        )
+    return None
+
+
+def _takeover(seen: Sequence[Sight], part: Episode, detected: int | None) -> Verdict:
+    attempts = tuple(
+        sight for sight in seen
+        if not sight.ok and sight.at >= part.last and sight.network.place and sight.network.key not in part.home
+    )  # fmt: skip
+    strange = frozenset(sight.row for sight in part.strange)
+    by_shape = part if detected is None or hindsight.is_botnet(part) else None
+    return Verdict("takeover", part.first, part.last, detected, by_shape, part.home, strange, attempts)
+
+
+def _volume(story: Story, at: int) -> Verdict:
+    """The surge around the moment at which the guard had enough; the sign-in that began it belongs to it."""
+    times = [join.letter.at for join in story.joins]
+    near = min(range(len(times)), key=lambda place: abs(times[place] - at))
+    start = end = near
+    while start > 0 and times[start] - times[start - 1] < SURGE_GAP:
+        start -= 1
+    while end + 1 < len(times) and times[end + 1] - times[end] < SURGE_GAP:
+        end += 1
+    begun = story.joins[start].visit
+    first = min(times[start], begun.at) if begun else times[start]
+    return Verdict("volume", first, times[end], at)
+
+
+def nothing(story: Story) -> Verdict | None:
+    """An account that was asked for by name: the whole of its story. None if the log does not know it."""
+    times = [visit.at for visit in story.visits] + [join.letter.at for join in story.joins]
+    return Verdict("nothing", min(times), max(times)) if times else None
