@@ -1,10 +1,12 @@
 """The bytes of a session: TLS, PROXY, unix sockets, deadlines, and peers that do not keep up."""
 
 import asyncio
+import gc
 import os
 import socket
 import ssl
 import stat
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from reception_stage import LISTEN, Client, Stage, play, play_patiently, until
 
 from sekisho.model.config import Limits, Listen, Protocol
 from sekisho.model.event import Accepted, Connected, Refused
+from sekisho.service.connection import Connection
 from sekisho.wire.proxy import make_proxy_v1
 from sekisho.world import Unavailable
 
@@ -430,5 +433,65 @@ def test_words_of_farewell_arrive_though_the_client_is_still_talking(tmp_path: P
         client = await stage.greeted()
         client.writer.write(b"x" * 3_000_000)
         assert (await client.reply()).startswith("500 5.5.6 ")
+
+    play(Stage(tmp_path), scene)
+
+
+class Nowhere(asyncio.Transport):
+    """A transport that swallows everything."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None: ...
+
+    def is_closing(self) -> bool:
+        return False
+
+
+IDLE_BYTES = 4096
+"""What one waiting session may cost us, its transport apart: ten thousand of them are 40 MB."""
+
+
+def test_an_idle_session_costs_little(tmp_path: Path) -> None:
+    """Greeted and introduced, between two letters: a budget per connection."""
+
+    async def scene(stage: Stage) -> None:
+        listener = stage.reception._listeners["mx"]
+
+        def idle() -> Connection:
+            connection = Connection(listener)
+            connection.connection_made(Nowhere())
+            connection._greet()
+            connection.data_received(b"EHLO client.example\r\n")
+            return connection
+
+        kept = [idle() for _ in range(20)]
+        gc.collect()
+        tracemalloc.start()
+        kept += [idle() for _ in range(200)]
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        stage.events.clear()
+        assert taken / 200 < IDLE_BYTES
+        for connection in kept:
+            connection.connection_lost(None)
+        assert 0 == stage.reception.sessions
+
+    play(Stage(tmp_path, limits=Limits(sessions_per_address=1000)), scene)
+
+
+def test_a_flood_of_commands_does_not_keep_others_waiting(tmp_path: Path) -> None:
+    """Everybody has a turn: another client is served while the flood is still being answered."""
+
+    async def scene(stage: Stage) -> None:
+        flood, other = await stage.greeted(), await stage.greeted()
+        flood.writer.write(b"NOOP\r\n" * 30_000)
+        answer = asyncio.create_task(other.say("NOOP"))
+        talks = [each.talk for each in stage.reception._connections() if each.talk is not None]
+        await until(lambda: any(talk.more for talk in talks))
+        assert (await answer).startswith("250")
+        assert any(talk.more for talk in talks)
+        wanted = b"250 2.0.0 OK\r\n" * 30_000
+        assert wanted == await flood.reader.readexactly(len(wanted))
+        assert not any(talk.more for talk in talks)
 
     play(Stage(tmp_path), scene)

@@ -3,15 +3,18 @@
 import asyncio
 import hashlib
 import socket
+import ssl
 from pathlib import Path
 
 import pytest
-from reception_stage import UNAVAILABLE, Stage, play, until
+from msgspec.structs import replace
+from reception_stage import CERTIFICATE, UNAVAILABLE, Stage, play, until
 
 from covers import covers
 from sekisho.model.config import Limits
 from sekisho.model.delivery import Kind, Tls
 from sekisho.model.event import Accepted, Connected, Judged, Refused, Troubled
+from sekisho.world import Unavailable
 
 
 @pytest.fixture
@@ -464,5 +467,30 @@ def test_a_half_closed_client_gets_its_reply(stage: Stage) -> None:
         stage.spool.gate.set()
         assert (await client.reply()).startswith("250 2.6.0 ")
         assert await client.closed()
+
+    play(stage, scene)
+
+
+def test_settings_are_read_again_between_sessions(stage: Stage) -> None:
+    """SIGHUP: the next session gets the new limits and the new certificate; one under way goes on."""
+
+    async def scene(stage: Stage) -> None:
+        before = await stage.greeted()
+        certificate = CERTIFICATE.issue_cert("mx.example.com")
+        certificate.private_key_pem.write_to_path(str(stage.folder / "keys" / "key.pem"))
+        certificate.cert_chain_pems[0].write_to_path(str(stage.folder / "keys" / "cert.pem"))
+        limits = replace(stage.config.limits, message_bytes=2000)
+        stage.reception.reload(replace(stage.config, limits=limits, hostname="new.example.com"))
+        assert "SIZE 52428800" in await before.say("EHLO again.example")
+        after = await stage.client()
+        assert (await after.reply()).startswith("220 new.example.com ")
+        assert "SIZE 2000" in await after.say("EHLO client.example")
+        await after.start_tls()
+        shown = after.writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        assert shown == ssl.PEM_cert_to_DER_cert(certificate.cert_chain_pems[0].bytes().decode())
+        (stage.folder / "keys" / "cert.pem").write_text("broken")
+        with pytest.raises(Unavailable, match=r"cert\.pem"):
+            stage.reception.reload(stage.config)
+        assert (await (await stage.client()).reply()).startswith("220 new.example.com ")
 
     play(stage, scene)

@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
         "_pace",
         "_paused",
         "_peer",
+        "_queued",
         "_timer",
         "_tls",
         "_transport",
@@ -54,7 +55,7 @@ class Connection(asyncio.Protocol):
         self._peer: Peer | None = None
         self._unread: bytes | None = b"" if listener.requires_proxy else None
         self._tls: TlsPipe | None = None
-        self._choked = self._paused = self._eof = self._closed = False
+        self._choked = self._paused = self._eof = self._closed = self._queued = False
         self.talk: Conversation | None = None
 
     # What asyncio calls.
@@ -84,7 +85,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """A client that only has nothing more to say still gets the reply that is owed."""
         self._eof = True
-        return self.talk is not None and self.talk.waiting
+        return self.talk is not None and self.talk.behind
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed = True
@@ -103,6 +104,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._choked = False
         self._regulate()
+        self._go_on_soon()
 
     # What reception calls.
 
@@ -190,8 +192,6 @@ class Connection(asyncio.Protocol):
         self._pace.heard(self._loop.time(), 0)
         if not self._closed:
             self._flush()
-            if self._eof:
-                self._abort_softly()
 
     def _flush(self) -> None:
         assert self.talk is not None
@@ -207,7 +207,22 @@ class Connection(asyncio.Protocol):
         if machine.tls_wanted and self._tls is None and self._listener.context is not None:
             self._tls = TlsPipe(self._listener.context)
             self._pace.began(self._loop.time())
+        if self._eof and not self.talk.behind:
+            self._abort_softly()
+            return
         self._regulate()
+        self._go_on_soon()
+
+    def _go_on_soon(self) -> None:
+        """There are more commands than one turn takes. None is taken while replies are not."""
+        if self.talk is not None and self.talk.more and not self._choked and not self._queued:
+            self._queued = True
+            self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._queued = False
+        if self.talk is not None and self.talk.more and not self._closed:
+            self._hear(b"")
 
     def _send(self, out: bytes) -> None:
         if out and self._transport is not None and not self._transport.is_closing():
@@ -219,7 +234,7 @@ class Connection(asyncio.Protocol):
             return
         body = self.talk.body if self.talk else None
         full = body is not None and body.full
-        ahead = self.talk is not None and self.talk.waiting and self.talk.machine.unread > AHEAD_BYTES
+        ahead = self.talk is not None and self.talk.behind and self.talk.machine.unread > AHEAD_BYTES
         wanted = self._choked or full or ahead
         if full and body is not None:
             body.on_room = self._regulate

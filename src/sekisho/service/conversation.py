@@ -20,6 +20,9 @@ INTERNAL = Reply(421, "4.3.0", "Internal error, closing")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors, closing")
 TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients, closing")
 
+AT_ONCE = 50
+"""Most steps of one session before others have their turn: a read may hold forty thousand NOOPs."""
+
 SETTLED = (Refused, Violated)
 """The machine has answered these itself."""
 
@@ -29,11 +32,11 @@ OUTER = (Opened, Quit)
 class Conversation:
     """`waiting`: a reply is owed that is not there yet; `on_answer` is called when it has come.
 
-    `gone`: the connection is. `left`: the client has said QUIT, or nothing yet, so no word of ours can
-    cross one of its own.
+    `more`: the client has said more than one turn takes. `gone`: the connection is. `left`: the client has
+    said QUIT, or nothing yet, so no word of ours can cross one of its own.
     """
 
-    __slots__ = ("_on_answer", "gone", "left", "machine", "session", "waiting")
+    __slots__ = ("_on_answer", "gone", "left", "machine", "more", "session", "waiting")
 
     def __init__(self, session: Session, on_answer: Callable[[], None]) -> None:
         self.session = session
@@ -41,7 +44,13 @@ class Conversation:
         self.waiting = False
         self.gone = False
         self.left = False
+        self.more = False
         self._on_answer = on_answer
+
+    @property
+    def behind(self) -> bool:
+        """The client is ahead of us, for one reason or the other."""
+        return self.waiting or self.more
 
     @property
     def body(self) -> Arriving | None:
@@ -50,10 +59,16 @@ class Conversation:
         return transaction.body if transaction is not None else None
 
     def hear(self, data: bytes) -> None:
-        """Everything that can be answered now is; then `machine.take()` has the replies."""
+        """What can be answered now is, up to `AT_ONCE`; then `machine.take()` has the replies."""
+        taken = 0
+        self.more = False
         with boundary(self.session.front.trouble, "session", self.session.ident) as turn:
             for step in self.machine.receive(data):
+                taken += 1
                 if not self._take_up(step):
+                    break
+                if taken == AT_ONCE:
+                    self.more = True
                     break
         if turn.failed:
             self._fail()
