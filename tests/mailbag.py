@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Sequence
 
+from sekisho.model.config import Outbound
 from sekisho.model.delivery import Delivery, Kind, Route
 from sekisho.model.envelope import Envelope, Message, Origin
 from sekisho.model.ident import make_id
 from sekisho.model.letter import Draft
 from sekisho.queue.routes import route_for
-from sekisho.model.config import Outbound
 from sekisho.testing.world import NOW, Fakes, fakes
 
 HEAD = b"Received: from client by mx.example.com; Mon, 22 Jul 2013 18:52:46 +0900\r\n"

@@ -20,7 +20,7 @@ from sekisho.queue.schedule import NEVER, Batch, Schedule
 from sekisho.service.boundary import Record, boundary
 from sekisho.service.reporting import Reporter
 from sekisho.service.tried import tried
-from sekisho.store.spool import Spool, Want
+from sekisho.store.spool import Due, Spool, Want
 from sekisho.world import Unavailable, World
 
 LOOK_S = 60.0
@@ -86,6 +86,11 @@ class Deliverer:
             self._schedule.waits(delivery.route.lane, delivery.next_at)
         self._wake.set()
 
+    def found(self, due: Due) -> None:
+        for lane, next_at in due.next_at.items():
+            self._schedule.looked(lane, next_at or NEVER)
+        self._schedule.claimed(due.deliveries)
+
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
         self._schedule.give_back(deliveries)
 
@@ -108,7 +113,8 @@ class Deliverer:
         if self._schedule.active:
             self._quiet.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._quiet.wait(), STOP_S)
+                async with asyncio.timeout(STOP_S):
+                    await self._quiet.wait()
         await self.put_back()
 
     @contextmanager
@@ -155,7 +161,8 @@ class Deliverer:
         left_s = (self._schedule.next_at() - self._now()) / SECOND
         if not self._wake.is_set() and left_s > 0:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), min(left_s, LOOK_S))
+                async with asyncio.timeout(min(left_s, LOOK_S)):
+                    await self._wake.wait()
         self._wake.clear()
 
     async def _watch_clock(self) -> None:
@@ -179,10 +186,7 @@ class Deliverer:
             wants = [Want(lane, limit) for lane, limit in self._schedule.wants(now)]
             if not wants:
                 return
-            due = await self._spool.due(now, wants)
-            for lane, next_at in due.next_at.items():
-                self._schedule.looked(lane, next_at or NEVER)
-            self._schedule.claimed(due.deliveries)
+            await self._spool.due(now, wants)
             self._start()
 
     def _start(self) -> None:
@@ -220,18 +224,20 @@ class Deliverer:
         ]
         for delivery, outcome, change in zip(batch.deliveries, outcomes, changes, strict=True):
             self._voice.record(tried(self._world, letter, delivery, outcome, change))
-        failed = any(change.state is State.FAILED for change in changes)
-        if failed:
-            self._spool.settled(changes).add_done_callback(
-                lambda _: self._reporter.failed(batch.deliveries[0].message)
-            )
-        else:
+        if all(change.state is State.DONE for change in changes):
             self._spool.settle(changes)
+        else:
+            self._spool.settled(changes).add_done_callback(lambda _: self._settled(batch.lane, changes))
+        self._end(batch, outcomes, now)
+
+    def _settled(self, lane: str, changes: Sequence[Settled]) -> None:
+        """They are durable. Only now: the schedule must not hear of times that the table does not know."""
         for change in changes:
             if change.state is State.WAITING:
-                self._schedule.waits(batch.lane, change.next_at)
+                self._schedule.waits(lane, change.next_at)
                 self._wake.set()
-        self._end(batch, outcomes, now)
+            elif change.state is State.FAILED:
+                self._reporter.failed(change.message)
 
     def _end(self, batch: Batch, outcomes: Sequence[Outcome], now: int) -> None:
         trouble = lane_in_trouble(outcomes)

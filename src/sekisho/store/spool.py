@@ -26,9 +26,10 @@ from sekisho.store.spool_works import Change, Claim, Files, Settlement, Submissi
 from sekisho.store.spool_writer import Writer
 from sekisho.world import Clock, Disk, Promise, Spawn, Unavailable
 
-__all__ = ["BigBody", "Draft", "Letter", "Settled", "Spool", "Want"]
+__all__ = ["BigBody", "Draft", "Due", "Letter", "Settled", "Spool", "Want"]
 
 Result = TypeVar("Result")
+Due = spool_claims.Due
 Want = spool_claims.Want
 
 
@@ -121,12 +122,12 @@ class Spool:
         self._writer.put(work)
         return work.promise or self._writer.promise()
 
-    async def due(self, now: int, wants: Sequence[Want]) -> spool_claims.Due:
-        """Takes the next due deliveries of these lanes: they are `trying` until settled."""
+    def due(self, now: int, wants: Sequence[Want]) -> Promise:
+        """Hands the next due deliveries of these lanes to the taker: they are `trying` until settled."""
+        assert self.taker is not None, "somebody must take them"
         promise = self._writer.promise()
-        self._writer.put(Claim(now, wants, promise))
-        found: spool_claims.Due = await promise
-        return found
+        self._writer.put(Claim(now, wants, self.taker, promise))
+        return promise
 
     async def expire_lane(self, lane: str, now: int, reply: Reply) -> int:
         """Gives up what has waited too long in a lane that does not work; returns how many are to be

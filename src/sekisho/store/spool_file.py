@@ -18,6 +18,7 @@ Database = Callable[[str], Any]
 TROUBLE = (
     apsw.IOError, apsw.FullError, apsw.CantOpenError, apsw.CorruptError, apsw.NotADBError, apsw.BusyError,
     apsw.ReadOnlyError, apsw.NoMemError, apsw.ProtocolError, apsw.LockedError, apsw.PermissionsError,
+    apsw.ConnectionClosedError,
 )  # fmt: skip
 """What the world did to us. Every other error of apsw is a mistake of ours."""
 

@@ -28,6 +28,9 @@ class Taker(Protocol):
     def waits(self, deliveries: Sequence[Delivery]) -> None:
         """They are durable, and wait in the table for their time."""
 
+    def found(self, due: Due) -> None:
+        """What `Spool.due` took. Told in the order of commits: newer news of a lane never comes first."""
+
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """They could not be kept, and nobody has them now."""
 
@@ -101,9 +104,10 @@ class Claim:
 
     kept = False
 
-    def __init__(self, now: int, wants: Sequence[Want], promise: Promise) -> None:
+    def __init__(self, now: int, wants: Sequence[Want], taker: Taker, promise: Promise) -> None:
         self._now = now
         self._wants = wants
+        self._taker = taker
         self._promise = promise
         self._due: Due | None = None
 
@@ -113,7 +117,9 @@ class Claim:
         return [[] for _ in works]
 
     def answered(self, result: Files, error: Exception | None) -> None:
-        answer(self._promise, self._due, error)
+        if error is None and self._due is not None:
+            self._taker.found(self._due)
+        answer(self._promise, None, error)
 
     def withdraw(self, db: Any) -> None:
         """Nobody tries them."""

@@ -178,6 +178,14 @@ class FakeDisk:
         """As SQLite does for a log that it has made: the folder is synced with the file."""
         self._make_durable([change for change in self.pending if change[0] == path])
 
+    def restart(self) -> "FakeDisk":
+        """The disk after kill -9: whatever was written is there, synced or not, and nobody holds a lock."""
+        self.off = True
+        left = FakeDisk(self.free)
+        left.names, left.durable = self.names, self.durable
+        left.pending, left.folders = self.pending, self.folders
+        return left
+
     def crash(self, random: Random) -> "FakeDisk":
         """The disk as the next boot finds it. Of what was not synced, chance decides."""
         names = _kept(self.pending, random)
