@@ -16,6 +16,7 @@ from sekisho.model.phrase import phrase
 from sekisho.model.queue_row import QueueRow
 
 OWNER = "hello@example.com"
+BOT, HOME = "198.51.100.1", "203.0.113.1"
 
 
 def paper(number: int, *recipients: str) -> Paper:
@@ -23,14 +24,14 @@ def paper(number: int, *recipients: str) -> Paper:
 
 
 def played(side: Side, sheet: Paper, began: int, ended: int, ident: str = "") -> Played:
-    scene = Scene(began, side, OWNER, "198.51.100.1", (sheet,))
+    scene = Scene(began, side, OWNER, BOT if side == "bot" else HOME, (sheet,))
     ending = Call(accepted={sheet.token: ident}) if ident else Call(ending="login refused")
     return Played(scene, ending, began, ended)
 
 
-def row(message: str) -> QueueRow:
+def row(message: str, address: str, *held_by: str) -> QueueRow:
     return QueueRow(
-        "d", message, "waiting", OWNER, "x@host1.example", OWNER, "", "", 1, 0, 0, 0, 0, "relay", ("action",)
+        "d", message, "waiting", OWNER, "x@host1.example", OWNER, address, "", 1, 0, 0, 0, 0, "relay", held_by
     )
 
 
@@ -82,11 +83,18 @@ def test_the_tally_tells_held_leaked_and_missing_apart() -> None:
         ("letter-3@demo.example", "z@host1.example"): 16,
         ("letter-1@demo.example", "x@host1.example"): 40,
     }
-    tally = ledger().tally(arrived, [row("m1"), row("m4")])
+    tally = ledger().tally(arrived, [row("m1", BOT, "action"), row("m4", HOME, "action")])
     assert (tally.bot_logins, tally.bot_denied, tally.bot_accepted) == (2, 1, 1)
     assert (tally.bot_held, tally.bot_arrived, tally.honest_held) == (1, 1, 1)
     assert tally.honest_missing == (("letter-4@demo.example", OWNER),)
     assert tally.owner_in_time
+
+
+def test_a_letter_whose_client_was_cut_off_is_still_counted() -> None:
+    """The bot never heard the message's number, but the queue knows where it came from."""
+    queue = [row("m1", BOT, "action"), row("m8", BOT, "action"), row("m9", BOT)]
+    tally = ledger().tally({}, queue)
+    assert (tally.bot_accepted, tally.bot_held, tally.bot_moving, tally.honest_held) == (3, 2, 1, 0)
 
 
 def test_the_owners_letter_must_arrive_before_the_attack_ends() -> None:
@@ -119,4 +127,5 @@ def test_what_a_good_day_without_a_thief_is() -> None:
     bill = Bill(1, FAST, thief=False)
     assert outcome(Tally(), contained=False).good(bill)
     assert not outcome(Tally()).good(bill)
+    assert not structs.replace(outcome(Tally(), contained=False), wronged=("anna@example.org",)).good(bill)
     assert not outcome(Tally(honest_held=1), contained=False).good(bill)

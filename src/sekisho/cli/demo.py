@@ -79,10 +79,7 @@ class Show:
         good = outcome.good(self._bill)
         if self._as_json:
             speech.emit({"good": good, "settings": theatre.stage.settings, "outcome": outcome})
-        for sentence in (
-            *narration.of_tally(outcome.tally),
-            *narration.of_verdict(outcome.incidents, good=good),
-        ):
+        for sentence in _conclusion(outcome, good=good):
             self._say(sentence)
         if not self._leave:
             self._say(phrase("The server stays open until Ctrl-C. In another terminal:"))
@@ -94,6 +91,14 @@ class Show:
     def _say(self, sentence: Phrase) -> None:
         if not self._as_json:
             speech.tell(sentence)
+
+
+def _conclusion(outcome: Outcome, *, good: bool) -> list[Phrase]:
+    return [
+        *narration.of_tally(outcome.tally),
+        *narration.of_notices(outcome.notices),
+        *narration.of_verdict(outcome.incidents, good=good),
+    ]
 
 
 async def _act(theatre: Theatre) -> Outcome:

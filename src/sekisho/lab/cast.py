@@ -90,9 +90,9 @@ def write_script(seed: int, find: Find, now: int) -> Script:
 
 
 def _send_off(people: dict[str, Person], rng: random.Random) -> None:
-    """The owner stays at home, the traveller leaves in time, and nobody uses a web mail that is not there."""
+    """The owner stays at home, the traveller leaves in time; no web mail is there, and nobody moves house."""
     for person in people.values():
-        person.is_like = structs.replace(person.is_like, webmail=0.0)
+        person.is_like = structs.replace(person.is_like, webmail=0.0, changes_provider=0.0)
     owner = people[OWNER]
     owner.next_trip = UNEVENTFUL.learning
     owner.is_like = structs.replace(owner.is_like, strange=0.0)

@@ -14,7 +14,10 @@ STAYS: frozenset[str] = frozenset({"server", "role", "newsletter"})
 
 
 class Character(Struct, frozen=True):
-    """Sessions a day, hours, and shares between 0 and 1; fingerprints of the desktop and of the phone."""
+    """Sessions a day, hours, and shares between 0 and 1; fingerprints of the desktop and of the phone.
+
+    `changes_provider` is how likely that is on any day.
+    """
 
     kind: Kind
     sessions: float
@@ -28,6 +31,7 @@ class Character(Struct, frozen=True):
     strange: float
     webmail: float
     mistyped: float
+    changes_provider: float
     fingerprints: tuple[str, str]
 
     def days_to_trip(self, rng: random.Random) -> int:
@@ -53,6 +57,7 @@ def draw(kind: Kind, rng: random.Random) -> Character:
         strange=habits.STRANGE_WIFI.draw(rng) / 30,
         webmail=webmail if uses_webmail and kind not in STAYS else 0.0,
         mistyped=habits.MISTYPED.draw(rng),
+        changes_provider=1 / habits.PROVIDER_CHANGE.draw(rng),
         fingerprints=(f"client-{rng.getrandbits(20):05x}", f"client-{rng.getrandbits(20):05x}"),
     )
 

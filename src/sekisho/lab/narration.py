@@ -10,7 +10,7 @@ from sekisho.lab.scenes import Scene
 from sekisho.lab.stage import CUSTOMERS, Stage
 from sekisho.lab.story import Tempo
 from sekisho.lab.visits import SECOND
-from sekisho.model.incident import Incident
+from sekisho.model.incident import Grade, Incident
 from sekisho.model.phrase import Phrase, Value, phrase, phrases
 
 MISSING_SHOWN = 5
@@ -38,6 +38,19 @@ def of_past(path: str, written: int, told: int) -> Phrase:
         path=path,
         told=told,
     )
+
+
+def of_past_cases(grades: tuple[Grade, ...]) -> Phrase:
+    """What the guard made of the past."""
+    return phrase(
+        "In that past it watched {watched} accounts for a while, and contained {contained}.",
+        watched=len(grades),
+        contained=sum(grade >= Grade.CONTAIN for grade in grades),
+    )
+
+
+def of_release(incident: Incident) -> Phrase:
+    return phrase("That was wrong, and the operator releases {account}.", account=incident.subject)
 
 
 def of_doors(doors: Mapping[str, str]) -> Phrase:
@@ -161,11 +174,21 @@ def _of_botnet(tally: Tally) -> list[Phrase]:
             denied=tally.bot_denied,
         ),
         phrase(
-            "Of its letters {accepted} were accepted, {held} are held, {arrived} arrived anywhere.",
+            "Of its letters {accepted} were accepted, {held} are held, {moving} are still on their way, "
+            "{arrived} arrived anywhere.",
             accepted=tally.bot_accepted,
             held=tally.bot_held,
+            moving=tally.bot_moving,
             arrived=tally.bot_arrived,
         ),
+    ]
+
+
+def of_notices(notices: tuple[tuple[str, str], ...]) -> list[Phrase]:
+    """What the server has written to people."""
+    return [
+        phrase("{account} has a letter: {subject}", account=account, subject=what)
+        for account, what in notices
     ]
 
 

@@ -70,7 +70,7 @@ class Person:
     def day(self, day: int) -> list[Visit]:
         """The sessions of one day, not yet in order."""
         self._travel(day)
-        if self.rng.random() < 1 / habits.PROVIDER_CHANGE.draw(self.rng):
+        if self.rng.random() < self.is_like.changes_provider:
             self.move_line(self.around.places.home(self.country, self.rng))
         expected = self.is_like.sessions * (self.is_like.weekend if self._weekend(day) else 1.0)
         hours = (

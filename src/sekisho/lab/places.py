@@ -15,7 +15,7 @@ from sekisho.model.envelope import Network
 Find = Callable[[str], Network]
 
 NO_HOMES = re.compile(
-    r"\b(defen[cs]e|dod|army|navy|department|ministry|government|universi\w+|college|institute?|academ\w+|research|apple"
+    r"\b(defen[cs]e|dod|army|navy|headquarters|agency|department|ministry|government|universi\w+|college|institute?|academ\w+|research|apple"
     r"|motor|bank|hospital|school)\b",
     re.IGNORECASE,
 )

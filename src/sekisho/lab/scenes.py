@@ -15,6 +15,9 @@ from sekisho.lab.visits import HOUR, Letter, Visit
 
 Side = Literal["customer", "bot", "outside"]
 
+TOKENS = "@demo.example"
+"""By this the demo knows its own letters."""
+
 TEXT = "This letter belongs to the demo.\n.\nThe dot above stands alone on its line, and must arrive."
 
 
@@ -61,4 +64,4 @@ def _from_outside(script: Script, numbers: Iterator[int]) -> Iterator[Scene]:
 
 
 def _token(number: int) -> str:
-    return f"letter-{number}@demo.example"
+    return f"letter-{number}{TOKENS}"

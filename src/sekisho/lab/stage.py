@@ -22,6 +22,9 @@ from sekisho.store.settings import FILE, load
 from sekisho.store.vault import Vault
 
 HOSTNAME = "mx.example.com"
+OPERATOR = "jun@example.com"
+"""Who is told of incidents."""
+
 CUSTOMERS = "run/customers"
 """The private listener, relative to the state folder: its clients are believed about their addresses."""
 
@@ -56,6 +59,9 @@ tls = "none"
 # The day is played in a minute, so what takes minutes takes seconds.
 [queue]
 first_retry_s = 1
+
+[notify]
+operator = "{operator}"
 
 [guard]
 watch_delay_s = {delay_s}
@@ -100,7 +106,7 @@ def build(folder: str, sink_port: int, delay_s: int) -> Stage:
     found(Plan(folder, domains[0], HOSTNAME, "127.0.0.1", {}), HostDisk(), hands)
     settings = os.path.join(folder, FILE)
     with open(settings, "a", encoding="utf-8") as file:
-        file.write(TEXT.format(customers=CUSTOMERS, port=sink_port, delay_s=delay_s))
+        file.write(TEXT.format(customers=CUSTOMERS, port=sink_port, operator=OPERATOR, delay_s=delay_s))
     os.makedirs(os.path.join(folder, os.path.dirname(CUSTOMERS)), mode=0o700, exist_ok=True)
     house, vault = House.open(folder), Vault.open(folder)
     try:

@@ -11,9 +11,9 @@ from sekisho.lab import history, narration
 from sekisho.lab.cast import OWNER, Script, write_script
 from sekisho.lab.places import Find
 from sekisho.lab.player import Doorway
-from sekisho.lab.reckoning import Copy, Played, Tally, look
+from sekisho.lab.reckoning import Played, Tally, look, notices
 from sekisho.lab.scenes import scenes
-from sekisho.lab.stage import Outside, Stage, build
+from sekisho.lab.stage import OPERATOR, Outside, Stage, build
 from sekisho.lab.story import Story, Tempo
 from sekisho.model.delivery import State
 from sekisho.model.incident import Grade, Incident
@@ -21,7 +21,7 @@ from sekisho.model.phrase import Phrase
 from sekisho.model.queue_row import QueueRow
 from sekisho.model.selector import Selector
 from sekisho.service.control import call
-from sekisho.service.messages import QueueAnswer, QueueAsk
+from sekisho.service.messages import IncidentAnswer, IncidentAsk, QueueAnswer, QueueAsk
 from sekisho.service.roles import WatchTower, real_world, recorder_of
 from sekisho.service.serving import Server
 from sekisho.store.house import House
@@ -48,18 +48,24 @@ class Bill(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """`contained`: the owner's account has a case, and all its actions are done."""
+    """`incidents` were opened or became graver on the day. `contained`: the owner's account, fully.
+
+    `wronged` are other accounts that stand contained; `notices` the server's letters, by mailbox and subject.
+    """
 
     tally: Tally
     incidents: tuple[Incident, ...]
     contained: bool
+    wronged: tuple[str, ...] = ()
+    notices: tuple[tuple[str, str], ...] = ()
 
     def good(self, bill: Bill) -> bool:
         """As promised: contained, every honest letter arrived, hardly any of the botnet's."""
+        if self.wronged or not self.tally.honest_whole:
+            return False
         if not bill.thief:
-            return self.tally.honest_whole and not self.incidents
-        stopped = self.contained and self.tally.bot_arrived <= LEAKED_MAX
-        return stopped and self.tally.honest_whole and self.tally.owner_in_time
+            return not self.contained
+        return self.contained and self.tally.bot_arrived <= LEAKED_MAX and self.tally.owner_in_time
 
 
 class Theatre:
@@ -71,6 +77,7 @@ class Theatre:
         self._find = find
         self._say = say
         self._cases: dict[str, Grade] = {}
+        self._of_the_day: set[str] = set()
         self._bot_endings: Counter[str] = Counter()
         self._closing = contextlib.AsyncExitStack()
 
@@ -90,6 +97,14 @@ class Theatre:
         self._doors = await server.start()
         self._closing.push_async_callback(server.stop)
         self._say(narration.of_doors(self._doors))
+        await asyncio.to_thread(self._release_the_wronged)
+
+    def _release_the_wronged(self) -> None:
+        """Nobody stole anything in the past: what was contained then, the operator releases."""
+        for case in self._house.incidents(open_only=True):
+            if case.grade >= Grade.CONTAIN:
+                call(self._folder, IncidentAsk("release", case.id, teach=True), IncidentAnswer)
+                self._say(narration.of_release(case))
 
     async def _tell_past(self) -> None:
         """The watch role, before the server: it learns, writes down what it knows, and finds it again."""
@@ -100,7 +115,9 @@ class Theatre:
         told = await history.tell(path, watch.handle)
         await watch.stop()
         await world.spawn.stop()
+        self._cases = {case.id: case.grade for case in await asyncio.to_thread(self._house.incidents)}
         self._say(narration.of_past(path, written, told))
+        self._say(narration.of_past_cases(tuple(self._cases.values())))
 
     async def play(self) -> Outcome:
         """The day, then patience until everything honest has arrived, then the count."""
@@ -111,38 +128,40 @@ class Theatre:
         watcher = asyncio.create_task(self._watch_cases())
         try:
             await story.play(scenes(self.script), self.bill.tempo)
-            arrived = await self._settle(story)
+            tally = await self._settle(story)
         finally:
             watcher.cancel()
         await self._tell_new_cases()
-        tally = story.ledger.tally(arrived, await self._held())
         return await asyncio.to_thread(self._outcome, tally)
 
-    async def _settle(self, story: Story) -> dict[Copy, int]:
-        """What has arrived once nothing is missing, or when patience is over."""
+    async def _settle(self, story: Story) -> Tally:
+        """The count once nothing is missing and only held mail is in the queue, or when patience is over."""
         deadline = asyncio.get_running_loop().time() + self.bill.tempo.patience_s
         while True:
+            queue = await asyncio.to_thread(self._queue)
             arrived = await asyncio.to_thread(look, self._outside.sink, self._folder, self.stage.passwords)
-            if story.ledger.expected() <= arrived.keys() or asyncio.get_running_loop().time() > deadline:
-                return arrived
+            quiet = all(row.held_by for row in queue) and story.ledger.expected() <= arrived.keys()
+            if quiet or asyncio.get_running_loop().time() > deadline:
+                return story.ledger.tally(arrived, queue)
             await asyncio.sleep(LOOK_S)
 
-    async def _held(self) -> list[QueueRow]:
-        """What actions hold, as `sekisho queue list` would be told."""
-        asked = QueueAsk("list", Selector(states=(State.WAITING,)), limit=QUEUE_ROWS)
-        answer = await asyncio.to_thread(call, self._folder, asked, QueueAnswer)
-        return [row for row in answer.rows if row.held_by] if answer else []
+    def _queue(self) -> tuple[QueueRow, ...]:
+        """What waits or is under way, as `sekisho queue list` would be told."""
+        asked = QueueAsk("list", Selector(states=(State.WAITING, State.TRYING)), limit=QUEUE_ROWS)
+        answer = call(self._folder, asked, QueueAnswer)
+        return answer.rows if answer else ()
 
     def _outcome(self, tally: Tally) -> Outcome:
         incidents = self._house.incidents()
-        own = [
-            incident
-            for incident in incidents
-            if incident.subject == OWNER and incident.grade >= Grade.CONTAIN
-        ]
-        actions = [action for incident in own for action in self._house.actions(incident.id)]
-        done = bool(actions) and all(action.status == "done" for action in actions)
-        return Outcome(tally, tuple(incidents), done)
+        grave = {case.subject: case for case in incidents if case.grade >= Grade.CONTAIN and not case.closed}
+        actions = self._house.actions(grave[OWNER].id) if OWNER in grave else []
+        return Outcome(
+            tally=tally,
+            incidents=tuple(case for case in incidents if case.id in self._of_the_day),
+            contained=bool(actions) and all(action.status == "done" for action in actions),
+            wronged=tuple(sorted(grave.keys() - {OWNER})),
+            notices=tuple(notices(self._folder, (OWNER, OPERATOR))),
+        )
 
     def _hear(self, played: Played) -> None:
         """Everything honest is told; of the botnet the first calls of every sort."""
@@ -166,6 +185,7 @@ class Theatre:
         for incident in reversed(await asyncio.to_thread(self._house.incidents)):
             if incident.grade > self._cases.get(incident.id, Grade.CLEAR):
                 self._cases[incident.id] = incident.grade
+                self._of_the_day.add(incident.id)
                 self._say(narration.of_incident(incident))
 
     async def close(self) -> None:
