@@ -79,7 +79,7 @@ def build(story: Story, verdict: Verdict, found: Sequence[Finding], setting: Set
         deferred=results["deferred"],
         joins=tuple(_joined(join, show) for join in joins[:JOINS_SHOWN]),
         evidence=_evidence(story, verdict, found, setting),
-        after=after(verdict, intruders, setting.log_end, find, show),
+        after=after(verdict, intruders if verdict.strange else (), setting.log_end, find, show),
         related_accounts=setting.related(story.account, frozenset(intruders) or frozenset(uses)),
     )
     return structs.replace(case, sentence=_sentence(case, verdict))
