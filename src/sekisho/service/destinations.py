@@ -14,6 +14,7 @@ from sekisho.queue.hops import (
     HOPS_MAX,
     Exchange,
     Hop,
+    Written,
     in_order,
     is_null,
     is_private,
@@ -23,6 +24,7 @@ from sekisho.queue.hops import (
 from sekisho.world import NotFound, Unavailable, World
 
 CHANCE_BITS = 30
+ANYWHERE = frozenset(("0.0.0.0", "::"))
 
 Found = list[Hop] | Deferred | Failed
 
@@ -35,7 +37,7 @@ class Destinations:
         self._hostname = config.hostname.lower()
         self._outbound = config.outbound
         self._is_ours = is_ours
-        self._ports = _ports(config)
+        self._doors = _doors(config)
 
     async def find(self, route: Route) -> Found:
         if route.kind is Kind.RELAY:
@@ -116,8 +118,10 @@ class Destinations:
         if hop.address in self._outbound.own_addresses:
             return True
         ours = is_self(hop.address) or self._is_ours(hop.address)
-        if self._outbound.private_networks:  # others may live on this machine too, at other ports
-            return ours and hop.port in self._ports
+        if (
+            self._outbound.private_networks
+        ):  # others may live on this machine too: only our own doors are home
+            return ours and any(_leads_to(hop, door) for door in self._doors)
         return ours
 
     def _judged(self, domain: str, search: "_Search") -> Found:
@@ -156,9 +160,14 @@ def _no_dns(name: str, trouble: Unavailable) -> Deferred:
     return Deferred(Reply(451, "4.4.3", f"DNS has no answer about {name}: {trouble.why}"), "dns")
 
 
-def _ports(config: Config) -> frozenset[int]:
+def _doors(config: Config) -> tuple[Written, ...]:
     """Where this server itself takes mail."""
-    listening = (
-        parse_hop(listen.address, 0) for listen in config.listen.values() if listen.protocol == "smtp"
+    smtp = (parse_hop(each.address, 0) for each in config.listen.values() if each.protocol == "smtp")
+    return tuple(door for door in smtp if door is not None)
+
+
+def _leads_to(hop: Hop, door: Written) -> bool:
+    """`0.0.0.0` is every address of the machine, as a door and as a way to one."""
+    return hop.port == door.port and (
+        hop.address == door.host or {hop.address, door.host} & ANYWHERE != set()
     )
-    return frozenset(written.port for written in listening if written is not None)
