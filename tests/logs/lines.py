@@ -1,7 +1,7 @@
 """Writes log lines of vpopmail, qmail-send and spamd from a seed, and keeps its own truth about them.
 
-Every form x service x log level x address family x hostile password occurs. Nothing here uses the parser: what
-a line means is known because it was written so.
+Every form x service x log level x address family x hostile password occurs. Nothing here uses the parser:
+what a line means is known because it was written so.
 """
 
 import random
@@ -157,7 +157,7 @@ def letter(chance: random.Random, clock: Clock, number: int, first_delivery: int
     ]
     words = {
         "s": "success: 192.0.2.25_accepted_message./Remote_host_said:_250_ok/",
-        "f": "failure: 192.0.2.25_does_not_like_recipient./Remote_host_said:_550_no/Giving_up_on_192.0.2.25./",
+        "f": "failure: 192.0.2.25_does_not_like_recipient./Remote_host_said:_550_no/",
         "d": "deferral: Sorry,_I_wasn't_able_to_establish_an_SMTP_connection._(#4.4.1)/",
     }
     for place, result in enumerate(results):
@@ -185,13 +185,16 @@ def spam(chance: random.Random, clock: Clock) -> list[str]:
     handle = (
         "handle_user" if old else f"handle_user ({chance.choice(('getpwnam', 'userdir', 'sql', 'ldap'))})"
     )
+    rest = (
+        f"uid=109,required_score=18.0,rhost=localhost,raddr=127.0.0.1,rport={port},"
+        f"mid=<{port}@mail.example.com>,bayes=0.09,autolearn=disabled"
+    )
     texts = (
         f"connection from localhost {connection}",
         f"{handle} unable to find user: '{user}'",
         f"processing message <{port}@mail.example.com> for {user}:109",
         f"clean message (0.0/18.0) for {user}:109 in 5.9 seconds, 2050 bytes.",
-        f"result: . 0 - AWL,BAYES_20 scantime=5.9,size=2050,user={user},uid=109,required_score=18.0,"
-        f"rhost=localhost,raddr=127.0.0.1,rport={port},mid=<{port}@mail.example.com>,bayes=0.09,autolearn=disabled",
+        f"result: . 0 - AWL,BAYES_20 scantime=5.9,size=2050,user={user},{rest}",
     )
     return [f"{clock.header()}spamd[937]: spamd: {text}" for text in texts]
 

@@ -1,9 +1,9 @@
-"""vchkpw's lines: every form, service, level, address family and hostile password, against the generator's truth."""
+"""vchkpw's lines: every form, service, level and hostile password, against the generator's truth."""
 
 import pytest
-from logs.lines import MARK, Told, logins
 
 from covers import covers
+from logs.lines import MARK, Told, logins
 from sekisho.logs import vpopmail
 from sekisho.logs.shapes import harmless
 

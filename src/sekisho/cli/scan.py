@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -23,7 +22,7 @@ from sekisho.model.phrase import phrase
 from sekisho.service.scan_judging import investigate
 from sekisho.service.scan_masking import mask
 from sekisho.service.scan_report import Report, plain
-from sekisho.service.scanning import Wanted, read
+from sekisho.service.scanning import Around, Wanted, read
 from sekisho.store import logfiles, networktable
 from sekisho.store.logfiles import LogFile
 
@@ -103,9 +102,13 @@ def _write(path: str, text: str) -> None:
         speech.fail(phrase("{file}: {why}", file=path, why=error.strerror or str(error)))
 
 
-def _around(year: int, given: tzinfo | None) -> Callable[[LogFile], Circumstances]:
+def _around(year: int, given: tzinfo | None) -> Around:
     now, local = HostClock().now(), _local_zone()
-    return lambda file: Circumstances(year, given, local, file.modified(now))
+
+    def around(file: LogFile) -> Circumstances:
+        return Circumstances(year, given, local, file.modified(now))
+
+    return around
 
 
 def _local_zone() -> tzinfo:

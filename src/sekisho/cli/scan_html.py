@@ -1,4 +1,4 @@
-"""The scan's report as one HTML page that needs nothing else: no script, no picture, nothing from a network."""
+"""The scan's report as one HTML page that needs nothing else: no script, no picture, no network."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
@@ -11,7 +11,8 @@ from sekisho.model.phrase import phrase
 ROWS_SHOWN = 500
 
 STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:68rem;margin:2rem auto;padding:0 1rem;color:#1c2430;background:#fff}
+body{font:15px/1.5 system-ui,sans-serif;max-width:68rem;
+margin:2rem auto;padding:0 1rem;color:#1c2430;background:#fff}
 h1{font-size:1.4rem}h2{font-size:1.15rem;border-top:1px solid #ccd;padding-top:1rem;overflow-wrap:anywhere}
 table{border-collapse:collapse;margin:.5rem 0 1rem;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.15rem .8rem .15rem 0;vertical-align:top;overflow-wrap:anywhere}
@@ -54,8 +55,10 @@ def _case(case: Told) -> str:
 
 
 def _tables(case: Told) -> Iterator[str]:
-    counted = ("logins", "failures", "distinct_addresses", "distinct_networks", "distinct_countries", "messages",
-               "recipients", "delivered", "bounced", "deferred")  # fmt: skip
+    counted = (
+        "logins", "failures", "distinct_addresses", "distinct_networks", "distinct_countries",
+        "messages", "recipients", "delivered", "bounced", "deferred",
+    )  # fmt: skip
     what, times = say(phrase("what")), ("first", "last", "opened", "closed")
     yield _table((what, ""), ((name.replace("_", " "), case[name]) for name in (*times, *counted)))
     yield _table(

@@ -73,7 +73,8 @@ def _mail(case: Told) -> Iterator[str]:
         return
     yield "  " + say(
         phrase(
-            "{messages} messages, {recipients} recipients: {delivered} delivered, {bounced} refused, {deferred} waiting",
+            "{messages} messages, {recipients} recipients: {delivered} delivered, {bounced} refused,"
+            " {deferred} waiting",
             **{name: case[name] for name in ("messages", "recipients", "delivered", "bounced", "deferred")},
         )
     )
@@ -94,7 +95,8 @@ def _addresses(case: Told) -> Iterator[str]:
         parts = (f"{uses}x: {count}" for uses, count in case["logins_per_address"].items())
         yield "  " + say(phrase("addresses by number of sign-ins: {parts}", parts=", ".join(parts)))
     for top in case["top_addresses"][:ADDRESSES_SHOWN]:
-        yield f"    {top['logins']:6d} {top['failures']:6d}  {top['address']:39s} {top['country']:2s} {top['network']}"
+        counts = f"{top['logins']:6d} {top['failures']:6d}"
+        yield f"    {counts}  {top['address']:39s} {top['country']:2s} {top['network']}"
 
 
 def _bursts(after: Told) -> Iterator[str]:
@@ -128,8 +130,8 @@ def _what_if(case: Told) -> Iterator[str]:
         return
     yield "  " + say(
         phrase(
-            "sekisho's guard would have held its mail at {at}, after {messages} messages to {recipients} recipients;"
-            " {owner} messages of the owner would have waited",
+            "sekisho's guard would have held its mail at {at}, after {messages} messages to {recipients}"
+            " recipients; {owner} messages of the owner would have waited",
             at=case["contain_at"], messages=case["messages_before"], recipients=case["recipients_before"],
             owner=case["owner_messages_held"],
         )
@@ -141,7 +143,8 @@ def _basis(report: Told) -> Iterator[str]:
     span, assumed = report["span"], report["assumed"]
     yield say(
         phrase(
-            "Read: {lines} lines of {files} files, {accounts} accounts, {unrelated} messages unrelated to an incident.",
+            "Read: {lines} lines of {files} files, {accounts} accounts, {unrelated} messages unrelated to"
+            " an incident.",
             lines=report["lines"], files=len(report["files"]), accounts=report["accounts"]["seen"],
             unrelated=report["unrelated_messages"],
         )

@@ -14,8 +14,8 @@ _V6 = re.compile(
 )
 _CLOCK = re.compile(r"\d{1,3}:\d\d(?::\d\d)?")
 _TIMES = frozenset({
-    "opened", "closed", "first", "last", "at", "login_at", "message_at", "last_failure", "watch_at", "contain_at",
-    "lock_at",
+    "opened", "closed", "first", "last", "at", "login_at", "message_at", "last_failure",
+    "watch_at", "contain_at", "lock_at",
 })  # fmt: skip
 _OPAQUE = frozenset({"example", "shape"})
 """Lines of a stranger's log: shown to others, nothing of them stays."""

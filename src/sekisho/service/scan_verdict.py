@@ -74,7 +74,8 @@ def judge(story: Story, found: Sequence[Finding], find: Callable[[str], Network]
 def _takeover(seen: Sequence[Sight], part: Episode, detected: int | None) -> Verdict:
     attempts = tuple(
         sight for sight in seen
-        if not sight.ok and sight.at >= part.last and sight.network.place and sight.network.key not in part.home
+        if not sight.ok and sight.at >= part.last
+        and sight.network.place and sight.network.key not in part.home
     )  # fmt: skip
     strange = frozenset(sight.row for sight in part.strange)
     by_shape = part if detected is None or hindsight.is_botnet(part) else None
