@@ -2,9 +2,11 @@
 
 import asyncio
 import smtplib
+import ssl
 from collections.abc import Callable
 
 import pytest
+import trustme
 
 from sekisho.lab.sink import Rules, Sink
 from sekisho.model.verdict import Reply
@@ -62,3 +64,18 @@ def test_counts_when_it_cannot_keep() -> None:
     sink = Sink(rules=Rules(keep_bytes=10))
     with_sink(sink, lambda client: client.sendmail("a@x.example", ["b@y.example"], LETTER) and None)
     assert (b"", len(LETTER) + 2) == (sink.messages[0].body, sink.messages[0].size)
+
+
+def test_encrypts_when_it_can() -> None:
+    """With a certificate it offers STARTTLS and hears what follows the handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority = trustme.CA()
+    authority.issue_cert("sink.test").configure_cert(context)
+    sink = Sink(rules=Rules(tls=context))
+
+    def talk(client: smtplib.SMTP) -> None:
+        client.starttls(context=ssl._create_unverified_context())
+        client.sendmail("a@x.example", ["b@y.example"], LETTER)
+
+    with_sink(sink, talk)
+    assert "TLSv1.3" == sink.messages[0].tls

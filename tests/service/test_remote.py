@@ -315,14 +315,14 @@ PRIVATE = [
 
 
 @covers("Q-12")
-@pytest.mark.parametrize("address", LOOPS + PRIVATE + ["203.0.113.99", "203.0.113.77"])
+@pytest.mark.parametrize("address", LOOPS + PRIVATE + ["203.0.113.99", "203.0.113.77", "198.51.100.9"])
 def test_an_exchange_that_leads_to_us_or_to_a_neighbour(address: str) -> None:
     """Loopback, 0.0.0.0, private ranges, our own address, our address at the NAT: 5.4.6 and nobody is
     called.
     """
     dns = FakeDns({"example.net": [(10, "mx1.example.net")]}, {"mx1.example.net": [address]})
     fake, net = world(dns=dns)
-    settings = config(own_addresses=("203.0.113.99",))
+    settings = config(own_addresses=("203.0.113.99", "198.51.100.0/24"))
 
     async def main() -> Outcome:
         carrier = RemoteCarrier(fake.world, settings, _no_trouble, lambda found: found == "203.0.113.77")

@@ -134,7 +134,7 @@ class Outbound(Settings, frozen=True):
         bool,
         _about("Deliver to loopback and private addresses too. Off: an MX that points there is refused."),
     ] = False
-    own_addresses: Annotated[tuple[str, ...], _about("Further addresses that lead back to this server, as in front of a NAT: an MX that points there is a loop.")] = ()
+    own_addresses: Annotated[tuple[str, ...], _about("Further addresses or networks that lead back to this server, as in front of a NAT: an MX that points there is a loop.")] = ()
     resolver: Annotated[
         tuple[str, ...], _about('DNS servers, "IP" or "IP:PORT"; empty: those of the system.')
     ] = ()

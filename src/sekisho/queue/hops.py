@@ -111,6 +111,12 @@ def is_private(address: str) -> bool:
     return any(ip in net for net in _PRIVATE_V6)
 
 
+def is_among(address: str, networks: Sequence[str]) -> bool:
+    """Whether the address is one of these, or in one of these networks."""
+    ip = _plain(address)
+    return any(ip in ip_network(net) for net in networks)
+
+
 def _plain(address: str) -> IPv4Address | IPv6Address:
     """An IPv4 address dressed as IPv6 is an IPv4 address."""
     ip = ip_address(address)

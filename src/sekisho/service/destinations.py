@@ -16,6 +16,7 @@ from sekisho.queue.hops import (
     Hop,
     Written,
     in_order,
+    is_among,
     is_null,
     is_private,
     is_self,
@@ -115,7 +116,7 @@ class Destinations:
         return self._hostname in names or any(self._is_home(hop) for hop in hops)
 
     def _is_home(self, hop: Hop) -> bool:
-        if hop.address in self._outbound.own_addresses:
+        if is_among(hop.address, self._outbound.own_addresses):
             return True
         ours = is_self(hop.address) or self._is_ours(hop.address)
         if (
