@@ -18,8 +18,8 @@ def route_for(address: str, mailbox: str, outbound: Outbound) -> Route:
     """`address` is final: aliases are behind us. `mailbox` is its folder, "" for addresses of other hosts."""
     if mailbox:
         return Route(Kind.MAILDIR, mailbox, _lane("maildir", mailbox), tls=Tls.NONE)
-    domain = address.rpartition("@")[2].lower()
-    if not domain:
+    _, at, domain = address.lower().rpartition("@")
+    if not at or not domain:
         return Route(Kind.REFUSE, "5.1.3 an address without a domain leads nowhere", "refuse")
     if host := outbound.hosts.get(domain):
         return Route(Kind.RELAY, host, _lane("relay", host), outbound.source)
