@@ -191,10 +191,14 @@ def is_botnet(seen: Episode) -> bool:
 
 
 def is_pool(seen: Episode) -> bool:
-    """Strangers that are one provider's pool in hindsight: a telephone, not a thief."""
-    few = len({place_of(sight.network) for sight in seen.strange}) <= POOL_PLACES
-    unknown = all(not sight.network.asn for sight in seen.strange)
-    return few and unknown and seen.peak_addresses < CROWD_ADDRESSES
+    """Strangers that are one provider's pool in hindsight: a telephone, not a thief. Tables often know only
+    some blocks of a pool, so one known provider of the same country may be among the unknown."""
+    places = {place_of(sight.network) for sight in seen.strange}
+    known = {sight.network.key for sight in seen.strange if sight.network.asn}
+    countries = {sight.network.country for sight in seen.strange}
+    if len(known) == len(places) or len(known) > 1 or (known and len(countries) > 1):
+        return False
+    return len(places) <= POOL_PLACES and seen.peak_addresses < CROWD_ADDRESSES
 
 
 def guessed(sights: Sequence[Sight], home: frozenset[str]) -> tuple[Sight, ...]:

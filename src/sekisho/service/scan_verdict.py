@@ -14,6 +14,8 @@ from sekisho.model.incident import Finding, Grade
 from sekisho.service.scan_report import Kind
 
 HOUR = 3_600_000_000
+SIGN_IN_TERMS = frozenset({"network", "country", "crowd"})
+"""Terms of the guard's score that say nothing about mail."""
 SURGE_GAP = 6 * HOUR
 """Messages of one surge follow each other faster."""
 
@@ -55,7 +57,7 @@ def judge(story: Story, found: Sequence[Finding], find: Callable[[str], Network]
     seen = sights(story.visits, find)
     takeover = next((one for one in found if one.kind == "takeover" and one.grade >= Grade.CONTAIN), None)
     part = hindsight.episode(seen, takeover.at if takeover else None)
-    if part is not None and takeover is not None and not hindsight.is_pool(part):
+    if part is not None and takeover is not None and not (_is_quiet(found) and hindsight.is_pool(part)):
         return _takeover(seen, part, takeover.at)
     if part is not None and hindsight.is_botnet(part):
         return _takeover(seen, part, None)
@@ -69,6 +71,11 @@ def judge(story: Story, found: Sequence[Finding], find: Callable[[str], Network]
             "failures_only", attempts[0].at, attempts[-1].at, None, None, home, frozenset(), attempts
         )
     return None
+
+
+def _is_quiet(found: Sequence[Finding]) -> bool:
+    """The guard saw strange sign-ins, but no mail that speaks against them."""
+    return all(item.term in SIGN_IN_TERMS for finding in found for item in finding.evidence)
 
 
 def _takeover(seen: Sequence[Sight], part: Episode, detected: int | None) -> Verdict:
