@@ -23,6 +23,9 @@ PAUSE_FACTOR = 20.0
 """Nor one shorter than so many times the usual gap. Of attempts at random times one gap in half a million
 is."""
 
+PACE_FACTOR = 6.0
+"""The same, where a machine keeps the pace."""
+
 ATTEMPTS_MIN = 6
 """Of fewer attempts no rhythm is told."""
 
@@ -31,6 +34,9 @@ TOLERANCE = 0.1
 
 MISSED_MAX = 0.25
 """Share of steps that may be two periods long, because a burst between was not seen."""
+
+PERIODS_MIN = 3
+"""So many periods alike speak for themselves; fewer count only if a machine keeps the pace within bursts."""
 
 MACHINE_CV = 0.5
 """Spread of the gaps within bursts, in parts of their mean, under which a machine keeps the pace; chance
@@ -70,12 +76,20 @@ def cadence(times: Sequence[int]) -> Cadence:
     bursts = _bursts(times, gaps)
     inside = [gap for gap in gaps if gap <= _pause(gaps)]
     spacing = round(median(inside)) if inside else None
+    machine = _is_machine(inside)
     period, slack, seen = _period(bursts) if len(times) >= ATTEMPTS_MIN else (None, 0, 0)
-    return Cadence(bursts, period, slack, seen, spacing, _is_machine(inside))
+    if seen < PERIODS_MIN and not machine:
+        period, slack, seen = None, 0, 0  # a pause between attempts at random times is no period
+    return Cadence(bursts, period, slack, seen, spacing, machine)
 
 
 def _pause(gaps: Sequence[float]) -> float:
-    return max(PAUSE_S, PAUSE_FACTOR * median(gaps)) if gaps else PAUSE_S
+    """The longest gap within a burst."""
+    if not gaps:
+        return PAUSE_S
+    near = PACE_FACTOR * median(gaps)
+    steady = _is_machine([gap for gap in gaps if gap <= near])
+    return max(PAUSE_S, near if steady else PAUSE_FACTOR * median(gaps))
 
 
 def _bursts(times: Sequence[int], gaps: Sequence[float]) -> tuple[Burst, ...]:
