@@ -4,7 +4,6 @@ import os
 from collections.abc import Awaitable, Callable, Iterator
 
 import msgspec
-from msgspec import Struct
 
 from sekisho.lab.cast import Script
 from sekisho.lab.places import Find
@@ -12,16 +11,11 @@ from sekisho.lab.play import events
 from sekisho.logs import own
 from sekisho.model.event import Event
 from sekisho.service.messages import Observe
+from sekisho.store.logfiles import LogFile
 
 FILE = "history.jsonl"
 BATCH = 500
 """Events told to watch in one message."""
-
-
-class Past(Struct, frozen=True):
-    path: str
-    written: int
-    told: int
 
 
 def write_history(folder: str, script: Script, find: Find) -> tuple[str, int]:
@@ -38,16 +32,11 @@ def write_history(folder: str, script: Script, find: Find) -> tuple[str, int]:
 
 
 def read_history(path: str) -> Iterator[tuple[Event, ...]]:
-    """In batches, by the parser that `scan` uses for our own event archive."""
-    batch: list[Event] = []
-    with open(path, "rb") as file:
-        for line in file:
-            if event := own.parse(line):
-                batch.append(event)
-            if len(batch) >= BATCH:
-                yield tuple(batch)
-                batch.clear()
-    yield tuple(batch)
+    """In batches: opened, cut into lines and parsed by what `scan` uses for our own event archive."""
+    for block in LogFile(path).blocks():
+        events = [event for line in block.split(b"\n") if line and (event := own.parse(line))]
+        for first in range(0, len(events), BATCH):
+            yield tuple(events[first : first + BATCH])
 
 
 async def tell(path: str, watch: Callable[[Observe], Awaitable[object]]) -> int:

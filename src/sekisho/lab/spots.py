@@ -7,6 +7,8 @@ from typing import Protocol
 from sekisho.lab import habits
 from sekisho.lab.places import Places, Site
 
+WEEK = 7
+
 
 class Spot(Protocol):
     """A way to reach the net."""
@@ -26,6 +28,11 @@ class Line:
         wants_v6 = rng.uniform(0, 100) < habits.IPV6_AT_HOME.draw(rng)
         self._prefix = site.prefix_v6(rng) if wants_v6 else None
         self._used = habits.IPV6_USED.draw(rng)
+
+    def keep_until(self, day: int) -> None:
+        """That day ends a lease of a week or more."""
+        self._lease = max(self._lease, WEEK)
+        self._offset = self._lease - 1 - day % self._lease
 
     def address(self, day: int, rng: random.Random) -> str:
         if self._prefix is not None and rng.random() < self._used:
