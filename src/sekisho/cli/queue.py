@@ -138,7 +138,7 @@ def _change(config: Config, wish: QueueAsk, said: tuple[Phrase, Phrase], how: tu
     if as_json:
         speech.emit(answer)
         return 0
-    changed = len(answer.performed.changed) if answer.performed else 0
+    changed = answer.performed.count if answer.performed else 0
     speech.tell(Phrase(said[1].pattern, {"changed": _deliveries(changed), "action": action}))
     if answer.performed and answer.performed.already_on_the_wire:
         speech.tell(phrase("already on the wire: {count}", count=answer.performed.already_on_the_wire))

@@ -79,4 +79,5 @@ def _together(parts: Sequence[Performed]) -> Performed:
         changed=tuple(name for part in parts for name in part.changed),
         before={name: value for part in parts for name, value in part.before.items()},
         already_on_the_wire=sum(part.already_on_the_wire for part in parts),
+        count=sum(part.count for part in parts),
     )
