@@ -104,6 +104,14 @@ def telephone(town: Town, account: str, days: int, prefix: int = 49) -> None:
             town.login(at, town.chance.choice(("imaps", "submission")), account, address)
 
 
+def wanderer(town: Town, account: str, days: int) -> None:
+    """Somebody with a dozen providers all over the world, who comes back to each of them."""
+    places = [town.address() for _ in range(12)]
+    for hour in range(days * 24):
+        at = town.start + timedelta(hours=hour, minutes=town.chance.randrange(60))
+        town.login(at, "pop3", account, town.chance.choice(places))
+
+
 def office(town: Town, accounts: Iterable[str], address: str, days: int) -> None:
     """Many people behind one address in working hours, some of whom mistype."""
     for account in accounts:

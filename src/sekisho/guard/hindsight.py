@@ -41,6 +41,10 @@ CROWD_ADDRESSES = 100
 POOL_PLACES = 2
 """Unknown networks of so few regions are a provider's pool, not a botnet, unless they are a crowd."""
 
+WANDERER_ONCE = 0.34
+WANDERER_BACK, WANDERER_SHARE = 6 * HOUR, 0.5
+"""At most this share of addresses used once, and at least this share used again so much later."""
+
 GUESSERS_PLACES, GUESSERS_ADDRESSES, GUESSES = 4, 5, 8
 GUESSES_EACH = 3
 """Failures alone: providers, addresses, attempts, and at most so many attempts an address."""
@@ -199,6 +203,19 @@ def is_pool(seen: Episode) -> bool:
     if len(known) == len(places) or len(known) > 1 or (known and len(countries) > 1):
         return False
     return len(places) <= POOL_PLACES and seen.peak_addresses < CROWD_ADDRESSES
+
+
+def is_wanderer(seen: Episode, sights: Sequence[Sight]) -> bool:
+    """Somebody who always signs in from many places, and comes back to them: since the log begins, there is
+    no time before the strangers, and few of their addresses are used once."""
+    begin = next((sight.at for sight in sights if sight.ok), seen.first)
+    if seen.first - begin > DAY or seen.peak_addresses >= CROWD_ADDRESSES or seen.once > WANDERER_ONCE:
+        return False
+    times: dict[str, list[int]] = defaultdict(list)
+    for sight in seen.strange:
+        times[sight.address].append(sight.at)
+    back = sum(1 for visits in times.values() if visits[-1] - visits[0] >= WANDERER_BACK)
+    return back >= WANDERER_SHARE * len(times)
 
 
 def guessed(sights: Sequence[Sight], home: frozenset[str]) -> tuple[Sight, ...]:

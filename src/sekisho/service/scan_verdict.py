@@ -16,6 +16,8 @@ from sekisho.service.scan_report import Kind
 HOUR = 3_600_000_000
 SIGN_IN_TERMS = frozenset({"network", "country", "crowd"})
 """Terms of the guard's score that say nothing about mail."""
+MAIL_SPEAKS = 1.5
+"""Weight of the others from which they count: a few letters to new people have less."""
 SURGE_GAP = 6 * HOUR
 """Messages of one surge follow each other faster."""
 
@@ -57,7 +59,7 @@ def judge(story: Story, found: Sequence[Finding], find: Callable[[str], Network]
     seen = sights(story.visits, find)
     takeover = next((one for one in found if one.kind == "takeover" and one.grade >= Grade.CONTAIN), None)
     part = hindsight.episode(seen, takeover.at if takeover else None)
-    if part is not None and takeover is not None and not (_is_quiet(found) and hindsight.is_pool(part)):
+    if part is not None and takeover is not None and not _is_excused(part, seen, found):
         return _takeover(seen, part, takeover.at)
     if part is not None and hindsight.is_botnet(part):
         return _takeover(seen, part, None)
@@ -73,9 +75,14 @@ def judge(story: Story, found: Sequence[Finding], find: Callable[[str], Network]
     return None
 
 
-def _is_quiet(found: Sequence[Finding]) -> bool:
-    """The guard saw strange sign-ins, but no mail that speaks against them."""
-    return all(item.term in SIGN_IN_TERMS for finding in found for item in finding.evidence)
+def _is_excused(part: Episode, seen: Sequence[Sight], found: Sequence[Finding]) -> bool:
+    """The guard saw strange sign-ins but no mail that speaks against them, and in hindsight they are usual."""
+    quiet = all(_mail_weight(finding) < MAIL_SPEAKS for finding in found)
+    return quiet and (hindsight.is_pool(part) or hindsight.is_wanderer(part, seen))
+
+
+def _mail_weight(finding: Finding) -> float:
+    return sum(item.weight for item in finding.evidence if item.term not in SIGN_IN_TERMS)
 
 
 def _takeover(seen: Sequence[Sight], part: Episode, detected: int | None) -> Verdict:
