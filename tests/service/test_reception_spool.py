@@ -1,5 +1,6 @@
 """The real spool behind a real front: what got 250 is on the disk, and what is held is counted there."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,8 @@ def test_a_letter_is_on_the_disk_when_it_gets_its_250(tmp_path: Path, lines: int
         text = "Subject: real\r\n\r\n" + ("..dots\r\n" + "y" * 90 + "\r\n") * lines
         answer = await client.letter("carol@remote.example", "team@example.com", text=text)
         message = answer.rpartition(" ")[2]
+        assert (await client.say("RSET")).startswith("250")
+        await asyncio.sleep(0.05)  # time enough for a hand that would take the file away again
         assert text.encode() == await stage.content(message)
         letter = await stage.real.letter(message)
         assert letter.head.startswith(b"Received: from client.example ([127.0.0.1])\r\n")

@@ -67,7 +67,6 @@ async def start_tls(session: Session, step: StartTls) -> Reply:
 async def mail(session: Session, step: Mail) -> Reply:
     front = session.front
     at = front.now()
-    session.asking.forget()
     facts = MailFacts(at, session.client(), step.path, step.size)
     ruling = await rule(front.policy, front.policy.stages["mail"], facts, session.asking)
     session.judged("mail", ruling)
