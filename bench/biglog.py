@@ -33,7 +33,7 @@ class Town:
         self.names = [f"user{n:05d}@d{n % 40:02d}.example.net" for n in range(accounts)]
         self.places = [[self.address()] for _ in self.names]
         for places in self.chance.sample(self.places, max(1, accounts * 15 // 100)):
-            places.extend(self.address() for _ in range(self.chance.randint(4, 29)))
+            places.extend(self.near(places[0]) for _ in range(self.chance.randint(4, 29)))
         office = self.address()
         for places in self.chance.sample(self.places, accounts // 20):
             places[0] = office
@@ -45,6 +45,11 @@ class Town:
     def address(self) -> str:
         draw = self.chance.randrange
         return f"{draw(20, 220)}.{draw(256)}.{draw(256)}.{draw(1, 255)}"
+
+    def near(self, home: str) -> str:
+        """Another address of the same provider: a telephone's, a line's after its nightly renewal."""
+        first, second, *_ = home.split(".")
+        return f"{first}.{second}.{self.chance.randrange(256)}.{self.chance.randrange(1, 255)}"
 
     def next_pid(self) -> int:
         self.pid = self.pid + self.chance.randint(1, 9)

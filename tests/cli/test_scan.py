@@ -426,3 +426,22 @@ def test_the_text_says_first_what_happened() -> None:
         "Change the password",
     ):
         assert words in head
+
+
+def test_the_worked_example_is_what_scan_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/scan.md shows today's output, and names every key of the JSON object."""
+    root = Path(__file__).parent.parent.parent
+    page = (root / "docs" / "scan.md").read_text()
+    monkeypatch.chdir(root / "tests" / "logs")
+    assert sekisho("scan", "example.log").out.rstrip() in page
+    told = report("example.log", "--what-if")
+    case = only(told)
+    for key in {
+        *told,
+        *case,
+        *case["after"],
+        *case["joins"][0],
+        *case["evidence"][0],
+        *case["top_addresses"][0],
+    }:
+        assert f"`{key}`" in page or f"{key}," in page or f"{key}}}" in page, key
