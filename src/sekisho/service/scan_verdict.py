@@ -1,5 +1,5 @@
-"""What an account's story was: taken over, guessed at, sending too much, or nothing; and from when to when.
-"""
+"""What an account's story was: taken over, guessed at, sending too much, or nothing; and from when to
+when."""
 
 from collections.abc import Callable, Sequence
 
@@ -76,7 +76,8 @@ def judge(story: Story, found: Sequence[Finding], find: Callable[[str], Network]
 
 
 def _is_excused(part: Episode, seen: Sequence[Sight], found: Sequence[Finding]) -> bool:
-    """The guard saw strange sign-ins but no mail that speaks against them, and in hindsight they are usual."""
+    """The guard saw strange sign-ins but no mail that speaks against them, and in hindsight they are
+    usual."""
     quiet = all(_mail_weight(finding) < MAIL_SPEAKS for finding in found)
     return quiet and (hindsight.is_pool(part) or hindsight.is_wanderer(part, seen))
 
