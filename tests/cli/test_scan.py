@@ -15,6 +15,10 @@ import zstandard
 from cli.mailtown import VICTIM, Town, botnet, knocking, office, polling, telephone, wanderer
 from command import sekisho
 from covers import covers
+from logs.lines import MARK, logins
+from sekisho.lab.cast import write_script
+from sekisho.lab.history import write_history
+from sekisho.store.networktable import built_in
 from shared import shared
 
 JST = timezone(timedelta(hours=9))
@@ -445,3 +449,52 @@ def test_the_worked_example_is_what_scan_prints(monkeypatch: pytest.MonkeyPatch)
         *case["top_addresses"][0],
     }:
         assert f"`{key}`" in page or f"{key}," in page or f"{key}}}" in page, key
+
+
+@covers("L-03")
+def test_no_password_is_shown_anywhere(tmp_path: Path) -> None:
+    """Every form with every hostile password, whole and cut off: not in JSON, text, page or error."""
+    lines = [
+        f"Mar {1 + at // 1440 % 28:2d} {at // 60 % 24:02d}:{at % 60:02d}:00 mx vpopmail[5]: {told.text}"
+        for at, told in enumerate(logins())
+    ]
+    cut = [line[: line.index(MARK) + len(MARK) + 1] for line in lines if MARK in line]
+    (tmp_path / "log").write_text("\n".join([*lines, *cut]) + "\n")
+    page = tmp_path / "r.html"
+    account = ("--account", "hello@example.com")
+    for words in (("--json",), (), ("--html", str(page)), account, ("--json", "--what-if", *account)):
+        result = sekisho("scan", str(tmp_path / "log"), *words)
+        shown = result.out + result.err + (page.read_text() if page.exists() else "")
+        assert result.code in (0, 1)
+        assert MARK not in shown
+        assert "(pass: '" not in shown
+
+
+@covers("F-11")
+def test_when_the_knocking_ended(tmp_path: Path) -> None:
+    """Successes until T, failures until 30 minutes later: the last one is named, the lock is effective."""
+    town = Town(3, datetime(2013, 7, 22, 18, tzinfo=JST))
+    attack = botnet(town, town.start, 10, 100)
+    for number in range(301):
+        town.failure(attack.last + timedelta(seconds=6 * number), "submission", VICTIM, town.address())
+    (tmp_path / "log").write_bytes(town.text())
+    case = only(report(tmp_path / "log"))
+    end = attack.last + timedelta(minutes=30)
+    assert (301, end, 0) == (
+        case["after"]["failures"], datetime.fromisoformat(case["after"]["last_failure"]),
+        case["after"]["periods_seen"],
+    )  # fmt: skip
+    assert "containment is effective" in case["after"]["sentence"]
+    assert attack.last == datetime.fromisoformat(case["closed"])
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_demo_s_past_is_honest(tmp_path: Path, seed: int) -> None:
+    """The history file of the demo: travellers, telephones and newsletters, whole and from the middle on."""
+    find = built_in().find
+    script = write_script(seed, find, 1_790_000_000_000_000)
+    path, _ = write_history(str(tmp_path), script, find)
+    for words in ((), ("--since", "2026-09-15T00:00:00Z")):
+        found = report(path, *words, code=0)
+        assert ([], {"sekisho"}) == (found["incidents"], set(found["dialects"]))
+        assert found["accounts"]["seen"] >= 5
