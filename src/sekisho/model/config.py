@@ -134,7 +134,12 @@ class Outbound(Settings, frozen=True):
         bool,
         _about("Deliver to loopback and private addresses too. Off: an MX that points there is refused."),
     ] = False
-    own_addresses: Annotated[tuple[str, ...], _about("Further addresses or networks that lead back to this server, as in front of a NAT: an MX that points there is a loop.")] = ()
+    own_addresses: Annotated[
+        tuple[str, ...],
+        _about(
+            "Further addresses or networks that lead back to this server, as in front of a NAT: an MX that points there is a loop."  # noqa: E501
+        ),
+    ] = ()
     resolver: Annotated[
         tuple[str, ...], _about('DNS servers, "IP" or "IP:PORT"; empty: those of the system.')
     ] = ()
@@ -204,7 +209,8 @@ class Config(Settings, frozen=True):
         ""
     )
     show_client: Annotated[
-        bool, _about("Name the client's address in the Received field of mail from people who have logged in.")
+        bool,
+        _about("Name the client's address in the Received field of mail from people who have logged in."),
     ] = True
     checks: Annotated[
         tuple[str, ...], _about("Checks in order; empty: all that are built in, in their own order.")

@@ -26,8 +26,8 @@ class Standing(Struct, frozen=True):
     """The guard's answer for one account and one client address at one moment.
 
     `treatment` is what to do with this client's mail (refuse: also its logins); `delay_s` for delay;
-    `incident` the open incident's id or ""; `action` the id under which its mail is held (`Delivery.held_by`);
-    `reason` one sentence, `score` the evidence it was made from.
+    `incident` the open incident's id or ""; `action` the id under which its mail is held
+    (`Delivery.held_by`); `reason` one sentence, `score` the evidence it was made from.
     """
 
     account: str

@@ -49,7 +49,8 @@ def dkim_records(disk: Disk, folder: str) -> dict[str, str]:
 
 
 def make_certificate(disk: Disk, hostname: str, certificate: str, key: str, now: int) -> None:
-    """A self-signed ECDSA certificate: enough for opportunistic TLS, until one of an authority replaces it."""
+    """A self-signed ECDSA certificate: enough for opportunistic TLS, until one of an authority replaces
+    it."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname[:64])])
     begin = datetime.fromtimestamp(now / 1e6, UTC)
