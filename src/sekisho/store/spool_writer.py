@@ -1,10 +1,10 @@
 """The one writer of a spool: takes everything that waits, writes it in one transaction, then says so to all
 at once.
 
-Works that wait while a transaction is under way are the next batch, so the load makes the batches. When the
-disk fails, the batch fails with Unavailable and is rolled back; works marked `kept` (results of tries) are
-never failed, they go first in the next batch. Two failures in a row stop the door until a write has worked
-again.
+Works that wait while a transaction is under way are the next batch, and it begins when those of the last one
+have been told: the load makes the batches. When the disk fails, the batch fails with Unavailable and is
+rolled back; works marked `kept` (results of tries) are never failed, they go first in the next batch. Two
+failures in a row stop the door until a write has worked again.
 """
 
 from collections import deque
@@ -57,6 +57,8 @@ class Writer:
         self._waiting: deque[Work] = deque()
         self._failures = 0
         self._doubtful: list[Work] = []
+        self._telling = False
+        self._closing = False
         self._worker: Worker = spawn.worker("spool", self._turn)
 
     @property
@@ -75,13 +77,14 @@ class Writer:
         self._worker.poke()
 
     def close(self) -> None:
+        self._closing = True
         self._worker.stop()
 
     def _turn(self) -> float:
         if self.stopped and not self._works_again():
             self._give_back([], Unavailable("spool", NO_WRITES))
             return AGAIN_S
-        while self._waiting:
+        while self._waiting and (not self._telling or self._closing):
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_MAX))]
             if not self._write(batch):
                 return AGAIN_S
@@ -132,7 +135,17 @@ class Writer:
         return done
 
     def _answer(self, done: list[Outcome]) -> None:
-        self._bell.ring(partial(_announce, done))
+        """The next batch waits until these have been told: their clients' next letters then belong to it."""
+        self._telling = True
+        self._bell.ring(partial(self._tell, done))
+
+    def _tell(self, done: list[Outcome]) -> None:
+        try:
+            _announce(done)
+        finally:
+            self._telling = False
+            if self._waiting and not self._closing:
+                self._worker.poke()
 
     def _give_back(self, batch: list[Work], trouble: Unavailable) -> None:
         """Kept works go back to the head of the line, in order; once stopped, nobody else waits in it."""
