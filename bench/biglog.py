@@ -48,8 +48,8 @@ class Town:
 
     def near(self, home: str) -> str:
         """Another address of the same provider: a telephone's, a line's after its nightly renewal."""
-        first, second, *_ = home.split(".")
-        return f"{first}.{second}.{self.chance.randrange(256)}.{self.chance.randrange(1, 255)}"
+        first, second, third, _ = home.split(".")
+        return f"{first}.{second}.{int(third) & ~3 | self.chance.randrange(4)}.{self.chance.randrange(1, 255)}"
 
     def next_pid(self) -> int:
         self.pid = self.pid + self.chance.randint(1, 9)
