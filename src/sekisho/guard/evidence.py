@@ -43,7 +43,10 @@ def see_login(
         _owner_login(memory, place, event)
         return 0.0
     if grade >= Grade.CONTAIN:
-        memory.denied += 1  # rule 3: what was denied neither raises nor lowers anything
+        if place is not None and network.key in memory.lodgings():
+            logins.revisit(memory, place, address, at, quiet=False)
+        else:
+            memory.denied += 1  # rule 3: what was denied neither raises nor lowers anything
         return 0.0
     weight = 0.0 if place else _first_sight(memory, event, network, grade)
     quiet = grade == Grade.CLEAR and logins.score_at(memory, at) < logins.QUIET

@@ -15,6 +15,7 @@ OWN_LIMIT = 8.0
 """Half the volume evidence plus the bounce evidence of the account's own places, from which all its mail
 is held."""
 OWN_VOLUME_SHARE = 0.5
+FAR = 2
 
 
 def grade_at(memory: Memory, at: int) -> Grade:
@@ -62,8 +63,6 @@ def _case(memory: Memory, settings: Settings, strange: float, own: float, at: in
 
 def pass_cap(memory: Memory, settings: Settings, at: int) -> Case | None:
     """More first-time recipients in 24 hours than allowed: told once a day."""
-    if not memory.hours:
-        return None
     limit = volume.cap(memory, settings.first_time_recipients, at)
     count = volume.fresh_today(memory, at)
     if count <= limit or at - memory.over_cap < DAY:
@@ -73,6 +72,19 @@ def pass_cap(memory: Memory, settings: Settings, at: int) -> Case | None:
     return Case(Grade.WATCH, "volume", count, limit)
 
 
+def pass_cap_far(memory: Memory, settings: Settings, at: int) -> Case | None:
+    """Going on although it is held: after FAR times the cap the account is locked until somebody has
+    looked."""
+    if not memory.over_cap or grade_at(memory, at) >= Grade.LOCK:
+        return None
+    limit = FAR * volume.cap(memory, settings.first_time_recipients, at)
+    count = volume.fresh_today(memory, at)
+    if count <= limit:
+        return None
+    memory.grade, memory.since, memory.all_mail = Grade.LOCK, at, False
+    return Case(Grade.LOCK, "volume", count, limit)
+
+
 def _note_sums(memory: Memory, at: int) -> None:
     """Volume and refusals enter the evidence with the value they have when the grade is raised."""
     for flow, weight in (
@@ -80,7 +92,7 @@ def _note_sums(memory: Memory, at: int) -> None:
         (memory.own, volume.own_volume(memory, at)),
     ):
         add_term(memory, Term(at, "letters", letters_at(flow, at), count=flow.messages))
-        add_term(memory, Term(at, "volume", weight, count=round(volume.fresh_at(flow, at))))
+        add_term(memory, Term(at, "volume", weight, count=round(volume.fresh_at(memory, flow, at))))
         add_term(memory, Term(at, "refused", bounce_at(flow, at), count=flow.refused))
 
 

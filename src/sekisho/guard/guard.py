@@ -143,8 +143,13 @@ class Guard(Keeper):
         return sum(1 for memory in self._memories.values() if at - memory.last < ACTIVE)
 
     def _pass_cap(self, account: str, memory: Memory, at: int) -> Findings:
-        case = grading.pass_cap(memory, self._settings, at) if self._settings.enabled else None
-        return (make_finding(account, memory, case, at),) if case else ()
+        if not self._settings.enabled or not memory.hours:
+            return ()
+        steps = (
+            grading.pass_cap(memory, self._settings, at),
+            grading.pass_cap_far(memory, self._settings, at),
+        )
+        return tuple(make_finding(account, memory, case, at) for case in steps if case is not None)
 
     def _hear(self, account: str, memory: Memory, event: Watched, network: Network) -> Findings:
         """Rule 9: an open source teaches nothing and holds nothing; what it says may alert, once a day."""
@@ -166,10 +171,11 @@ class Guard(Keeper):
         network = self._network(address, network)
         place = place_of(logins.standpoint(memory, network))
         grade = grading.grade_at(memory, at)
+        lodger = network.key in memory.lodgings()
         if fresh is None:
-            treatment = login_treatment(memory, grade, place)
+            treatment = login_treatment(memory, grade, place, lodger=lodger)
         else:
-            letter = Letter(fresh, _is_distant(memory, address, network))
+            letter = Letter(fresh, _is_distant(memory, address, network), lodger)
             treatment = mail_treatment(memory, grade, place, letter, self._settings, at)
         return Standing(
             account=account.lower(),

@@ -8,6 +8,7 @@ its own.
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 
 from msgspec import Struct
@@ -21,6 +22,9 @@ DAY = 24 * HOUR
 
 EPISODE_GAP = 36 * HOUR
 """Sign-ins from strange places further apart belong to different episodes; slow botnets come twice a day."""
+
+NEAR = HOUR // 6
+WEBMAIL = frozenset({"127.0.0.1", "::1"})
 
 HOME_DAYS = 3
 """A network is the account's own if it was used on so many days before the first doubt."""
@@ -111,7 +115,7 @@ def episode(sights: Sequence[Sight], found: int | None) -> Episode | None:
     if not strange:
         return None
     around = found if found is not None else _busiest(strange)
-    part = _around(strange, around)
+    part = _with_nowhere(_around(strange, around), sights)
     addresses, places, detected = _peaks(part)
     uses = Counter(sight.address for sight in part)
     once = sum(1 for count in uses.values() if count == 1) / len(uses)
@@ -155,6 +159,26 @@ def _around(strange: Sequence[Sight], moment: int) -> list[Sight]:
     while end + 1 < len(strange) and strange[end + 1].at - strange[end].at < EPISODE_GAP:
         end += 1
     return list(strange[start : end + 1])
+
+
+def _with_nowhere(part: list[Sight], sights: Sequence[Sight]) -> list[Sight]:
+    """Addresses that are no place say nothing by themselves; used only in this episode, as rarely as the
+    strangers' and at their pace, they belong to it. Our own web mail never does."""
+    gaps = [later.at - earlier.at for earlier, later in pairwise(part)]
+    near = min(2 * HOUR, max(NEAR, 10 * round(median(gaps)))) if gaps else NEAR
+    first, last = part[0].at - near, part[-1].at + near
+    uses: dict[str, list[Sight]] = defaultdict(list)
+    for sight in sights:
+        if sight.ok and not sight.network.place and sight.address not in WEBMAIL:
+            uses[sight.address].append(sight)
+    most = max(Counter(sight.address for sight in part).values())
+    joining = [
+        sight
+        for same in uses.values()
+        if len(same) <= most and first <= same[0].at and same[-1].at <= last
+        for sight in same
+    ]
+    return sorted([*part, *joining], key=lambda sight: (sight.at, sight.row))
 
 
 def _peaks(strange: Sequence[Sight]) -> tuple[int, int, int]:

@@ -60,12 +60,11 @@ def _sign_ins(memory: Memory) -> Phrase | None:
     if not strangers:
         return None
     first, last = min(p.first for p in strangers.values()), max(p.last for p in strangers.values())
+    count = sum(place.logins for place in strangers.values())
     return phrase(
-        "{sign_ins} in {span} from {networks}{countries} {novelty} ({names})",
-        sign_ins=phrases(
-            "{count} sign-in", "{count} sign-ins", sum(place.logins for place in strangers.values())
-        ),
-        span=span(last - first),
+        "{sign_ins}{time} from {networks}{countries} {novelty} ({names})",
+        sign_ins=phrases("{count} sign-in", "{count} sign-ins", count),
+        time=phrase(" in {span}", span=span(last - first)) if count > 1 else "",
         networks=phrases("{count} network", "{count} networks", len(strangers)),
         countries=_countries(strangers),
         novelty=_novelty(memory),

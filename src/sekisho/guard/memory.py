@@ -156,6 +156,17 @@ class Memory(Struct, omit_defaults=True):
     forgotten_event: int = 0
     hands: dict[str, int] = msgspec.field(default_factory=dict)
 
+    def lodgings(self) -> frozenset[str]:
+        """Unfamiliar networks that were in use at least a day before the episode's first stranger, with
+        mail to known people or the owner's client: a hotel, a customer's office.
+        """
+        if not self.first_stranger:
+            return frozenset()
+        before = self.first_stranger - DAY
+        return frozenset(
+            key for key, place in self.provisional.items() if place.proof and place.first <= before
+        )
+
     def strangers(self) -> dict[str, Place]:
         """The unfamiliar networks of the present episode, oldest first."""
         return {

@@ -32,19 +32,23 @@ def place_of(standpoint: Standpoint) -> Place:
     return _PLACES[standpoint]
 
 
-def login_treatment(memory: Memory, grade: Grade, place: Place) -> Treatment:
+def login_treatment(memory: Memory, grade: Grade, place: Place, *, lodger: bool) -> Treatment:
+    """A lodger's logins go on under containment; its mail waits, and to first-time recipients is held."""
     treatment = LOGIN.get((grade, place), "pass")
+    if lodger and Grade.CONTAIN <= grade < Grade.OPERATOR:
+        return "delay" if grade == Grade.CONTAIN else "hold"
     if treatment == "refuse" and memory.gentle and grade < Grade.OPERATOR:
         return "hold"  # rule 15: the mass brake denies no login
     return treatment
 
 
 class Letter(Struct, frozen=True):
-    """The message in hand: how many recipients were never written to, and whether it comes from a /24 of a
-    confirmed network where the account never was."""
+    """The message in hand: how many recipients were never written to; whether it comes from a /24 of a
+    confirmed network where the account never was, or from a lodging."""
 
     fresh: int
     distant: bool
+    lodger: bool
 
 
 def mail_treatment(
@@ -52,10 +56,10 @@ def mail_treatment(
 ) -> Treatment:
     """For the message (or recipient) in hand. Contained mail is held, not refused: 250 to the intruder, and a
     false alarm loses nothing."""
-    treatment = login_treatment(memory, grade, place)
-    if treatment == "refuse":
+    treatment = login_treatment(memory, grade, place, lodger=letter.lodger)
+    if treatment == "refuse" or (letter.lodger and letter.fresh and grade >= Grade.CONTAIN):
         return "hold"
-    if treatment == "delay" and fresh_at(memory.strange, at) > WATCH_HELD:
+    if treatment == "delay" and fresh_at(memory, memory.strange, at) > WATCH_HELD:
         return "hold"
     if place == "unfamiliar":
         return "hold" if letter.fresh and _is_over_cap(memory, settings, at) else treatment

@@ -10,8 +10,10 @@ from math import exp, log
 
 from sekisho.guard.memory import DAY, FRESH_KEPT, HOUR, Day, Flow, Memory, know
 
-FADE = HOUR
-"""The count of first-time recipients falls to 1/e in an hour."""
+OWN_FADE, STRANGE_FADE = HOUR, 6 * HOUR
+"""The count of first-time recipients falls to 1/e in this time: a burst from the account's own places,
+but from unfamiliar networks also twenty an hour.
+"""
 STRANGE_BASE, STRANGE_USUAL = 3.0, 0.25
 """From unfamiliar networks: first-time recipients within an hour that prove nothing, plus a quarter of
 the usual maximum."""
@@ -23,7 +25,7 @@ OWN_BASE, OWN_USUAL = 6.0, 2.5
 OWN_SLOPE = 1.6
 OWN_HEAVIEST = 4.0
 WATCH_HELD = 20
-"""Under watch, unfamiliar networks may name this many first-time recipients in an hour; then their mail
+"""Under watch, unfamiliar networks may name this many first-time recipients (faded); then their mail
 is held (rule 5)."""
 BURST = 1.0
 """Own volume evidence from which mail to first-time recipients waits, so that refusals can speak first."""
@@ -42,20 +44,22 @@ PAUSE = HOUR
 """A burst has ended when nothing was named for an hour: the sentence counts from the next recipient."""
 
 
-def fresh_at(flow: Flow, at: int) -> float:
-    """First-time recipients of the last hour, faded."""
+def fresh_at(memory: Memory, flow: Flow, at: int) -> float:
+    """First-time recipients of late, faded."""
     if not flow.fresh or at <= flow.fresh_at:
         return flow.fresh
-    return flow.fresh * exp((flow.fresh_at - at) / FADE)
+    return flow.fresh * exp((flow.fresh_at - at) / (OWN_FADE if flow is memory.own else STRANGE_FADE))
 
 
 def strange_volume(memory: Memory, at: int) -> float:
     expected = STRANGE_BASE + STRANGE_USUAL * memory.usual
-    return _evidence(fresh_at(memory.strange, at), expected, STRANGE_SLOPE, STRANGE_HEAVIEST)
+    return _evidence(fresh_at(memory, memory.strange, at), expected, STRANGE_SLOPE, STRANGE_HEAVIEST)
 
 
 def own_volume(memory: Memory, at: int) -> float:
-    return _evidence(fresh_at(memory.own, at), OWN_BASE + OWN_USUAL * memory.usual, OWN_SLOPE, OWN_HEAVIEST)
+    return _evidence(
+        fresh_at(memory, memory.own, at), OWN_BASE + OWN_USUAL * memory.usual, OWN_SLOPE, OWN_HEAVIEST
+    )
 
 
 def _evidence(count: float, expected: float, slope: float, heaviest: float) -> float:
@@ -93,12 +97,13 @@ def add_fresh(memory: Memory, flow: Flow, count: int, at: int) -> None:
     if at - flow.fresh_at > PAUSE:
         flow.began, flow.named, flow.messages = at, 0, 0
         flow.tried, flow.refused = 0, 0
-    flow.fresh = fresh_at(flow, at) + count
+    flow.fresh = fresh_at(memory, flow, at) + count
     flow.fresh_at = max(at, flow.fresh_at)
     flow.named += count
     _slide(memory, at)
     memory.hours[at // HOUR % SLOTS] += count
-    today(memory, at).peak = max(today(memory, at).peak, flow.fresh)
+    if flow is memory.own:
+        today(memory, at).peak = max(today(memory, at).peak, flow.fresh)
 
 
 def fresh_today(memory: Memory, at: int) -> int:

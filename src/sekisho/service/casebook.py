@@ -95,7 +95,7 @@ class Casebook:
         memory = self._guard.memory(incident.subject)
         operator = await self._containing.operator()
         tell = tuple(dict.fromkeys(to for to in (incident.subject, operator) if to))
-        return Wish(by, at, tuple(memory.confirmed), tell, memory.gentle)
+        return Wish(by, at, (*memory.confirmed, *sorted(memory.lodgings())), tell, memory.gentle)
 
     async def close(self, incident: Incident, at: int, why: str) -> None:
         closed = replace(incident, closed=at, closed_why=why)
