@@ -49,7 +49,8 @@ class Town:
     def near(self, home: str) -> str:
         """Another address of the same provider: a telephone's, a line's after its nightly renewal."""
         first, second, third, _ = home.split(".")
-        return f"{first}.{second}.{int(third) & ~3 | self.chance.randrange(4)}.{self.chance.randrange(1, 255)}"
+        draw = self.chance.randrange
+        return f"{first}.{second}.{int(third) & ~3 | draw(4)}.{draw(1, 255)}"
 
     def next_pid(self) -> int:
         self.pid = self.pid + self.chance.randint(1, 9)
