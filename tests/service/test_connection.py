@@ -495,3 +495,18 @@ def test_a_flood_of_commands_does_not_keep_others_waiting(tmp_path: Path) -> Non
         assert not any(talk.more for talk in talks)
 
     play(Stage(tmp_path), scene)
+
+
+def test_a_proxy_on_the_network_is_known_by_its_address(tmp_path: Path) -> None:
+    """Over TCP too, from the networks on the list; `via` is the proxy's own address."""
+
+    async def scene(stage: Stage) -> None:
+        client = await stage.client("door")
+        client.writer.write(make_proxy_v1("2001:db8::7", 4711, "2001:db8::1", 25))
+        assert (await client.reply()).startswith("220 ")
+        assert [("2001:db8::7", "127.0.0.1")] == [(event.address, event.via) for event in stage.of(Connected)]
+
+    listen = Listen(
+        address="127.0.0.1:0", protocol="smtp", requires_proxy=True, proxy_from=("10.0.0.0/8", "127.0.0.0/8")
+    )
+    play(listening(tmp_path, listen), scene)
