@@ -26,6 +26,7 @@ def test_every_promise_is_kept(first: int, pytestconfig: pytest.Config) -> None:
         assert [] == broken_promises(play), f"seed {seed}"
         assert [] == twins(play), f"seed {seed}"
         assert [] == play.ledger.troubled, f"seed {seed}"
+        play.strike()
 
 
 def test_the_plays_are_eventful() -> None:

@@ -80,6 +80,7 @@ class FakeDisk:
         """Called before each operation that changes something: may raise Unavailable or PowerCut."""
         self._locks: set[str] = set()
         self.vfs: Any = None
+        self.at_end: list[Callable[[], None]] = []
 
     # The Disk door.
 
@@ -178,9 +179,16 @@ class FakeDisk:
         """As SQLite does for a log that it has made: the folder is synced with the file."""
         self._make_durable([change for change in self.pending if change[0] == path])
 
+    def end(self) -> None:
+        """The machine is off, and nobody will use this disk again."""
+        self.off = True
+        for forget in self.at_end:
+            forget()
+        self.at_end = []
+
     def restart(self) -> "FakeDisk":
         """The disk after kill -9: whatever was written is there, synced or not, and nobody holds a lock."""
-        self.off = True
+        self.end()
         left = FakeDisk(self.free)
         left.names, left.durable = self.names, self.durable
         left.pending, left.folders = self.pending, self.folders
@@ -188,9 +196,12 @@ class FakeDisk:
 
     def crash(self, random: Random) -> "FakeDisk":
         """The disk as the next boot finds it. Of what was not synced, chance decides."""
+        self.end()
         names = _kept(self.pending, random)
         files = {id(inode): _torn(_kept(inode.pending, random), random) for inode in self._inodes()}
-        return self.after(names, files)
+        left = self.after(names, files)
+        self.names, self.durable, self.pending = {}, {}, []
+        return left
 
     def states(self, limit: int) -> Iterator["FakeDisk"]:
         """Disks that a power cut now could leave: every combination of the parts below, up to `limit`.

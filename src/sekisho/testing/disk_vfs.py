@@ -4,12 +4,15 @@ One connection a database, in exclusive mode, since the log's shared memory is n
 one it syncs the folder with a log that it has made, and promises no more than a power-safe overwrite.
 """
 
+import contextlib
 import itertools
+import weakref
+from functools import partial
 from typing import Any
 
 import apsw
 
-from sekisho.testing.disk import FakeDisk, Inode
+from sekisho.testing.disk import FakeDisk, Inode, PowerCut
 from sekisho.world import Unavailable
 
 _NUMBERS = itertools.count(1)
@@ -19,12 +22,21 @@ def connect(disk: FakeDisk, path: str) -> Any:
     vfs = _vfs_of(disk)
     connection = apsw.Connection(path, vfs=vfs.name)
     connection.pragma("locking_mode", "exclusive")
+    disk.at_end.append(partial(_abandon, connection))
     return connection
+
+
+def _abandon(connection: Any) -> None:
+    """Its process is dead. The disk is off, so closing changes nothing there; it frees what SQLite holds."""
+    with contextlib.suppress(apsw.Error, PowerCut):
+        connection.set_wal_hook(None)
+        connection.close()
 
 
 def _vfs_of(disk: FakeDisk) -> "DiskVfs":
     if disk.vfs is None:
         disk.vfs = DiskVfs(disk)
+        weakref.finalize(disk, disk.vfs.unregister)
     vfs = disk.vfs
     assert isinstance(vfs, DiskVfs)
     return vfs
@@ -33,8 +45,14 @@ def _vfs_of(disk: FakeDisk) -> "DiskVfs":
 class DiskVfs(apsw.VFS):
     def __init__(self, disk: FakeDisk) -> None:
         self.name = f"forgetful-{next(_NUMBERS)}"
-        self._disk = disk
+        self._weak = weakref.ref(disk)  # apsw keeps this object until it is unregistered
         super().__init__(self.name, base="")
+
+    @property
+    def _disk(self) -> FakeDisk:
+        disk = self._weak()
+        assert disk is not None, "a file of this disk is open"
+        return disk
 
     def excepthook(self, kind: Any, error: Any, trace: Any) -> bool:
         """A fault that was played is no news: SQLite has got its code."""
