@@ -53,9 +53,12 @@ class Circumstances(Struct, frozen=True):
 
 
 class Assumed(Struct, frozen=True):
+    """`told` is False where the zone is only the computer's."""
+
     year: int
     zone: str
     how: Phrase
+    told: bool = True
 
 
 def look(name: str, sample: bytes) -> Sighting:
@@ -129,7 +132,10 @@ def calendar_for(
             if around.year and around.given
             else phrase("partly as given, else {how}", how=how)
         )
-    return calendar, _assumed(sighting, calendar, near, how)
+    told = (
+        around.given is not None or not sighting.classic or (hint is not None and hint.offset_s is not None)
+    )
+    return calendar, assumed_of(sighting, calendar, near, how, told=told)
 
 
 def _best(
@@ -169,10 +175,10 @@ def _in_year(sighting: Sighting, year: int) -> int | None:
     return Calendar(UTC, middle).at(sighting.classic) if sighting.classic else middle
 
 
-def _assumed(sighting: Sighting, calendar: Calendar, near: int, how: Phrase) -> Assumed:
+def assumed_of(sighting: Sighting, calendar: Calendar, near: int, how: Phrase, *, told: bool) -> Assumed:
     first = Calendar(calendar.zone, near, fixed=True)
     first.offset_s = calendar.offset_s
     at = (first.at(sighting.classic) if sighting.classic else None) or near
     offset = calendar.offset_at(at)
     text = rfc3339(at // SECOND * SECOND, fixed_zone(offset))
-    return Assumed(int(text[:4]), text[19:], how)
+    return Assumed(int(text[:4]), text[19:], how, told)

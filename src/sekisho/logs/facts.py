@@ -3,6 +3,7 @@
 Text in a fact has passed `printable`. No fact ever holds a password.
 """
 
+import re
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Literal
 
@@ -12,6 +13,10 @@ from sekisho.model.address import normal
 from sekisho.model.text import printable
 
 Why = Literal["", "password", "unknown_user", "denied", "malformed", "guard"]
+
+
+_BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_IPV4 = re.compile(rf"(?a:{_BYTE}(?:\.{_BYTE}){{3}})")
 
 
 class Login(Struct, frozen=True):
@@ -154,6 +159,8 @@ def recipient_of(where: bytes) -> str:
 
 def ip_address(text: str) -> str:
     """The one spelling of an IP address, an IPv4 address mapped into IPv6 as IPv4; "" for what is none."""
+    if _IPV4.fullmatch(text):
+        return text
     try:
         if ":" not in text:
             return str(IPv4Address(text))

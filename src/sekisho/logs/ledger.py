@@ -8,9 +8,9 @@ From here one account's whole story can be taken out in order of time.
 from array import array
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from sekisho.logs.facts import Login
 from sekisho.logs.mailroom import Letter
@@ -35,9 +35,13 @@ class Visit(Struct, frozen=True):
 
 
 class Ledger:
+    """`columns` are the doors of a reader in a hurry: time, key, line and process id of one login, each; what
+    `add` looks at first, `since` and `until`, it must look at itself.
+    """
+
     def __init__(self, since: int = 0, until: int = 2**62) -> None:
-        self._since = since
-        self._until = until
+        self.since = since
+        self.until = until
         self.logins: list[Login] = []
         self.letters: dict[str, list[Letter]] = defaultdict(list)
         self.letter_count = 0
@@ -47,6 +51,7 @@ class Ledger:
         self._key = array("I")
         self._line = array("I")
         self._pid = array("I")
+        self.columns = (self._at.append, self._key.append, self._line.append, self._pid.append)
         self._file_starts: list[int] = []
         self._events: dict[int, str] = {}
         self._rows_of_event: dict[str, int] = {}
@@ -65,7 +70,7 @@ class Ledger:
         return key
 
     def add(self, at: int, key: int, line: int, pid: int) -> None:
-        if not self._since <= at < self._until:
+        if not self.since <= at < self.until:
             return
         self._at.append(at)
         self._key.append(key)
@@ -86,7 +91,7 @@ class Ledger:
     def take(self, letters: Iterable[Letter]) -> None:
         """Letters that began; they may still gain recipients and results."""
         for letter in letters:
-            if not self._since <= letter.at < self._until:
+            if not self.since <= letter.at < self.until:
                 continue
             self.letter_count += 1
             self.letters[letter.account or letter.sender or ""].append(letter)
@@ -109,6 +114,18 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self._at)
+
+    def shift(self, logins: Container[int], letters: Container[int], by: int) -> None:
+        """Move the logins and the letters of these files in time: their zone was found out."""
+        for file, start in enumerate(self._file_starts):
+            end = self._file_starts[file + 1] if file + 1 < len(self._file_starts) else len(self._at)
+            if file in logins:
+                self._at[start:end] = array("q", (at + by for at in self._at[start:end]))
+        for group in self.letters.values():
+            for letter in group:
+                if letter.file in letters:
+                    letter.at += by
+                    letter.tries = [structs.replace(attempt, at=attempt.at + by) for attempt in letter.tries]
 
     def spanning(self) -> tuple[int, int] | None:
         """First and last time of all logins and letters; None if there is neither."""

@@ -14,7 +14,7 @@ from sekisho.logs.ledger import Ledger
 from sekisho.logs.mailroom import Mailroom
 from sekisho.logs.own_events import OwnEvents
 from sekisho.logs.shapes import Shapes
-from sekisho.logs.stamp import Calendar
+from sekisho.logs.stamp import SECOND, Calendar
 
 TEXTS_KEPT = 300_000
 """Distinct login texts whose meaning is remembered; failures with passwords in them could be without
@@ -65,29 +65,39 @@ class Reader:
         if self._only:
             self._feed_slowly(block)
             return
-        calendar, texts, add = self._place.calendar, self._texts, self.ledger.add
+        calendar, texts, ledger = self._place.calendar, self._texts, self.ledger
+        minutes, since, until = calendar.minutes, ledger.since, ledger.until
+        put_at, put_key, put_line, put_pid = ledger.columns
         line, last, at, auths, sends, spams, misses = self.line, b"", None, 0, 0, 0, 0
-        turns = calendar.turns
+        turns, parse = calendar.turns, qmail.parse
         rows = self._fast.findall(block)
         for stamp, host, pid, auth, epoch, send, spam, other in rows:
             line += 1
             if auth:
                 auths += 1
                 if stamp != last:
-                    last, at = stamp, calendar.at(stamp)
+                    last, start = stamp, minutes.get(stamp[:12])
+                    at = calendar.at(stamp) if start is None else (start + int(stamp[13:15])) * SECOND
                 key = texts.get(auth)
                 if key is None:
                     key = self._learn(auth)
-                if at is not None and key >= 0:
-                    add(at, key, line, int(pid or 0))
-                else:
+                if at is None or key < 0:
                     self.shapes.add(auth)
+                elif since <= at < until:
+                    put_at(at)
+                    put_key(key)
+                    put_line(line)
+                    put_pid(int(pid or 0))
             elif send:
                 sends += 1
                 if send.startswith(_SILENT):
                     continue
-                if epoch and stamp[:12] == self._tied:
-                    self._fact(host, int(epoch.replace(b".", b"")), send, line)
+                if epoch and host == self._host and stamp[:12] == self._tied:
+                    fact = parse(send)
+                    if fact is not None:
+                        self._room.take(int(epoch.replace(b".", b"")), line, fact)
+                    else:
+                        self.shapes.add(send)
                 else:
                     self._send((stamp, host, epoch, send), line)
                     if turns != calendar.turns:

@@ -26,8 +26,9 @@ _MONTHS = {
     name: number
     for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1)
 }
-MINUTES_KEPT = 4096
-"""Minutes of the log whose beginning is remembered: consecutive lines share them."""
+MINUTES_KEPT_S = 25 * MINUTE_S
+"""So long it is remembered when the minutes of the log began, for consecutive lines share them; shorter
+than the hour that returns at the end of summer time."""
 
 QUARTER_YEAR_S = 91 * DAY_S
 _QUARTER_S = 900
@@ -45,7 +46,8 @@ class Calendar:
     `zone` rules until a splogger line tells the offset (`tie`); with `fixed` it rules always. `near` is a
     moment not more than half a year from the first line: the year is chosen so that time moves least.
     `turns` counts how often the answer for a stamp changed; `told` holds the offsets that splogger's lines
-    told, each with the second from which on it was heard.
+    told, each with the second from which on it was heard; `minutes` when the latest minutes began, by their
+    first twelve characters, for a reader in a hurry.
     """
 
     def __init__(self, zone: tzinfo, near: int, *, fixed: bool = False) -> None:
@@ -55,7 +57,8 @@ class Calendar:
         self.turns = 0
         self.told: list[tuple[int, int]] = []
         self._near_s = near // SECOND
-        self._minutes: dict[bytes, int] = {}
+        self.minutes: dict[bytes, int] = {}
+        self._oldest = 0
         self._days: dict[bytes, int] = {}
         self._last_wall = -(2**62)
         self._late_fold = False
@@ -64,8 +67,8 @@ class Calendar:
         """Microseconds since the epoch; None for what looks like a stamp and is no time."""
         first = stamp[0]
         if first > 0x40:  # a letter
-            start = self._minutes.get(stamp[:12])
-            if start is None or len(stamp) != 15 or start < self._near_s - _TURN_BACK[0]:
+            start = self.minutes.get(stamp[:12])
+            if start is None or len(stamp) != 15:
                 return self._classic(padded(stamp))
             return (start + int(stamp[13:15])) * SECOND
         if first == 0x40:  # "@"
@@ -92,7 +95,7 @@ class Calendar:
         far = abs(seconds - self._near_s) > DAY_S
         self._near_s = seconds
         if far or (not self.fixed and offset != self.offset_s):
-            self._minutes.clear()
+            self.minutes.clear()
             self.turns += 1
         if not self.fixed and offset != self.offset_s:
             self.offset_s = offset
@@ -127,9 +130,10 @@ class Calendar:
             self._late_fold = False
         self._last_wall = wall
         start = wall - self._offset_of(wall)
-        if len(self._minutes) >= MINUTES_KEPT:
-            self._minutes.clear()
-        self._minutes[minute] = start
+        if abs(start - self._oldest) > MINUTES_KEPT_S:
+            self.minutes.clear()
+            self._oldest = start
+        self.minutes[minute] = start
         self._near_s = start
         return start
 
@@ -142,8 +146,6 @@ class Calendar:
             midnight = min((day for day in days if day is not None), key=self._distance, default=None)
             if midnight is None:
                 return None
-            if len(self._days) >= MINUTES_KEPT:
-                self._days.clear()
             self._days[minute[:6]] = midnight
         clock = int(minute[7:9]) * HOUR_S + int(minute[10:12]) * MINUTE_S
         return midnight + clock if clock < DAY_S else None
@@ -159,7 +161,7 @@ class Calendar:
         elif not self.fixed:
             self.offset_s -= HOUR_S
         self.turns += 1
-        self._minutes.clear()
+        self.minutes.clear()
 
     def _offset_of(self, wall: int) -> int:
         if self.offset_s is not None:

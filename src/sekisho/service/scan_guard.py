@@ -23,9 +23,10 @@ Moment = tuple[int, int, Callable[[], Iterator[Told]]]
 
 
 def findings(
-    stories: Mapping[str, tuple[Sequence[Visit], Sequence[Join]]], find: Find
+    stories: Mapping[str, tuple[Sequence[Visit], Sequence[Join]]], find: Find, until: Grade
 ) -> dict[str, list[Finding]]:
-    """Account -> what the guard found, in order; `find` says whose address it is."""
+    """Account -> what the guard found, in order, until it had reached that grade; `find` says whose an
+    address is."""
     guard = Guard(Settings(), NetworkTable())
     moments: list[tuple[int, int, str, Callable[[], Iterator[Told]]]] = []
     for account, (visits, joins) in stories.items():
@@ -40,7 +41,7 @@ def findings(
         for event in tell():
             for finding in guard.observe(event):
                 found[finding.account].append(finding)
-                if finding.grade >= Grade.LOCK:
+                if finding.grade >= until:
                     over.add(finding.account)
     return found
 

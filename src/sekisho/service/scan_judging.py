@@ -14,7 +14,7 @@ from sekisho.logs.joining import join
 from sekisho.logs.ledger import Ledger
 from sekisho.logs.stamp import DAY_S, SECOND
 from sekisho.model.envelope import Network
-from sekisho.model.incident import Finding
+from sekisho.model.incident import Finding, Grade
 from sekisho.model.phrase import phrase
 from sekisho.service.scan_case import Setting, build, messages_of, with_what_if
 from sekisho.service.scan_guard import findings
@@ -29,7 +29,7 @@ from sekisho.service.scan_report import (
     Span,
 )
 from sekisho.service.scan_verdict import Story, Verdict, judge, nothing
-from sekisho.service.scanning import Reading, Wanted
+from sekisho.service.scanning import Reading, Wanted, without_collections
 
 SHAPES_SHOWN = 20
 BUSIEST_SHOWN = 5
@@ -72,6 +72,11 @@ class Summary(Struct):
 
 
 def investigate(reading: Reading, wanted: Wanted) -> Report:
+    with without_collections():
+        return _investigate(reading, wanted)
+
+
+def _investigate(reading: Reading, wanted: Wanted) -> Report:
     summaries = _summaries(reading.ledger, reading.find)
     chosen = [account for account, summary in summaries.items() if summary.is_candidate]
     stories = _stories(reading.ledger, {*chosen, wanted.account} - {""})
@@ -80,7 +85,7 @@ def investigate(reading: Reading, wanted: Wanted) -> Report:
         for account, story in stories.items()
         if account in summaries and summaries[account].is_guarded
     }
-    found = findings(guarded, reading.find)
+    found = findings(guarded, reading.find, Grade.LOCK if wanted.what_if else Grade.CONTAIN)
     verdicts = _verdicts(stories, found, reading.find, wanted)
     cases = _cases(reading, stories, verdicts, found, wanted)
     return _report(reading, summaries, cases, (found, verdicts, stories), wanted)

@@ -56,6 +56,8 @@ def sights(visits: Sequence[Visit], find: Callable[[str], Network]) -> list[Sigh
 
 def judge(story: Story, found: Sequence[Finding], find: Callable[[str], Network]) -> Verdict | None:
     """None: nothing to report."""
+    if not found and _is_plain(story.visits):
+        return None
     seen = sights(story.visits, find)
     takeover = next((one for one in found if one.kind == "takeover" and one.grade >= Grade.CONTAIN), None)
     part = hindsight.episode(seen, takeover.at if takeover else None)
@@ -73,6 +75,13 @@ def judge(story: Story, found: Sequence[Finding], find: Callable[[str], Network]
             "failures_only", attempts[0].at, attempts[-1].at, None, None, home, frozenset(), attempts
         )
     return None
+
+
+def _is_plain(visits: Sequence[Visit]) -> bool:
+    """Too few addresses for a botnet, and too few failures for somebody who guesses."""
+    addresses = {visit.login.address for visit in visits if visit.login.ok}
+    failures = sum(1 for visit in visits if not visit.login.ok)
+    return len(addresses) < hindsight.BOTNET_ADDRESSES and failures < hindsight.GUESSES
 
 
 def _is_excused(part: Episode, seen: Sequence[Sight], found: Sequence[Finding]) -> bool:

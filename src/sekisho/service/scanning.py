@@ -15,7 +15,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from sekisho.guard.networks import NetworkTable
-from sekisho.logs import detect
+from sekisho.logs import alignment, detect
 from sekisho.logs.detect import Assumed, Circumstances, Sighting
 from sekisho.logs.ledger import Ledger
 from sekisho.logs.reading import Place, Reader
@@ -84,8 +84,9 @@ def read(
     sources = [_source(file) for file in files]
     _set_calendars(sources, around)
     reader = Reader(Ledger(wanted.since, wanted.until), wanted.formats)
-    with _without_collections():
+    with without_collections():
         told = tuple(_read(reader, number, sources, watcher) for number in range(len(sources)))
+    _align(reader.ledger, sources)
     assumed = next((source.assumed for source in sources if source.sighting.classic), None)
     ordered = sorted(sources, key=lambda source: not source.sighting.classic)
     calendars = [source.calendar for source in ordered if source.calendar is not None]
@@ -93,6 +94,23 @@ def read(
         reader.ledger, reader, told, assumed or (sources[0].assumed if sources else None), _clock(calendars),
         _finder(reader.own.networks, table),
     )  # fmt: skip
+
+
+def _align(ledger: Ledger, sources: Sequence[_Source]) -> None:
+    """Where only the computer's zone was to be had, let the messages tell the logins' zone."""
+    untold = {number for number, source in enumerate(sources) if source.assumed and not source.assumed.told}
+    true = {number for number, source in enumerate(sources) if source.sighting.hint is not None}
+    shift = alignment.shift_of(ledger, untold, true) if untold and true else 0
+    if not shift:
+        return
+    ledger.shift(untold, untold - true, shift)
+    for source in (sources[number] for number in untold):
+        assert source.calendar is not None
+        hint = next(sources[number].sighting.hint for number in sorted(true))
+        assert hint is not None
+        source.calendar.offset_s = source.calendar.offset_at(hint.at) - shift // SECOND
+        how = phrase("zone from messages that follow their sign-ins")
+        source.assumed = detect.assumed_of(source.sighting, source.calendar, hint.at, how, told=True)
 
 
 def _source(file: LogFile) -> _Source:
@@ -147,7 +165,7 @@ def _twin(source: _Source, earlier: Sequence[_Source]) -> LogFile | None:
 
 
 @contextmanager
-def _without_collections() -> Iterator[None]:
+def without_collections() -> Iterator[None]:
     """The ledger makes millions of objects and no cycles: looking for cycles would take a fifth of the
     time."""
     was = gc.isenabled()
