@@ -26,8 +26,11 @@ BUSY_MS = 5000
 """Longest wait for a lock; the only other users of the file are readers of this process and curious people.
 """
 
+PAGE_BYTES = 8192
+"""A usual letter fits into one page; measured: a third less work than 4096 at 40 KB, the same at 4 KB."""
+
 CHECKPOINT_PAGES = 2000
-"""The log is copied into the database at this length (8 MB), after the replies have gone out."""
+"""The log is copied into the database at this length (16 MB), after the replies have gone out."""
 
 
 class SpoolFile:
@@ -42,6 +45,7 @@ class SpoolFile:
         try:
             connection = self._database(self._path) if self._database else apsw.Connection(self._path)
             connection.set_busy_timeout(BUSY_MS)
+            connection.pragma("page_size", PAGE_BYTES)
             connection.pragma("auto_vacuum", "incremental")
             connection.pragma("journal_mode", "wal")
             connection.pragma("synchronous", "full")
