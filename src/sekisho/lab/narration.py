@@ -1,8 +1,10 @@
 """The demo's sentences: what just happened, and what it all came to."""
 
+import os
 import shlex
 from collections.abc import Mapping
 
+from sekisho.lab import history
 from sekisho.lab.cast import HISTORY_DAYS, HOUSEHOLD, OWNER, TRAVELLER, Script
 from sekisho.lab.places import Find
 from sekisho.lab.reckoning import Played, Tally
@@ -208,4 +210,6 @@ def of_looking(stage: Stage, incidents: tuple[Incident, ...]) -> list[Phrase]:
     settings = shlex.quote(stage.settings)
     commands = [f"sekisho incident show {incident.id} -c {settings}" for incident in incidents]
     commands += [f"sekisho queue list -c {settings}", f"sekisho account logins {OWNER} -c {settings}"]
+    archive = [os.path.join(stage.folder, name) for name in (history.FILE, "events")]
+    commands.append(f"sekisho scan {shlex.join(archive)}")
     return [phrase("  {command}", command=command) for command in commands]
