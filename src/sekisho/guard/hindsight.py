@@ -14,6 +14,7 @@ from statistics import median
 from msgspec import Struct
 
 from sekisho.guard.logins import region_of
+from sekisho.guard.networks import number_of, prefix_of
 from sekisho.model.envelope import Network
 
 SECOND = 1_000_000
@@ -49,6 +50,9 @@ WANDERER_ONCE = 0.34
 WANDERER_BACK, WANDERER_SHARE = 6 * HOUR, 0.5
 """At most this share of addresses used once, and at least this share used again so much later."""
 
+NEIGHBOURS = 1 / 3
+"""So many failures, to one stranger's, may come from the owner's own provider and be the intruder's still."""
+
 GUESSERS_PLACES, GUESSERS_ADDRESSES, GUESSES = 4, 5, 8
 GUESSES_EACH = 3
 """Failures alone: providers, addresses, attempts, and at most so many attempts an address."""
@@ -80,8 +84,8 @@ class Episode(Struct, frozen=True):
 
 
 def place_of(network: Network) -> str:
-    """Whose network: the provider where it is known, else the region around it."""
-    return network.key if network.asn else "~" + region_of(network)
+    """Whose network: the provider where it is known, be it a hosting one, else the region around it."""
+    return f"AS{network.asn}/{network.country}" if network.asn else "~" + region_of(network)
 
 
 def home_networks(sights: Sequence[Sight], until: int) -> frozenset[str]:
@@ -220,13 +224,23 @@ def is_botnet(seen: Episode) -> bool:
 
 def is_pool(seen: Episode) -> bool:
     """Strangers that are one provider's pool in hindsight: a telephone, not a thief. Tables often know only
-    some blocks of a pool, so one known provider of the same country may be among the unknown."""
+    some blocks of a pool, or by other names: then the addresses lie close together."""
+    if seen.peak_addresses >= CROWD_ADDRESSES:
+        return False
+    if len({_wide_prefix(sight.address) for sight in seen.strange}) == 1:
+        return True
     places = {place_of(sight.network) for sight in seen.strange}
     known = {sight.network.key for sight in seen.strange if sight.network.asn}
     countries = {sight.network.country for sight in seen.strange}
     if len(known) == len(places) or len(known) > 1 or (known and len(countries) > 1):
         return False
-    return len(places) <= POOL_PLACES and seen.peak_addresses < CROWD_ADDRESSES
+    return len(places) <= POOL_PLACES
+
+
+def _wide_prefix(address: str) -> tuple[int, int]:
+    """The /16 (/32) around an address."""
+    number, bits = number_of(address)
+    return bits, number >> (96 if bits == 128 else 16)
 
 
 def is_wanderer(seen: Episode, sights: Sequence[Sight]) -> bool:
@@ -240,6 +254,28 @@ def is_wanderer(seen: Episode, sights: Sequence[Sight]) -> bool:
         times[sight.address].append(sight.at)
     back = sum(1 for visits in times.values() if visits[-1] - visits[0] >= WANDERER_BACK)
     return back >= WANDERER_SHARE * len(times)
+
+
+def attempts_after(seen: Episode, sights: Sequence[Sight]) -> tuple[Sight, ...]:
+    """The failures that follow the last strange sign-in and are not the owner's: a device that still has the
+    old password keeps trying, from the owner's places. A few from other corners of the owner's own provider
+    are the intruder's."""
+    owners = {
+        prefix_of(*number_of(sight.address))
+        for sight in sights
+        if sight.ok and sight.network.key in seen.home
+    }
+    strangers, neighbours = [], []
+    for sight in sights:
+        if sight.ok or sight.at < seen.last or sight.address in WEBMAIL:
+            continue
+        if sight.network.key not in seen.home:
+            strangers.append(sight)
+        elif prefix_of(*number_of(sight.address)) not in owners:
+            neighbours.append(sight)
+    if len(neighbours) > NEIGHBOURS * len(strangers):
+        neighbours = []
+    return tuple(sorted([*strangers, *neighbours], key=lambda sight: (sight.at, sight.row)))
 
 
 def guessed(sights: Sequence[Sight], home: frozenset[str]) -> tuple[Sight, ...]:

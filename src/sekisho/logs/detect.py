@@ -44,21 +44,23 @@ class Sighting(Struct, frozen=True):
 
 class Circumstances(Struct, frozen=True):
     """What is known from outside. `year` 0 and `given` None unless the user said so; `local` is the
-    computer's."""
+    computer's. `after`: when the file before this one in its rotated set began, 0 if there is none."""
 
     year: int
     given: tzinfo | None
     local: tzinfo
     modified: int
+    after: int = 0
 
 
 class Assumed(Struct, frozen=True):
-    """`told` is False where the zone is only the computer's."""
+    """`told` is False where the zone is only the computer's. `first` is when the first line was written."""
 
     year: int
     zone: str
     how: Phrase
     told: bool = True
+    first: int = 0
 
 
 def look(name: str, sample: bytes) -> Sighting:
@@ -118,7 +120,7 @@ def calendar_for(
     zone = around.given or around.local
     near = hint.at if hint is not None else _from_date(sighting, zone, around.modified)
     if around.year:
-        near = _in_year(sighting, around.year) or near
+        near = _in_given_year(sighting, around) or near
     calendar = Calendar(zone, near, fixed=around.given is not None)
     if hint is None:
         how = phrase("year from the date of the file, zone of this computer")
@@ -169,6 +171,14 @@ def _from_date(sighting: Sighting, zone: tzinfo, modified: int) -> int:
     return modified
 
 
+def _in_given_year(sighting: Sighting, around: Circumstances) -> int | None:
+    """The year that was given, or the next if the set's file before this one would be younger."""
+    at = _in_year(sighting, around.year)
+    if at is not None and at + SLACK_S * SECOND < around.after:
+        return _in_year(sighting, around.year + 1)
+    return at
+
+
 def _in_year(sighting: Sighting, year: int) -> int | None:
     """The first line's moment in that year, near enough to tell the year from."""
     middle = int(datetime(year, 7, 1, tzinfo=UTC).timestamp()) * SECOND
@@ -181,4 +191,4 @@ def assumed_of(sighting: Sighting, calendar: Calendar, near: int, how: Phrase, *
     at = (first.at(sighting.classic) if sighting.classic else None) or near
     offset = calendar.offset_at(at)
     text = rfc3339(at // SECOND * SECOND, fixed_zone(offset))
-    return Assumed(int(text[:4]), text[19:], how, told)
+    return Assumed(int(text[:4]), text[19:], how, told, at)

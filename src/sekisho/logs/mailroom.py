@@ -91,6 +91,13 @@ class Letter(Struct):
         self.recipients.append(recipient)
         return len(self.recipients) - 1
 
+    def done(self, place: int) -> None:
+        """The try under way has ended: it is not waited for, if it was."""
+        if self.waiting:
+            same = self.waiting.get(self.recipients[place])
+            if same and place in same:
+                same.remove(place)
+
     def wait(self, place: int) -> None:
         """This recipient will be tried again."""
         if self.waiting is None:
@@ -148,15 +155,17 @@ class Mailroom:
         self._pending[fact.delivery] = (letter, letter.start(fact.where))
 
     def _restarted(self) -> None:
+        """What was under way is tried again under other numbers. Its results are still taken, for a log whose
+        lines are not quite in order shows falling numbers too."""
         for letter, place in self._pending.values():
             letter.wait(place)
-        self._pending.clear()
 
     def _ended(self, at: int, line: int, fact: DeliveryEnded) -> None:
         under_way = self._pending.pop(fact.delivery, None)
         if under_way is None:
             return  # it began before the log
         letter, place = under_way
+        letter.done(place)
         letter.tries.append(Try(at, place, fact.result, fact.cause, fact.code, fact.status))
         if fact.result == "deferred":
             letter.wait(place)

@@ -96,11 +96,7 @@ def _mail_weight(finding: Finding) -> float:
 
 
 def _takeover(seen: Sequence[Sight], part: Episode, detected: int | None) -> Verdict:
-    attempts = tuple(
-        sight for sight in seen
-        if not sight.ok and sight.at >= part.last
-        and sight.network.place and sight.network.key not in part.home
-    )  # fmt: skip
+    attempts = hindsight.attempts_after(part, seen)
     strange = frozenset(sight.row for sight in part.strange)
     by_shape = part if detected is None or hindsight.is_botnet(part) else None
     return Verdict("takeover", part.first, part.last, detected, by_shape, part.home, strange, attempts)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from sekisho.guard.networks import NetworkTable
 from sekisho.logs import alignment, detect
@@ -126,9 +126,12 @@ def _set_calendars(sources: Sequence[_Source], around: Around) -> None:
     hints = [source.sighting.hint for source in sources if source.sighting.hint is not None]
     lost = any(source.sighting.classic for source in sources) and not hints
     beside = _neighbours([source.file for source in sources]) if lost else []
+    began: dict[str, int] = {}
     for source in sources:
-        circumstances = around(source.file)
+        rotated = logfiles.age(source.file.path)[0]
+        circumstances = structs.replace(around(source.file), after=began.get(rotated, 0))
         source.calendar, source.assumed = detect.calendar_for(source.sighting, hints, beside, circumstances)
+        began[rotated] = source.assumed.first
 
 
 def _neighbours(files: Sequence[LogFile]) -> list[detect.Hint]:
