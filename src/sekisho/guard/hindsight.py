@@ -119,7 +119,7 @@ def episode(sights: Sequence[Sight], found: int | None) -> Episode | None:
     if not strange:
         return None
     around = found if found is not None else _busiest(strange)
-    part = _with_nowhere(_around(strange, around), sights)
+    part = _with_doubtful(_around(strange, around), sights, home)
     addresses, places, detected = _peaks(part)
     uses = Counter(sight.address for sight in part)
     once = sum(1 for count in uses.values() if count == 1) / len(uses)
@@ -165,23 +165,30 @@ def _around(strange: Sequence[Sight], moment: int) -> list[Sight]:
     return list(strange[start : end + 1])
 
 
-def _with_nowhere(part: list[Sight], sights: Sequence[Sight]) -> list[Sight]:
-    """Addresses that are no place say nothing by themselves; used only in this episode, as rarely as the
-    strangers' and at their pace, they belong to it. Our own web mail never does."""
+def _with_doubtful(part: list[Sight], sights: Sequence[Sight], home: frozenset[str]) -> list[Sight]:
+    """Two kinds of sign-in say nothing by themselves: from addresses that are no place, and from other
+    corners of the owner's own provider. Used only in this episode, as rarely as the strangers' and at their
+    pace, they belong to it; our own web mail never does, nor does anything where the owner roams."""
     gaps = [later.at - earlier.at for earlier, later in pairwise(part)]
     near = min(2 * HOUR, max(NEAR, 10 * round(median(gaps)))) if gaps else NEAR
     first, last = part[0].at - near, part[-1].at + near
+    most = max(Counter(sight.address for sight in part).values())
     uses: dict[str, list[Sight]] = defaultdict(list)
     for sight in sights:
-        if sight.ok and not sight.network.place and sight.address not in WEBMAIL:
+        if (
+            sight.ok
+            and sight.address not in WEBMAIL
+            and (not sight.network.place or sight.network.key in home)
+        ):
             uses[sight.address].append(sight)
-    most = max(Counter(sight.address for sight in part).values())
-    joining = [
-        sight
-        for same in uses.values()
-        if len(same) <= most and first <= same[0].at and same[-1].at <= last
-        for sight in same
-    ]
+    joining: list[Sight] = []
+    roaming: set[str] = set()
+    for same in uses.values():
+        if len(same) <= most and first <= same[0].at and same[-1].at <= last:
+            joining.extend(same)
+        elif len(same) < HOME_LOGINS and same[-1].at - same[0].at < DAY:
+            roaming.add(same[0].network.key)
+    joining = [sight for sight in joining if not sight.network.place or sight.network.key not in roaming]
     return sorted([*part, *joining], key=lambda sight: (sight.at, sight.row))
 
 

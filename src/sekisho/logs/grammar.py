@@ -8,6 +8,7 @@ import re
 
 from sekisho.logs import own, qmail, spamd, vpopmail
 from sekisho.logs.stamp import CLASSIC, EPOCH, ISO, TAI64N
+from sekisho.logs.tags import TAG
 
 _PRIORITY = rb"(?:\xef\xbb\xbf)?(?:<\d{1,3}>(?:1 )?)?"
 """What a syslog message carries on the wire (RFC 3164, RFC 5424 6.2.1), if somebody kept it; and a BOM."""
@@ -30,21 +31,13 @@ ABSOLUTE_STAMP = re.compile(
     rb"\n" + _PRIORITY + rb"(" + ISO + rb"|" + TAI64N + rb"|" + EPOCH + rb") ([^ \n]*)"
 )
 TIE = re.compile(
-    rb"\n"
-    + _PRIORITY
-    + rb"("
-    + CLASSIC
-    + rb") "
-    + _HOST
-    + rb"qmail[\w.-]*(?:\[\d*\])?: ("
-    + EPOCH
-    + rb")[ +]"
-)
+    rb"\n" + _PRIORITY + rb"(" + CLASSIC + rb") " + _HOST + rb"qmail[\w.-]*" + TAG + rb"(" + EPOCH + rb")[ +]"
+)  # fmt: skip
 """A line that tells syslog's stamp and the Unix time together."""
 
 _TAIL = (
     rb"(?:vpopmail\[(\d{1,9})\]: (vchkpw[^\n]*+)"
-    rb"|qmail: (?:(" + EPOCH + rb") |(?!" + EPOCH + rb"\+))([^\n]*+)"
+    rb"|qmail: (?:(" + EPOCH + rb") |(?!" + EPOCH + rb"\+|\[ID ))([^\n]*+)"
     rb"|spamd\[\d++\]: (spamd: [^\n]*+))"
 )
 

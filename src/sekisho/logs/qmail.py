@@ -28,6 +28,7 @@ from sekisho.logs.facts import (
     SenderSaid,
 )
 from sekisho.logs.stamp import EPOCH
+from sekisho.logs.tags import TAG
 from sekisho.model.address import normal
 from sekisho.model.text import printable
 
@@ -39,7 +40,7 @@ _HEADS = (
     rb"|bounce msg \d|(?:double|triple) bounce: "
     rb"|status: local |warning: |alert: |exiting"
 )
-PATTERN = rb"qmail[\w.-]*(?:\[\d*\])?: (?:\[ID \d+ \w+\.\w+\] )?(?:(" + EPOCH + rb")(?:\+[^\n]*| ))?([^\n]*)"
+PATTERN = rb"qmail[\w.-]*" + TAG + rb"(?:(" + EPOCH + rb")(?:\+[^\n]*| ))?([^\n]*)"
 """Behind the header: splogger's own stamp and the text. A line cut at 799 bytes goes on behind `stamp+`:
 that part is anybody's text, and is not captured."""
 

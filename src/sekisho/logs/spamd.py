@@ -18,11 +18,12 @@ from sekisho.logs.facts import (
     SpamUserUnknown,
     ip_address,
 )
+from sekisho.logs.tags import TAG
 from sekisho.model.address import normal
 from sekisho.model.text import printable
 
 NAME = "spamd"
-PATTERN = rb"spamd(?:\[\d*\])?: (?:\[ID \d+ \w+\.\w+\] )?(spamd: [^\n]*)"
+PATTERN = rb"spamd" + TAG + rb"(spamd: [^\n]*)"
 BARE = rb"(?:\[\d+\] )?(?:info|warn|error|dbg): (spamd: [^\n]*)"
 """Behind the line's header; and as spamd itself writes under multilog."""
 

@@ -11,15 +11,13 @@ dropped here.
 import re
 
 from sekisho.logs.facts import Login, ip_address
+from sekisho.logs.tags import PID_TAG
 from sekisho.model.address import normal
 from sekisho.model.text import printable
 
 NAME = "vpopmail"
-PATTERN = (
-    rb"vpopmail[\[ :](\d{0,9})(?:\]?: | |-? \S+ (?:-|\[[^\n]*?\]) )(?:\[ID \d+ \w+\.\w+\] )?(vchkpw[^\n]*)"
-)
-"""Behind the line's header: process id, text. Brackets may be broken or absent; RFC 5424 has blanks
-instead."""
+PATTERN = rb"vpopmail" + PID_TAG + rb"(vchkpw[^\n]*)"
+"""Behind the line's header: process id, text."""
 
 _LINE = re.compile(
     r"vchkpw(?:-([\w.-]+))?: (?:"
