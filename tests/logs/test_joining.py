@@ -65,7 +65,7 @@ def test_only_a_right_password_at_a_door_that_sends(login: dict[str, object]) ->
 @pytest.mark.parametrize("hours", [-9, 0, 5.5])
 def test_messages_tell_the_zone_of_their_sign_ins(hours: float) -> None:
     """syslog in local time, multilog in true time: the offset under which messages follow sign-ins."""
-    ledger = ledger_of([1000.0 + 97 * number**1.5 for number in range(40)], shift_s=hours * 3600)
+    ledger = ledger_of([90_000.0 + 97 * number**1.5 for number in range(40)], shift_s=hours * 3600)
     assert round(hours * 3600 * SECOND) == alignment.shift_of(ledger, {0}, {1})
 
 
