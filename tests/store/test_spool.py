@@ -2,6 +2,7 @@
 
 import asyncio
 
+import apsw
 import pytest
 from msgspec.structs import replace
 from spools import FOLDER, Faults, Store, Taking, with_store
@@ -10,9 +11,12 @@ from mailbag import BODY
 from sekisho.model.config import Queue
 from sekisho.model.delivery import State
 from sekisho.model.letter import Settled
+from sekisho.model.selector import Selector
 from sekisho.model.verdict import Reply
+from sekisho.store import spool_select
 from sekisho.store.bodies import parts_of
 from sekisho.store.spool import Draft, Spool, Want
+from sekisho.store.spool_rows import SQL
 from sekisho.world import Unavailable
 
 LARGE = b"x" * 300_000 + b"\r\n"
@@ -290,3 +294,61 @@ def test_an_impossible_work_fails_alone() -> None:
         assert ["a@example.com", "b@example.com"] == [row.recipient for row in await store.rows()]
 
     with_store(scene)
+
+
+def test_no_promise_is_kept_before_its_sync() -> None:
+    """Every operation of the disk is written down: a letter counts as kept only behind the sync of its last
+    write.
+
+    A large body's file and folder are synced before the row that names it is written.
+    """
+
+    async def scene(store: Store) -> None:
+        told: list[tuple[str, str]] = []
+        store.disk.before = lambda operation, path: told.append((operation, path.rpartition("/")[2]))
+        drafts = [store.mailbag.draft() for _ in range(20)]
+        promises = [store.spool.submit(draft, (BODY,)) for draft in drafts]
+        for promise in promises:
+            promise.add_done_callback(lambda _: told.append(("kept", "")))
+        await promises[-1]
+        await asyncio.sleep(0)
+        log = [operation for operation, name in told if name in ("spool.db-wal", "")]
+        assert ["sync", *["kept"] * 20] == log[-21:]
+        assert "write" in log[:-21] and "kept" not in log[:-21]
+        told.clear()
+        large = await store.keep_large(LARGE)
+        body = [told.index(each) for each in (("sync", large.message.id), ("sync_folder", "bodies"))]
+        row = told.index(("write", "spool.db-wal"))
+        assert body[0] < body[1] < row
+        assert ("sync", "spool.db-wal") == told[-1]
+
+    with_store(scene)
+
+
+def test_every_way_of_looking_has_its_index() -> None:
+    """What incidents and the loop ask often is found without reading the whole table."""
+
+    async def scene(store: Store) -> None:
+        await store.keep()
+        plans = {
+            "deliveries_due": ("claim", ("mx:example.net", 1, 0, 9)),
+            "deliveries_message": ("deliveries_of", ("x",)),
+            "deliveries_failed": ("failed_messages", (9,)),
+        }
+        database = store.spool._file.reader
+        for index, (name, values) in plans.items():
+            assert index in plan(database, SQL[name], values), name
+        for index, wanted in {
+            "messages_account": Selector(account="anna@example.com"),
+            "messages_sender": Selector(sender="anna@example.com"),
+            "messages_bounce_of": Selector(bounces_of="x"),
+            "deliveries_held": Selector(held_by="x"),
+        }.items():
+            where = spool_select.where(wanted, 0, FOLDER)
+            assert index in plan(database, f"{SQL['ids']} {where.sql}", where.values), wanted
+
+    with_store(scene)
+
+
+def plan(database: apsw.Connection, sql: str, values: tuple[object, ...]) -> str:
+    return "\n".join(str(row) for row in database.execute("explain query plan " + sql, values))

@@ -41,9 +41,7 @@ create table if not exists deliveries (
   reply blob
 ) without rowid;
 create index if not exists deliveries_message on deliveries (message);
-create index if not exists deliveries_due on deliveries (lane, (tries > 0), next_at)
-  where state = 'waiting' and held_by = '';
-create index if not exists deliveries_expiry on deliveries (lane, expires_at)
+create index if not exists deliveries_due on deliveries (lane, (tries > 0), next_at, expires_at)
   where state = 'waiting' and held_by = '';
 create index if not exists deliveries_held on deliveries (held_by) where held_by != '';
 create index if not exists deliveries_failed on deliveries (message) where state = 'failed';
@@ -122,7 +120,7 @@ delete from messages where n = ?
 -- name: expire_lane
 -- Everything in a lane whose time is over, when the lane itself does not work.
 update deliveries set state = 'failed', reply = ? where id in (
-  select id from deliveries indexed by deliveries_expiry
+  select id from deliveries indexed by deliveries_due
   where state = 'waiting' and held_by = '' and lane = ? and expires_at <= ? limit ?)
 
 -- name: lanes
@@ -163,13 +161,9 @@ update deliveries set held_at = iif(held_by = '', ?, held_at), held_by = ? where
 insert or replace into facts values ('alive', ?)
 
 -- name: count
-select count(*), count(distinct m.n), coalesce(sum(m.size), 0)
-  from messages m join deliveries d on d.message = m.n where
-
--- name: bytes
--- Each message once, however many of its deliveries match.
-select coalesce(sum(size), 0) from messages where n in (
-  select m.n from messages m join deliveries d on d.message = m.n where
+-- Each message's bytes once, however many of its deliveries match.
+select coalesce(sum(matched), 0), count(*), coalesce(sum(size), 0) from (
+  select count(*) as matched, m.size as size from messages m join deliveries d on d.message = m.n where
 
 -- name: rows
 select d.id, m.id, d.state, m.sender, d.recipient, m.account, m.address, m.network, m.size, d.tries, m.accepted_at,
@@ -177,7 +171,7 @@ select d.id, m.id, d.state, m.sender, d.recipient, m.account, m.address, m.netwo
   from messages m join deliveries d on d.message = m.n where
 
 -- name: ids
-select d.id from deliveries d join messages m on m.n = d.message where d.id > ? and
+select d.id from messages m join deliveries d on d.message = m.n where
 
 -- name: changeable
 -- Of these deliveries the ones that the change is still to be made to; the condition follows.

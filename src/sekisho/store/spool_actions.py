@@ -91,9 +91,7 @@ async def perform(order: Order, hands: Hands) -> Performed:
     step = partial(_step, rule=rule, order=order, now=now)
     changed: list[str] = []
     count = trying = 0
-    last = ""
-    while ids := await hands.read(partial(spool_select.ids, where=where, after=last, limit=ROWS_MAX)):
-        last = ids[-1]
+    for ids in await hands.read(partial(spool_select.ids, where=where, portion=ROWS_MAX)):
         done, on_the_wire = await hands.change(partial(step, ids=ids))
         count += len(done)
         trying += on_the_wire
@@ -114,13 +112,12 @@ def performed(db: Any, action: str) -> Performed | None:
     return msgspec.json.decode(row[0], type=Performed) if row else None
 
 
-def _step(
-    db: Any, ids: list[str], rule: Rule, order: Order, now: int
-) -> tuple[tuple[list[str], int], list[str]]:
-    """Changes those of `ids` that still want it; answers with their ids and how many were being tried."""
+def _step(db: Any, ids: str, rule: Rule, order: Order, now: int) -> tuple[tuple[list[str], int], list[str]]:
+    """Changes those of `ids`, a JSON array, that still want it; answers with their ids and how many were
+    being tried."""
     mark = f" {order.held or order.action} "
     given = {
-        "ids": as_json(ids), "now": now, "action": order.action, "held": order.held, "mark": mark,
+        "ids": ids, "now": now, "action": order.action, "held": order.held, "mark": mark,
         "reply": encode_reply(GIVEN_UP),
     }  # fmt: skip
     found = list(db.execute(SQL["changeable"].replace("?", ":ids") + " " + rule.condition, given))
