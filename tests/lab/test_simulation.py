@@ -1,9 +1,13 @@
 """The guard on the generator's traffic, in small."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
 from sekisho.guard.guard import Guard
 from sekisho.lab.attacks import ATTACKS, Pace
+from sekisho.lab.gate import GuardGate
 from sekisho.lab.simulation import Order, Result, play, simulate
 from sekisho.lab.traffic import Scale
 from sekisho.model.config import Guard as Settings
@@ -13,8 +17,12 @@ TABLE = built_in()
 SMALL = Scale(accounts=60, learning=12, days=8)
 
 
+def watched(settings: Settings | None = None) -> Callable[[dict[str, int]], GuardGate]:
+    return partial(GuardGate, Guard(settings or Settings(), TABLE))
+
+
 def run(kinds: tuple[str, ...], seed: int = 1, pace: Pace | None = None) -> Result:
-    return simulate(Order(seed, SMALL, kinds, 2, pace or Pace()), Guard(Settings(), TABLE), TABLE.find)
+    return simulate(Order(seed, SMALL, kinds, 2, pace or Pace()), watched(), TABLE.find)
 
 
 def test_the_same_order_comes_to_the_same() -> None:
@@ -49,14 +57,14 @@ def test_without_thieves_hardly_anybody_is_bothered() -> None:
 def test_a_switched_off_guard_stops_nobody() -> None:
     """So it is the guard that does it, not the generator."""
     order = Order(1, SMALL, ("botnet",), 1)
-    off = simulate(order, Guard(Settings(enabled=False), TABLE), TABLE.find)
+    off = simulate(order, watched(Settings(enabled=False)), TABLE.find)
     assert off.attacks[0].detected == 0
     assert off.attacks[0].messages.median >= 895
 
 
 def test_false_alarms_are_released_and_true_ones_are_not() -> None:
     """Whoever is contained at the end has met a thief, or was contained a moment ago."""
-    played, gate = play(Order(3, SMALL, ("botnet", "residential"), 2), Guard(Settings(), TABLE), TABLE.find)
+    played, gate = play(Order(3, SMALL, ("botnet", "residential"), 2), watched(), TABLE.find)
     victims = {person.account for one in played.planned for person in one.victims}
     late = {alarm.account for alarm in gate.alarms if alarm.at > SMALL.end - 86_400_000_000}
     assert victims <= gate.contained <= victims | late

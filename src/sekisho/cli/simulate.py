@@ -1,5 +1,8 @@
 """`sekisho simulate`: seeded traffic and attacks against the guard, and what came of it."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -7,15 +10,23 @@ import click
 from sekisho.cli import speech
 from sekisho.cli.where import json_option
 from sekisho.guard.guard import Guard
+from sekisho.guard.networks import NetworkTable
 from sekisho.lab.attacks import KINDS, Pace
+from sekisho.lab.baselines import Fail2ban, Mox, Postfwd
+from sekisho.lab.gate import GuardGate
 from sekisho.lab.scoring import KindReport
-from sekisho.lab.simulation import EACH, Order, Result, simulate
+from sekisho.lab.simulation import EACH, Keeper, Order, Result, simulate
 from sekisho.lab.traffic import Scale
 from sekisho.model.config import Guard as Settings
 from sekisho.model.phrase import Phrase, phrase, phrases
 from sekisho.store.networktable import built_in
 
 NONE = "none"
+OURS = "guard"
+POLICIES: Mapping[str, Callable[[dict[str, int]], Keeper]] = MappingProxyType(
+    {"fail2ban": Fail2ban, "mox": Mox, "postfwd": Postfwd}
+)
+"""What others ship, for comparison on the same traffic."""
 WORLD = 0.05, 20.0
 """The slowest and the fastest that an attack may be played."""
 
@@ -29,8 +40,11 @@ WORLD = 0.05, 20.0
 @click.option("--each", default=0, type=click.IntRange(0, 10_000), help=f"[default: one for {EACH} accounts]")
 @click.option("--pace", default=1.0, show_default=True, type=click.FloatRange(*WORLD), help="Attacks' speed.")
 @click.option("--refused", default=0.3, show_default=True, type=click.FloatRange(0, 1), help="Dead share.")
+@click.option(
+    "--policy", default=OURS, type=click.Choice((OURS, *POLICIES)), help="Whose rules.  [default: guard]"
+)
 @json_option
-def command(kinds: tuple[str, ...], as_json: bool, **numbers: Any) -> None:
+def command(kinds: tuple[str, ...], policy: str, as_json: bool, **numbers: Any) -> None:
     """Play a mail host's traffic and attacks against the guard, and count leaks and false alarms.
 
     The traffic is invented (docs/generator.md): the figures compare settings, they promise nothing.
@@ -45,12 +59,16 @@ def command(kinds: tuple[str, ...], as_json: bool, **numbers: Any) -> None:
         pace=Pace(numbers["pace"], numbers["refused"]),
     )
     table = built_in()
-    result = simulate(order, Guard(Settings(), table), table.find)
+    result = simulate(order, _hire(policy, table), table.find)
     if as_json:
         speech.emit(result)
         return
     for sentence in report(result):
         speech.tell(sentence)
+
+
+def _hire(policy: str, table: NetworkTable) -> Callable[[dict[str, int]], Keeper]:
+    return POLICIES.get(policy) or partial(GuardGate, Guard(Settings(), table))
 
 
 def report(result: Result) -> list[Phrase]:

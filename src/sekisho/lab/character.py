@@ -62,7 +62,11 @@ def draw(kind: Kind, rng: random.Random) -> Character:
     )
 
 
-_SESSIONS = {"quiet": habits.SESSIONS_QUIET, "server": habits.SESSIONS_SERVER}
+_SESSIONS = {
+    "quiet": habits.SESSIONS_QUIET,
+    "mobile": habits.SESSIONS_MOBILE,
+    "server": habits.SESSIONS_SERVER,
+}
 _BY_PHONE = {
     "mobile": habits.PHONE_MOBILE,
     "server": habits.NEVER,

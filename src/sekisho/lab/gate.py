@@ -55,6 +55,10 @@ class GuardGate:
         """The accounts that stand contained now."""
         return frozenset(self._contained)
 
+    def sizes(self) -> list[int]:
+        """Bytes of each account's memory when it is written down."""
+        return [len(self.guard.snapshot(account)) for account in self.guard.accounts()]
+
     def _before(self, event: Event) -> None:
         self.observed += 1
         if event.at >= self._look_at:

@@ -38,6 +38,7 @@ SHARE_ABROAD = Range(5, 15, "% of accounts that live in another country than the
 
 SESSIONS = Range(2, 12, "sessions a day")
 SESSIONS_QUIET = Range(0.05, 0.4, "sessions a day")
+SESSIONS_MOBILE = Range(6, 40, "sessions a day of somebody who lives on the phone")
 SESSIONS_SERVER = Range(4, 30, "sessions a day")
 WEEKEND = Range(0.2, 1.0, "of a weekday's sessions")
 SENDING = Range(0.08, 0.35, "of the sessions send")
