@@ -43,8 +43,9 @@ BOTNET_ONCE = 0.5
 CROWD_ADDRESSES = 100
 """More addresses in a day than a telephone can have, though their providers be unknown."""
 
-POOL_PLACES = 2
-"""Unknown networks of so few regions are a provider's pool, not a botnet, unless they are a crowd."""
+POOL_PLACES, POOL_ADDRESSES = 2, 60
+"""Unknown networks of so few regions are a provider's pool, not a botnet, unless more addresses of it are
+used in a day than a telephone has sessions."""
 
 WANDERER_ONCE = 0.34
 WANDERER_BACK, WANDERER_SHARE = 6 * HOUR, 0.5
@@ -222,17 +223,17 @@ def is_crowd(addresses: int, places: int) -> bool:
 
 def is_botnet(seen: Episode) -> bool:
     """Evident from the shape alone, whatever the guard knew."""
-    if seen.once < BOTNET_ONCE:
+    if seen.once < BOTNET_ONCE or is_pool(seen):
         return False
-    if seen.peak_addresses >= CROWD_ADDRESSES and seen.peak_places <= POOL_PLACES:
-        return all(not sight.network.asn for sight in seen.strange)
+    if seen.peak_places <= POOL_PLACES:
+        return seen.peak_addresses >= POOL_ADDRESSES and all(not sight.network.asn for sight in seen.strange)
     return is_crowd(seen.peak_addresses, seen.peak_places)
 
 
 def is_pool(seen: Episode) -> bool:
     """Strangers that are one provider's pool in hindsight: a telephone, not a thief. Tables often know only
     some blocks of a pool, or by other names: then the addresses lie close together."""
-    if seen.peak_addresses >= CROWD_ADDRESSES:
+    if seen.peak_addresses >= POOL_ADDRESSES:
         return False
     if len({_wide_prefix(sight.address) for sight in seen.strange}) == 1:
         return True
