@@ -140,6 +140,7 @@ def take_message(memory: Memory, event: Accepted, flow: Flow, network: Network) 
         fresh += more
     flow.messages += 1
     if flow is memory.own:
+        letters.weigh_letter(memory, flow, max(len(keys), event.recipient_count) - fresh, fresh, event.at)
         letters.learn_letter(memory, known=max(len(keys), event.recipient_count) > fresh)
         know(memory.recipients, (key for key in keys if key in memory.recipients))
         volume.today(memory, event.at).sent += max(len(keys), event.recipient_count)

@@ -12,9 +12,10 @@ from sekisho.model.incident import Grade
 
 WATCH_KEPT = DAY
 OWN_LIMIT = 8.0
-"""Half the volume evidence plus the bounce evidence of the account's own places, from which all its mail
-is held."""
-OWN_VOLUME_SHARE = 0.5
+"""Half the volume and correspondence evidence plus the bounce evidence of the account's own places, from
+which all its mail is held.
+"""
+OWN_SHARE = 0.5
 FAR = 2
 
 
@@ -31,7 +32,8 @@ def strange_score(memory: Memory, at: int) -> float:
 
 
 def own_score(memory: Memory, at: int) -> float:
-    return OWN_VOLUME_SHARE * volume.own_volume(memory, at) + bounce_at(memory.own, at)
+    mail = volume.own_volume(memory, at) + letters_at(memory.own, at)
+    return OWN_SHARE * mail + bounce_at(memory.own, at)
 
 
 def raise_grade(memory: Memory, settings: Settings, at: int) -> Case | None:

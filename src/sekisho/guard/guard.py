@@ -11,7 +11,7 @@ from sekisho.guard import evidence, grading, logins
 from sekisho.guard.crowd import ACTIVE, CROWD_WEIGHT, Brake, Crowd
 from sekisho.guard.incident import Case, make_finding, sentence
 from sekisho.guard.keeping import Keeper
-from sekisho.guard.memory import DAY, EVENTS_KEPT, PREFIXES_KEPT, Flow, Memory, Term, digest, push
+from sekisho.guard.memory import DAY, EVENTS_KEPT, Flow, Memory, Term, digest
 from sekisho.guard.networks import NetworkTable, number_of, prefix_of
 from sekisho.guard.standing import Letter, login_treatment, mail_treatment, place_of
 from sekisho.model.config import Guard as Settings
@@ -91,13 +91,13 @@ class Guard(Keeper):
         return (), 0
 
     def _flow(self, memory: Memory, event: Watched, network: Network) -> Flow:
-        """Whose mail it counts as: the account's own places', or strangers'. Once there is a doubt, a
-        neighbour in a confirmed network is a stranger.
+        """Whose mail it counts as: the account's own places', or strangers'. A /24 of a confirmed network
+        where the account never was is a stranger's until the account was there for some hours.
         """
-        if network.place and network.key not in memory.confirmed:
-            return memory.strange
-        watched = grading.grade_at(memory, event.at) >= Grade.WATCH
-        return memory.strange if watched and _is_distant(memory, event.address, network) else memory.own
+        if not network.place:
+            return memory.own
+        known = network.key in memory.confirmed and not _is_distant(memory, event.address, network)
+        return memory.own if known else memory.strange
 
     def _login(self, account: str, memory: Memory, event: LoginTried, network: Network) -> Findings:
         standpoint = logins.standpoint(memory, network)
@@ -105,7 +105,7 @@ class Guard(Keeper):
         weight = evidence.see_login(memory, event, network, standpoint, grade)
         if network.key in memory.confirmed:
             if grade == Grade.CLEAR:
-                push(memory.prefixes, prefix_of(*number_of(event.address)), PREFIXES_KEPT)
+                logins.learn_prefix(memory, prefix_of(*number_of(event.address)), event.at)
             for tool in (event.address, event.fingerprint):
                 self._crowd.familiar(tool, account, event.at)
             return ()

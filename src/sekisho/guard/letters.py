@@ -29,7 +29,7 @@ def letters_at(flow: Flow, at: int) -> float:
 
 
 def weigh_letter(memory: Memory, flow: Flow, known: int, fresh: int, at: int) -> None:
-    """A message from an unfamiliar network, to so many known and first-time recipients."""
+    """A message to so many known and first-time recipients."""
     if not known and not fresh:
         return  # repeated strangers of today: already weighed
     usual = (memory.to_strangers + PRIOR_STRANGERS) / (memory.letters + PRIOR_LETTERS)

@@ -15,6 +15,7 @@ from sekisho.guard.memory import (
     CONFIRMED_KEPT,
     DAY,
     HOUR,
+    PREFIXES_KEPT,
     PROVISIONAL_KEPT,
     Memory,
     Place,
@@ -33,6 +34,10 @@ OWNER_NETWORK, OWNER_COUNTRY = 0.0165, 0.003
 """The same of an owner's submission, from everybody's habit."""
 OWNER_NETWORK_READ, OWNER_COUNTRY_READ = 0.025, 0.010
 """The same where mail is read: people read in more places than they write."""
+OWNER_PREFIX, WANDERING = 0.11, 0.2
+"""p(a /24 that is new) of an owner's visit to a network of his own; where it is more than the second
+number, as behind many carriers, a new /24 says nothing.
+"""
 HEAVIEST = 4.0
 """No single first sight weighs more."""
 JOURNEY = (0.5, 0.8, 1.2, 2.0)
@@ -104,7 +109,25 @@ def region_of(network: Network) -> str:
 
 def is_distant(memory: Memory, network: Network, prefix: str) -> bool:
     """In a confirmed network, but at a /24 of it where the account never was: a neighbour, perhaps."""
-    return network.key in memory.confirmed and network.key != prefix and prefix not in memory.prefixes
+    if network.key not in memory.confirmed or network.key == prefix or prefix in memory.prefixes:
+        return False
+    habit = (memory.new_prefixes + PRIOR_VISITS * OWNER_PREFIX) / (memory.visits + PRIOR_VISITS)
+    return habit < WANDERING
+
+
+def learn_prefix(memory: Memory, prefix: str, at: int) -> None:
+    """A /24 is the account's own when it is used again after some hours, in the first fortnight at once."""
+    if prefix not in memory.prefixes:
+        first = memory.new_since.get(prefix)
+        if first is None:
+            memory.new_prefixes += 1
+            memory.new_since[prefix] = at
+            if len(memory.new_since) > PREFIXES_KEPT:
+                del memory.new_since[next(iter(memory.new_since))]
+        if at - memory.born >= LEARNING and (first is None or at - first < LEARNED_AFTER):
+            return
+        memory.new_since.pop(prefix, None)
+    push(memory.prefixes, prefix, PREFIXES_KEPT)
 
 
 def score_at(memory: Memory, at: int) -> float:
@@ -209,6 +232,7 @@ def count_visit(memory: Memory, place: Place, at: int) -> None:
         memory.visits += 1
     if memory.visits > HABIT_VISITS:
         memory.visits /= 2
+        memory.new_prefixes /= 2
         memory.new_networks /= 2
         memory.new_countries /= 2
 

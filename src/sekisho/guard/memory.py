@@ -108,8 +108,10 @@ class Memory(Struct, omit_defaults=True):
     confirmed_at: list[int] = msgspec.field(default_factory=list)
     fingerprints: list[str] = msgspec.field(default_factory=list)
     prefixes: list[str] = msgspec.field(default_factory=list)
+    new_since: dict[str, int] = msgspec.field(default_factory=dict)
     visits: float = 0.0
     visit_at: int = 0
+    new_prefixes: float = 0.0
     new_networks: float = 0.0
     new_countries: float = 0.0
     score: float = 0.0

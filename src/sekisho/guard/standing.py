@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
+from sekisho.guard.letters import letters_at
 from sekisho.guard.logins import Standpoint
 from sekisho.guard.memory import Memory
-from sekisho.guard.volume import BURST, WATCH_HELD, cap, fresh_at, fresh_today, own_volume
+from sekisho.guard.volume import BURST, BURST_LETTERS, WATCH_HELD, cap, fresh_at, fresh_today, own_volume
 from sekisho.model.config import Guard as Settings
 from sekisho.model.incident import Grade, Place, Treatment
 
@@ -76,7 +77,8 @@ def _own_treatment(memory: Memory, grade: Grade, letter: Letter, settings: Setti
     if _is_over_cap(memory, settings, at) or (letter.distant and grade >= Grade.CONTAIN):
         return "hold"
     doubtful = letter.distant and grade >= Grade.WATCH
-    return "delay" if doubtful or own_volume(memory, at) >= BURST else "pass"
+    burst = own_volume(memory, at) >= BURST or letters_at(memory.own, at) >= BURST_LETTERS
+    return "delay" if doubtful or burst else "pass"
 
 
 def _is_over_cap(memory: Memory, settings: Settings, at: int) -> bool:

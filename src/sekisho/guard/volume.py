@@ -28,7 +28,9 @@ WATCH_HELD = 20
 """Under watch, unfamiliar networks may name this many first-time recipients (faded); then their mail
 is held (rule 5)."""
 BURST = 1.0
-"""Own volume evidence from which mail to first-time recipients waits, so that refusals can speak first."""
+BURST_LETTERS = 3.0
+"""Own volume or correspondence evidence from which mail to first-time recipients waits, so that refusals can
+speak first."""
 BULK_DAY = 100
 """Recipients in a day, from confirmed networks, that make it a day of bulk mail (rule 7)."""
 BULK_DAYS, BULK_SPAN = 3, 14
@@ -100,14 +102,15 @@ def add_fresh(memory: Memory, flow: Flow, count: int, at: int) -> None:
     flow.fresh = fresh_at(memory, flow, at) + count
     flow.fresh_at = max(at, flow.fresh_at)
     flow.named += count
-    _slide(memory, at)
-    memory.hours[at // HOUR % SLOTS] += count
     if flow is memory.own:
+        _slide(memory, at)
+        memory.hours[at // HOUR % SLOTS] += count
         today(memory, at).peak = max(today(memory, at).peak, flow.fresh)
 
 
 def fresh_today(memory: Memory, at: int) -> int:
-    """First-time recipients of the last 24 hours, from anywhere."""
+    """First-time recipients of the last 24 hours, from the account's own places. Strangers are stopped
+    earlier."""
     _slide(memory, at)
     return sum(memory.hours)
 
