@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
 
 import pytest
+from msgspec.structs import replace
 
 from mailbag import BODY, Mailbag
 from sekisho.model.config import Config, Queue
@@ -89,7 +90,9 @@ class House:
         addressing = Addressing(world, Town(), Config(hostname="mx.example.com", queue=QUEUE))
         reporter = Reporter(world, self.spool, addressing, report, self.events.append)
         carriers = {Kind.MAILDIR: LocalCarrier(world, "/state"), Kind.MX: self.road}
-        voice = Voice(self.events.append, lambda what, about, trace: self.troubles.append(trace))
+        voice = Voice(
+            self.events.append, lambda what, about, trace: self.troubles.append(trace or f"{what} {about}")
+        )
         self.deliverer = Deliverer(world, self.spool, carriers, reporter, voice)
         self.owner = SpoolOwner(world, self.spool, addressing, self.deliverer)
         world.spawn.task("deliverer", self.deliverer.run())
@@ -391,5 +394,44 @@ def test_a_letter_that_cannot_be_read_is_tried_later() -> None:
         await asyncio.sleep(100)
         assert "spool is not available" in (await house.rows())[0].last_reply
         house.spool.letter = letter  # type: ignore[method-assign]
+
+    play(scene)
+
+
+def test_a_missing_body_is_an_alarm() -> None:
+    """Said once at the start; the letter stays, held, and nobody tries it."""
+
+    async def scene(house: House) -> None:
+        draft = house.mailbag.draft("x@far.test", delay_s=60)
+        big = house.spool.big_body(draft.message.id)
+        await big.write(b"x" * 300_000)
+        await big.finish()
+        await house.spool.submit(draft, big)
+        await house.deliverer.stop()
+        house.spool.close()
+        house.disk.unlink(big.path)
+        house.open()
+        await asyncio.sleep(1)
+        assert ["the body of a kept message is missing; it is held " + draft.message.id] == house.troubles
+        (row,) = await house.rows()
+        assert "waiting" == row.state and row.held_by
+
+    play(scene)
+
+
+def test_new_settings_hold_from_then_on() -> None:
+    """Concurrency and waits are those of the settings read last."""
+
+    async def scene(house: House) -> None:
+        house.road.slow_s = 60
+        house.spool.reload(replace(QUEUE, lane_concurrency=1))
+        house.deliverer.reload()
+        for _ in range(3):
+            await house.send("x@far.test")
+        assert 1 == house.deliverer.under_way
+        house.spool.reload(replace(QUEUE, lane_concurrency=3))
+        house.deliverer.reload()
+        await asyncio.sleep(90)
+        assert 2 == house.deliverer.under_way
 
     play(scene)

@@ -143,6 +143,22 @@ def test_purged_mail_is_kept_for_its_time_and_its_bytes() -> None:
     with_store(scene, Queue(keep_purged_bytes=700_000))
 
 
+def test_room_that_is_not_needed_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a purge the database shrinks, to a few pages that a working queue fills again."""
+    monkeypatch.setattr(spool_actions, "EMPTY_PAGES_KEPT", 20)
+
+    async def scene(store: Store) -> None:
+        for _ in range(20):
+            await store.keep("a@example.com", body=b"x" * 100_000)
+        await store.do("purge", recipient="@example.com")
+        store.fakes.clock.advance(60)
+        await store.spool.tidy()
+        store.reopen()
+        assert len(store.disk.read(f"{FOLDER}/spool.db")) < 1_000_000
+
+    with_store(scene, Queue(keep_purged_s=0))
+
+
 def test_retry_and_bounce_move_what_waits() -> None:
     """Retry makes it due now; bounce gives it up with a reply that says so. Held mail is not retried."""
 

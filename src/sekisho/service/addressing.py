@@ -29,6 +29,10 @@ class Addressing:
         self._directory = directory
         self._config = config
 
+    def reload(self, config: Config) -> None:
+        """Letters from now on go by these settings; those that wait keep their road."""
+        self._config = config
+
     def route(self, target: str) -> Route:
         """Of a final address. Raises Unavailable when the directory does not answer."""
         ours = self._directory.is_local_domain(domain_of(target))

@@ -23,11 +23,11 @@ from sekisho.service.tried import tried
 from sekisho.store.spool import Due, Spool, Want
 from sekisho.world import Unavailable, World
 
-LOOK_S = 60.0
-"""The table is looked at this often even if nothing seems to happen."""
+REST_S = 60.0
+"""Longest sleep: somebody may have set the clock."""
 
 TIDY_S = 600.0
-"""How often purged messages are looked through for those whose time is over."""
+"""How often the table is looked at anew, and purged messages for those whose time is over."""
 
 JUMP_S = 30
 """The wall clock moved this much more or less than time passed: somebody has set it."""
@@ -97,6 +97,8 @@ class Deliverer:
     # The loop.
 
     async def run(self) -> None:
+        for message in self._spool.recovered.missing:
+            self._voice.trouble("the body of a kept message is missing; it is held", message, "")
         while not self._stopping:
             with boundary(self._voice.trouble, "delivery"):
                 try:
@@ -134,6 +136,11 @@ class Deliverer:
             await self._spool.settled([_untried(delivery) for delivery in taken])
             self._stale = True
 
+    def reload(self) -> None:
+        """Goes by the spool's settings as they are now."""
+        self._schedule.settings = self._spool.settings
+        self._wake.set()
+
     def refresh(self) -> None:
         """The table was changed by somebody else: look at it anew."""
         self._stale = True
@@ -155,13 +162,14 @@ class Deliverer:
         self._start()
         if self._world.clock.ticks() - self._tidied >= TIDY_S * SECOND:
             self._tidied = self._world.clock.ticks()
+            self._stale = True
             await self._spool.tidy()
 
     async def _rest(self) -> None:
         left_s = (self._schedule.next_at() - self._now()) / SECOND
         if not self._wake.is_set() and left_s > 0:
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(left_s, LOOK_S)):
+                async with asyncio.timeout(min(left_s, REST_S)):
                     await self._wake.wait()
         self._wake.clear()
 

@@ -89,9 +89,9 @@ class FrontOffice:
         world, config, recorder = self._world, self._config, self._recorder
         self._directory = Directory.open(config.state, world.clock)
         self._spool = Spool.open(os.path.join(config.state, "spool", str(self._number)), world, config.queue)
-        addressing = Addressing(world, self._directory, config)
-        bouncer = Bouncer(world.disk, config, zone_of(config.zone), self._language)
-        self._reporter = Reporter(world, self._spool, addressing, bouncer, recorder.record)
+        self._addressing = Addressing(world, self._directory, config)
+        self._bouncer = Bouncer(world.disk, config, zone_of(config.zone), self._language)
+        self._reporter = Reporter(world, self._spool, self._addressing, self._bouncer, recorder.record)
         self._remote = RemoteCarrier(world, config, recorder.record)
         local = LocalCarrier(world, config.state)
         carriers: dict[Kind, Carrier] = {Kind.MAILDIR: local, Kind.MX: self._remote, Kind.RELAY: self._remote}
@@ -100,7 +100,7 @@ class FrontOffice:
         self._reception = Reception(
             world, config, self._directory, Neighbours(watch, vault), self._spool, recorder.record
         )
-        self._owner = SpoolOwner(world, self._spool, addressing, self._deliverer, self._reception.quiet)
+        self._owner = SpoolOwner(world, self._spool, self._addressing, self._deliverer, self._reception.quiet)
         recorder.tell_watch(watch)
         world.spawn.task("bounces", self._reporter.run(recorder.trouble))
         world.spawn.task("delivery", self._deliverer.run())
@@ -127,6 +127,11 @@ class FrontOffice:
     def reload(self, config: Config) -> None:
         self._config = config
         self._reception.reload(config)
+        self._spool.reload(config.queue)
+        self._deliverer.reload()
+        self._remote.reload(config)
+        self._addressing.reload(config)
+        self._bouncer.reload(config, zone_of(config.zone))
 
     async def stop(self) -> None:
         """First nobody new, then tries that are under way, then the spool."""

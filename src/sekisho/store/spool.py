@@ -190,6 +190,10 @@ class Spool:
     def settings(self) -> Queue:
         return self._settings
 
+    def reload(self, settings: Queue) -> None:
+        """What is decided from now on goes by these; times that stand in the table stay."""
+        self._settings = settings
+
     @property
     def accepting(self) -> bool:
         """False after two failed writes in a row, until one has worked."""

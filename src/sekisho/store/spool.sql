@@ -226,3 +226,9 @@ select d.id, m.id, m.size, d.purged_at from deliveries d join messages m on m.n 
 -- name: stopped_among
 -- Of deliveries that are about to be started, those that have been held or purged meanwhile.
 select id from deliveries where id in (select value from json_each(?)) and (held_by != '' or state = 'purged')
+
+-- name: empty_pages
+pragma freelist_count
+
+-- name: give_pages_back
+pragma incremental_vacuum(1000)

@@ -30,6 +30,9 @@ CHANGED_KEPT = 1000
 ACTIONS_KEPT_S = 90 * 86400
 """How long an action's id is remembered."""
 
+EMPTY_PAGES_KEPT = 8000
+"""Up to this many empty pages (64 MB) stay in the file to be filled again."""
+
 GIVEN_UP = Reply(554, "5.4.7", "given up by the postmaster")
 
 Verb = Literal["hold", "release", "retry", "bounce", "purge", "restore"]
@@ -139,6 +142,8 @@ async def tidy(hands: Hands, settings: Queue) -> int:
         part = over[start : start + ROWS_MAX]
         await hands.change(partial(_drop, part=part))
     await hands.change(partial(_forget, before=now - ACTIONS_KEPT_S * 1_000_000))
+    while await hands.change(_shrink):
+        pass
     return len({message for _, message in over})
 
 
@@ -162,3 +167,13 @@ def _drop(db: Any, part: list[tuple[str, str]]) -> tuple[None, list[str]]:
 def _forget(db: Any, before: int) -> tuple[None, list[str]]:
     db.execute(SQL["drop_actions"], (before,))
     return None, []
+
+
+def _shrink(db: Any) -> tuple[bool, list[str]]:
+    """Gives some empty pages back to the file system; True when there are more. A working queue needs a
+    few."""
+    (empty,) = db.execute(SQL["empty_pages"]).fetchone()
+    if empty <= EMPTY_PAGES_KEPT:
+        return False, []
+    db.execute(SQL["give_pages_back"]).fetchall()
+    return empty > EMPTY_PAGES_KEPT + ROWS_MAX, []

@@ -1,0 +1,48 @@
+"""A process for `test_broken_disk`: keeps letters one after another, and says of each whether it was kept.
+
+Run under strace, which makes system calls of its choice fail.
+"""
+
+import asyncio
+import sys
+
+from mailbag import BODY, Mailbag
+from sekisho.host import HostChance, HostClock, HostDisk, HostSpawn
+from sekisho.model.config import Queue
+from sekisho.store.spool import Doors, Spool
+from sekisho.testing.world import fakes
+from sekisho.world import Unavailable
+
+LETTERS = 12
+PATIENCE_S = 6.0
+"""How long a stopped spool may take to find out that its disk works again: it looks each second."""
+
+
+async def keep(spool: Spool, mailbag: Mailbag, number: int) -> bool:
+    draft = mailbag.draft(subject=f"letter {number}")
+    try:
+        await spool.submit(draft, (BODY,))
+    except Unavailable:
+        print("refused", draft.message.id, flush=True)
+        return False
+    print("kept", draft.message.id, flush=True)
+    return True
+
+
+async def main(folder: str) -> None:
+    spawn = HostSpawn()
+    spool = Spool.open(folder, Doors(HostClock(), HostDisk(), spawn), Queue())
+    mailbag = Mailbag(fakes(now=HostClock().now(), seed=HostChance().bits(32)))
+    print("open", flush=True)
+    for number in range(LETTERS):
+        await keep(spool, mailbag, number)
+    async with asyncio.timeout(PATIENCE_S):
+        while not await keep(spool, mailbag, LETTERS):
+            await asyncio.sleep(0.2)
+    spool.close()
+    await spawn.stop()
+    print("closed", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

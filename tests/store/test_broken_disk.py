@@ -1,0 +1,79 @@
+"""Real files, and system calls that fail: 451 for what is not safe, nothing lost of what is, and on it goes
+by itself."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import program
+from sekisho.host import HostClock, HostDisk
+from sekisho.model.config import Queue
+from sekisho.model.selector import Selector
+from sekisho.store.spool import Doors, Spool
+from sekisho.testing.loop import run
+from sekisho.testing.world import FakeSpawn
+
+SCRIPT = Path(__file__).parent / "spool_under_fire.py"
+
+
+def live(folder: Path, *faults: str) -> tuple[list[str], list[str], bool]:
+    """The ids that were kept and refused, and whether the process ended well."""
+    left(folder)  # makes the tables, so that what fails is the keeping and not the making
+    strace = [program("strace"), "-f", "-q", "-o", os.devnull, "-P", f"{folder}/spool.db-wal"]
+    rules = [word for fault in faults for word in ("-e", f"inject={fault}")]
+    result = subprocess.run(
+        [*strace, *rules, sys.executable, SCRIPT, folder],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parent.parent)},
+    )
+    said = [line.split() for line in result.stdout.splitlines()]
+    kept = [words[1] for words in said if words[0] == "kept"]
+    refused = [words[1] for words in said if words[0] == "refused"]
+    assert ["open"] in said, result.stderr
+    return kept, refused, ["closed"] in said
+
+
+def left(folder: Path) -> set[str]:
+    """What the next start finds."""
+
+    async def look() -> set[str]:
+        spool = Spool.open(str(folder), Doors(HostClock(), HostDisk(), FakeSpawn()), Queue())
+        rows = await spool.select(Selector(), 1000)
+        spool.close()
+        return {row.message for row in rows}
+
+    return run(look())
+
+
+@pytest.mark.parametrize("call", ["fdatasync:error=EIO", "pwrite64:error=ENOSPC"])
+@pytest.mark.parametrize("when", [5, 6, 12, 20])
+def test_one_call_that_fails_refuses_one_letter(tmp_path: Path, call: str, when: int) -> None:
+    """What was kept is there after a restart, what was refused is not, and the next letter is kept again."""
+    kept, refused, well = live(tmp_path, f"{call}:when={when}")
+    assert well
+    assert set(kept) == left(tmp_path)
+    assert 1 >= len(refused)
+
+
+@pytest.mark.parametrize("call", ["fdatasync:error=EIO", "pwrite64:error=ENOSPC"])
+def test_a_disk_that_fails_for_a_while_stops_and_starts_by_itself(tmp_path: Path, call: str) -> None:
+    """Four calls in a row fail: letters are refused, none is lost, and accepting begins again without a
+    restart."""
+    kept, refused, well = live(tmp_path, f"{call}:when=6..9")
+    assert well
+    assert refused and kept
+    assert set(kept) == left(tmp_path)
+
+
+def test_a_disk_that_never_works_again_refuses_everything(tmp_path: Path) -> None:
+    """No letter is called kept that is not."""
+    kept, refused, well = live(tmp_path, "fdatasync:error=EIO:when=8+", "pwrite64:error=EIO:when=20+")
+    assert not well
+    assert refused
+    assert set(kept) <= left(tmp_path)
