@@ -81,7 +81,7 @@ _CAUSES = (
 def parse(raw: bytes) -> QmailFact | None:
     """The text behind the stamp; None for what qmail-send does not say."""
     match = _LINE.fullmatch(raw)
-    if match is None or raw[-1] <= 0x39:  # it ends in a digit, a blank or CR
+    if match is None or raw[-1] <= 0x20 or _INDIMAIL in raw[-10:]:
         match = _LINE.fullmatch(_trimmed(raw))
     return _MAKERS[match.lastindex](match) if match is not None and match.lastindex else None
 

@@ -34,7 +34,7 @@ from sekisho.service.scanning import Reading, Wanted, without_collections
 SHAPES_SHOWN = 20
 BUSIEST_SHOWN = 5
 RELATED_SHOWN = 20
-MANY_RECIPIENTS, SOME_REFUSED = 20, 2
+MANY_RECIPIENTS, SOME_REFUSED = 200, 4
 """An account of one network that wrote to fewer, and of whose recipients fewer were refused, can hold nothing
 that the guard would find."""
 
