@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import lzma
+import re
 import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
