@@ -4,6 +4,7 @@ They are measured with the guard's own measure (`simulate --policy`). Each does 
 that it does with its defaults, no more.
 """
 
+from abc import ABC, abstractmethod
 from collections import deque
 
 from sekisho.lab.gate import Alarm
@@ -15,7 +16,7 @@ from sekisho.model.incident import Grade
 REFUSE = Answer("refuse")
 
 
-class Baseline:
+class Baseline(ABC):
     """Keeps what is counted; the rule is in `judge` of each."""
 
     def __init__(self, thieves: dict[str, int]) -> None:
@@ -34,8 +35,9 @@ class Baseline:
             return REFUSE
         return PASS
 
+    @abstractmethod
     def refuses(self, event: Event) -> bool:
-        raise NotImplementedError
+        """Whether the peer would turn this event away."""
 
     def caught(self, account: str, address: str, at: int) -> bool:
         """Nobody of them looks again at mail that was let go."""
