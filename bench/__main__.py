@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-NAMES = ("ingest", "guard_speed", "scan_speed")
+NAMES = ("ingest", "scan_speed")
 
 
 def main() -> int:
