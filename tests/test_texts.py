@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 texts = pytest.importorskip("texts")
 
 
-UNTRANSLATED = 500
+UNTRANSLATED = 470
 """Sentences without Japanese that are tolerated; this number may only shrink."""
 
 
@@ -21,6 +21,14 @@ def names(pattern: str) -> set[str]:
 
 def of_catalogue(language: str) -> dict[object, object]:
     return {message.id: message.string for message in texts.read(language) if message.id}
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_the_catalogue_holds_what_is_said_and_nothing_else(language: str) -> None:
+    """What the program says and what the catalogue lists are the same set."""
+    said, known = set(texts.collected()), set(of_catalogue(language))
+    assert set() == said - known, "run tools/texts.py"
+    assert set() == known - said, "run tools/texts.py"
 
 
 @pytest.mark.parametrize("language", texts.LANGUAGES)

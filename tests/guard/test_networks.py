@@ -52,7 +52,7 @@ PRIVATE = """127.0.0.1 127.9.9.9 10.1.2.3 172.31.0.1 192.168.0.1 169.254.1.1 100
 def test_loopback_and_private_addresses_are_no_place() -> None:
     """Nor is what is no address at all."""
     find = built_in().find
-    for address in PRIVATE.split() + ["", "1.2.3", "1.2.3.999", "1.2.3.4.5", "x::1", "1.2.3.٤"]:  # noqa: RUF005
+    for address in [*PRIVATE.split(), "", "1.2.3", "1.2.3.999", "1.2.3.4.5", "x::1", "1.2.3.٤"]:
         assert not find(address).place, address
 
 

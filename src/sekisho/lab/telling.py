@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from msgspec.structs import replace
+
 from sekisho.lab.places import Find
 from sekisho.lab.visits import Letter, Visit
 from sekisho.model.envelope import Network
@@ -46,21 +48,8 @@ class Telling:
         )
 
     def wrong_login(self, visit: Visit, session: str, at: int) -> LoginTried:
-        return LoginTried(
-            id=self.ident(at),
-            at=at,
-            source=self._source,
-            session=session,
-            account=visit.account,
-            address=visit.address,
-            network=self.network(visit.address),
-            service=visit.service,
-            ok=False,
-            mechanism="plain",
-            why="password",
-            digest="01d5",
-            fingerprint=visit.fingerprint,
-        )
+        right = self.login(visit, session, at)
+        return replace(right, ok=False, why="password", digest="01d5")
 
     def recipient(self, login: LoginTried, sender: str, recipient: str, at: int) -> RecipientGiven:
         return RecipientGiven(

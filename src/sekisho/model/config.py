@@ -137,7 +137,8 @@ class Outbound(Settings, frozen=True):
     own_addresses: Annotated[
         tuple[str, ...],
         _about(
-            "Further addresses or networks that lead back to this server, as in front of a NAT: an MX that points there is a loop."  # noqa: E501
+            "Further addresses or networks that lead back to this server, as in front of a NAT: "
+            "an MX that points there is a loop."
         ),
     ] = ()
     resolver: Annotated[

@@ -25,6 +25,15 @@ class Sender(Struct, frozen=True):
     help_url: str = ""
 
 
+class Stamp(Struct, frozen=True):
+    """What every letter carries whatever it says: who writes, in which language, its id, when."""
+
+    sender: Sender
+    texts: Texts
+    ident: str
+    at: int
+
+
 def owner_letter(incident: Incident, sender: Sender, texts: Texts, ident: str, at: int) -> bytes:
     subject = phrase("Somebody else may be using {account}", account=incident.subject)
     paragraphs = [
@@ -42,7 +51,7 @@ def owner_letter(incident: Incident, sender: Sender, texts: Texts, ident: str, a
     ]
     if sender.help_url:
         paragraphs.append(phrase("More about this: {url}", url=sender.help_url))
-    return _letter(incident.subject, subject, paragraphs, sender, texts, ident, at)
+    return _letter(incident.subject, subject, paragraphs, Stamp(sender, texts, ident, at))
 
 
 def operator_letter(incident: Incident, to: str, sender: Sender, texts: Texts, ident: str, at: int) -> bytes:
@@ -60,7 +69,7 @@ def operator_letter(incident: Incident, to: str, sender: Sender, texts: Texts, i
         phrase("To let the held mail go and allow the logins:"),
         Phrase("  sekisho incident release {id}", {"id": incident.id}),
     ]
-    return _letter(to, subject, paragraphs, sender, texts, ident, at)
+    return _letter(to, subject, paragraphs, Stamp(sender, texts, ident, at))
 
 
 def grade_name(grade: Grade) -> Phrase:
@@ -77,19 +86,18 @@ def grade_name(grade: Grade) -> Phrase:
             return phrase("clear")
 
 
-def _letter(
-    to: str, subject: Phrase, paragraphs: list[Phrase], sender: Sender, texts: Texts, ident: str, at: int
-) -> bytes:
+def _letter(to: str, subject: Phrase, paragraphs: list[Phrase], stamp: Stamp) -> bytes:
+    sender, say = stamp.sender, stamp.texts.say
     head = "\n".join(
         [
             f"From: sekisho <{sender.address}>",
             f"To: <{to}>",
-            f"Subject: {header_text(texts.say(subject))}",
-            f"Date: {written(at, sender.zone)}",
-            f"Message-ID: <{ident}@{sender.hostname}>",
+            f"Subject: {header_text(say(subject))}",
+            f"Date: {written(stamp.at, sender.zone)}",
+            f"Message-ID: <{stamp.ident}@{sender.hostname}>",
             "Auto-Submitted: auto-generated",  # RFC 3834 5
             "MIME-Version: 1.0",
         ]
     )
-    body = "\n\n".join(texts.say(paragraph) for paragraph in paragraphs)
+    body = "\n\n".join(say(paragraph) for paragraph in paragraphs)
     return head.encode("ascii", "replace") + b"\n" + text_part(body)
