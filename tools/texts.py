@@ -30,7 +30,8 @@ def collected() -> dict[Message, str]:
     for path in sorted(SOURCE.rglob("*.py")):
         if path.parts[-2] != "testing":
             for message in spoken(ast.parse(path.read_text())):
-                found.setdefault(message, str(path.relative_to(ROOT)))
+                if message:  # phrase("") says nothing
+                    found.setdefault(message, str(path.relative_to(ROOT)))
     for text, place in [*helps(), *descriptions()]:
         found.setdefault(text, place)
     return found
