@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 texts = pytest.importorskip("texts")
 
 
-UNTRANSLATED = 470
+UNTRANSLATED = 0
 """Sentences without Japanese that are tolerated; this number may only shrink."""
 
 
