@@ -2,18 +2,34 @@
 code."""
 
 import importlib
+import inspect
 import sys
 
 import click
 
 from sekisho.cli import speech
-from sekisho.model.phrase import phrase
+from sekisho.model.phrase import Phrase, phrase
+from sekisho.store.texts import Texts
 from sekisho.world import Unavailable
 
 VERBS = (
     "init", "serve", "demo", "domain", "account", "alias", "scan", "incident", "queue", "trace", "explain",
     "config", "networks", "simulate",
 )  # fmt: skip
+
+
+def in_language(command: click.Command, texts: Texts) -> click.Command:
+    """The command with its help and that of its options in the user's language; they are sentences too."""
+    if texts.language == "en":
+        return command
+    if command.help:
+        command.help = texts.say(Phrase(inspect.cleandoc(command.help)))
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.help:
+            parameter.help = texts.say(Phrase(parameter.help))
+    for inner in getattr(command, "commands", {}).values():
+        in_language(inner, texts)
+    return command
 
 
 class Verbs(click.Group):
@@ -27,7 +43,7 @@ class Verbs(click.Group):
             return None
         command = importlib.import_module(f"sekisho.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
-        return command
+        return in_language(command, speech.texts())
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,6 +55,7 @@ def sekisho() -> None:
 def run() -> None:
     """Exit codes: 0 done, 1 finding or refusal, 64 usage, 69 unavailable, 75 try again, 78 configuration."""
     try:
+        in_language(sekisho, speech.texts())
         sys.exit(sekisho.main(standalone_mode=False) or 0)
     except speech.Failure as failure:
         speech.complain(failure.sentence)
