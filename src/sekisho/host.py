@@ -120,8 +120,12 @@ class HostDisk:
                 absent.append(path)
                 path = os.path.dirname(path) or "."
             for folder in reversed(absent):
-                with contextlib.suppress(FileExistsError):  # another thread was faster
+                try:
                     os.mkdir(folder, 0o700)
+                except FileExistsError:
+                    pass  # another thread was faster
+                except FileNotFoundError as error:  # as below /proc: no folder can be there
+                    raise Unavailable(folder, "it cannot be made") from error
                 self.sync_folder(os.path.dirname(folder) or ".")
 
     def free_bytes(self, path: str) -> int:

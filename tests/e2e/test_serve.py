@@ -145,6 +145,7 @@ def test_a_role_that_dies_is_started_again(site: Installation, role: str) -> Non
         wait_until(served)
         wait_until(lambda: is_ready(site))
         assert 1 == status(site).counts[f"{role}.restarts"]
+        assert f"role {role}: ended with -9, started again" in site.log()
         with site.signed_in("bob@example.com") as client:
             assert 250 == client.noop()[0]
         answer = call(str(site.folder), QueueAsk("count", Selector()), QueueAnswer)
@@ -173,3 +174,13 @@ def test_roles_in_one_process_are_found_by_the_control_socket(site: Installation
         assert f"127.0.0.1:{site.mx}" == answer.listening["mx"]
         assert answer.counts["sessions"] >= 1
     assert call(str(site.folder), StatusAsk(), StatusAnswer) is None
+
+
+def test_a_closed_case_is_found_by_its_account(site: Installation) -> None:
+    """`incident show` and `export` take an account also when its newest case has ended."""
+    with site.serving():
+        site.run("incident", "contain", "bob@example.com", "--yes")
+        site.run("incident", "release", "bob@example.com", "--yes")
+        assert "bob@example.com" in site.run("incident", "show", "bob@example.com")
+        assert "bob@example.com" in site.run("incident", "export", "bob@example.com")
+        assert "no incident" in site.run("incident", "show", "nobody@example.com", code=1)

@@ -102,6 +102,8 @@ def test_certificates_are_loaded_again_or_said_to_be_missing(files: tuple[str, s
     load(context, *files)
     with pytest.raises(Unavailable, match=r"absent\.pem"):
         load(context, str(tmp_path / "absent.pem"), files[1])
+    with pytest.raises(Unavailable, match=r"no-key\.pem"):
+        load(context, files[0], str(tmp_path / "no-key.pem"))
     (tmp_path / "bad.pem").write_text("no certificate")
     with pytest.raises(Unavailable, match="not a certificate"):
         server_context(str(tmp_path / "bad.pem"), files[1])

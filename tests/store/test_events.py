@@ -66,3 +66,14 @@ def test_a_full_buffer_drops_and_counts(tmp_path: Path, monkeypatch: pytest.Monk
     for number in range(5):
         log.append(connected(START + number))
     assert 2 == log.dropped
+
+
+def test_a_line_without_bottom_is_skipped(tmp_path: Path) -> None:
+    """Brackets a hundred thousand deep, as only a damaged disk would write them, hide no other event."""
+    path = tmp_path / f"{day_of(START)}.front.jsonl"
+    log = EventLog(str(tmp_path), "front")
+    log.append(connected(START))
+    log.flush(START)
+    log.close()
+    path.write_bytes(b'{"event":' + b"[" * 100_000 + b"\n" + path.read_bytes())
+    assert [START] == [event.at for event in read_events(str(tmp_path))]

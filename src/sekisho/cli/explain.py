@@ -20,6 +20,8 @@ def command(session: str, path: str, as_json: bool) -> int:
 
     Example: sekisho explain 1jph7f4f000000005
     """
+    if not session.strip("<> "):
+        speech.fail(phrase("say what is looked for"), speech.USAGE)
     config = settings(path)
     events = tracing.explain(archive(config), session)
     for event in events:

@@ -4,6 +4,7 @@ code."""
 import importlib
 import inspect
 import sys
+from copy import copy
 
 import click
 
@@ -19,17 +20,23 @@ VERBS = (
 
 
 def in_language(command: click.Command, texts: Texts) -> click.Command:
-    """The command with its help and that of its options in the user's language; they are sentences too."""
+    """A copy of the command whose help and options' help are in that language; they are sentences too."""
     if texts.language == "en":
         return command
+    spoken = copy(command)
     if command.help:
-        command.help = texts.say(Phrase(inspect.cleandoc(command.help)))
-    for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.help:
-            parameter.help = texts.say(Phrase(parameter.help))
-    for inner in getattr(command, "commands", {}).values():
-        in_language(inner, texts)
-    return command
+        spoken.help = texts.say(Phrase(inspect.cleandoc(command.help)))
+    spoken.params = [_option_in_language(parameter, texts) for parameter in command.params]
+    if isinstance(spoken, click.Group):
+        spoken.commands = {name: in_language(inner, texts) for name, inner in spoken.commands.items()}
+    return spoken
+
+
+def _option_in_language(parameter: click.Parameter, texts: Texts) -> click.Parameter:
+    spoken = copy(parameter)
+    if isinstance(spoken, click.Option) and spoken.help:
+        spoken.help = texts.say(Phrase(spoken.help))
+    return spoken
 
 
 class Verbs(click.Group):
@@ -55,8 +62,8 @@ def sekisho() -> None:
 def run() -> None:
     """Exit codes: 0 done, 1 finding or refusal, 64 usage, 69 unavailable, 75 try again, 78 configuration."""
     try:
-        in_language(sekisho, speech.texts())
-        sys.exit(sekisho.main(standalone_mode=False) or 0)
+        spoken = in_language(sekisho, speech.texts())
+        sys.exit(spoken.main(standalone_mode=False) or 0)
     except speech.Failure as failure:
         speech.complain(failure.sentence)
         sys.exit(failure.code)
@@ -73,3 +80,7 @@ def run() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:  # a full disk under our own output
+        speech.complain(phrase("{why}", why=error.strerror or str(error)))
+        sys.stdout = None  # or the interpreter tries to write it once more
+        sys.exit(speech.UNAVAILABLE)

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from ipaddress import ip_address
 
 import click
 import msgspec
@@ -12,6 +13,7 @@ from sekisho.guard.network_csv import BadRow
 from sekisho.guard.packing import BadTable
 from sekisho.model.envelope import Network
 from sekisho.model.phrase import phrase
+from sekisho.model.text import printable
 from sekisho.service.control import call
 from sekisho.service.messages import Reload, StatusAnswer
 from sekisho.store import networktable
@@ -35,6 +37,9 @@ def show(path: str, as_json: bool, addresses: tuple[str, ...]) -> int:
 
     Example: sekisho networks show 8.8.8.8 2001:db8::1
     """
+    for address in addresses:
+        if not _is_address(address):
+            speech.fail(phrase("{address} is no IP address", address=printable(address, 100)), speech.USAGE)
     table = networktable.of(settings(path)) if os.path.exists(path) else networktable.built_in()
     for address in addresses:
         network = table.find(address)
@@ -43,6 +48,14 @@ def show(path: str, as_json: bool, addresses: tuple[str, ...]) -> int:
         else:
             speech.tell(f"{address}  {_described(network)}")
     return 0
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _described(network: Network) -> str:

@@ -28,6 +28,9 @@ from sekisho.service.messages import IncidentAnswer, IncidentAsk, QueueAnswer, Q
 
 Command = Callable[..., Any]
 
+SECONDS_MAX = 1_000_000_000
+LINES_MAX = 1_000_000
+
 SELECTORS = (
     ("--id", "ids", "A message or a delivery; may be given again."),
     ("--sender", "sender", "Envelope sender: an address, @domain, or a pattern with *."),
@@ -48,7 +51,11 @@ def selecting(command: Command) -> Command:
     for name, field, text in reversed(SELECTORS):
         command = click.option(name, field, multiple=field == "ids", default=None, help=text)(command)
     return click.option(
-        "--older", "older_s", type=int, default=0, help="Accepted more than this many seconds ago."
+        "--older",
+        "older_s",
+        type=click.IntRange(0, SECONDS_MAX),
+        default=0,
+        help="Accepted more than this many seconds ago.",
     )(command)
 
 
@@ -69,7 +76,9 @@ def command() -> None:
 @command.command("list")
 @config_option
 @json_option
-@click.option("--limit", default=1000, show_default=True, help="Most lines.")
+@click.option(
+    "--limit", type=click.IntRange(1, LINES_MAX), default=1000, show_default=True, help="Most lines."
+)
 @selecting
 def list_(path: str, as_json: bool, limit: int, **wanted: Any) -> int:
     """One line a delivery, the oldest message first.

@@ -99,7 +99,8 @@ def _write(path: str, text: str) -> None:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        speech.fail(phrase("{file}: {why}", file=path, why=error.strerror or str(error)))
+        why = error.strerror or str(error)
+        speech.fail(phrase("{file}: {why}", file=path, why=why), speech.UNAVAILABLE)
 
 
 def _around(year: int, given: tzinfo | None) -> Around:

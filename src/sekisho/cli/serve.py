@@ -51,21 +51,22 @@ def command(path: str, check: bool, role: str) -> int:
 
 async def _until_told(config: Config, path: str, *, check: bool, role: str) -> None:
     server, reload = _server(config, path, role)
-    told, ready = asyncio.Event(), asyncio.Event()
+    told, hung_up = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: _reload_soon(reload) if ready.is_set() else None)
+    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
     if role:
         watch_lifeline(told.set)
     listening = await server.start()
     try:
         gc.freeze()
-        ready.set()
+        reloading = loop.create_task(_reload_when(hung_up, reload), name="reloads")
         if not role:
             _say_where(listening)
         if not check:
             await told.wait()
+        reloading.cancel()
     finally:
         await server.stop()
 
@@ -91,9 +92,14 @@ async def _nothing() -> None:
     """A role is told to read its settings over its socket."""
 
 
-def _reload_soon(reload: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    task = asyncio.get_running_loop().create_task(reload(), name="reload")
-    task.add_done_callback(_say_if_failed)
+async def _reload_when(hung_up: asyncio.Event, reload: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """One reading for each SIGHUP or more of them; one that came while we started is not forgotten."""
+    while True:
+        await hung_up.wait()
+        hung_up.clear()
+        task = asyncio.get_running_loop().create_task(reload(), name="reload")
+        task.add_done_callback(_say_if_failed)
+        await asyncio.wait((task,))
 
 
 def _say_if_failed(task: "asyncio.Task[None]") -> None:

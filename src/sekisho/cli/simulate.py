@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import isnan
 from types import MappingProxyType
 from typing import Any
 
@@ -31,6 +32,13 @@ WORLD = 0.05, 20.0
 """The slowest and the fastest that an attack may be played."""
 
 
+def _finite(ctx: click.Context, parameter: click.Parameter, value: float) -> float:
+    """Not a number lies within every range."""
+    if isnan(value):
+        raise click.BadParameter(speech.texts().say(phrase("this must be a number")), ctx, parameter)
+    return value
+
+
 @click.command("simulate")
 @click.option("--seed", default=1, show_default=True, help="The same seed plays the same traffic.")
 @click.option("--accounts", default=300, show_default=True, type=click.IntRange(10, 100_000))
@@ -38,8 +46,22 @@ WORLD = 0.05, 20.0
 @click.option("--learning", default=14, show_default=True, type=click.IntRange(0, 366), help="Days before.")
 @click.option("--attack", "kinds", multiple=True, type=click.Choice((*KINDS, NONE)), help="[default: all]")
 @click.option("--each", default=0, type=click.IntRange(0, 10_000), help=f"[default: one for {EACH} accounts]")
-@click.option("--pace", default=1.0, show_default=True, type=click.FloatRange(*WORLD), help="Attacks' speed.")
-@click.option("--refused", default=0.3, show_default=True, type=click.FloatRange(0, 1), help="Dead share.")
+@click.option(
+    "--pace",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(*WORLD),
+    callback=_finite,
+    help="Attacks' speed.",
+)
+@click.option(
+    "--refused",
+    default=0.3,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    callback=_finite,
+    help="Dead share.",
+)
 @click.option(
     "--policy", default=OURS, type=click.Choice((OURS, *POLICIES)), help="Whose rules.  [default: guard]"
 )

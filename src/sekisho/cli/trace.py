@@ -21,6 +21,8 @@ def command(key: str, path: str, as_json: bool) -> int:
 
     Example: sekisho trace hello@example.com
     """
+    if not key.strip("<> "):
+        speech.fail(phrase("say what is looked for"), speech.USAGE)
     config = settings(path)
     events = tracing.trace(archive(config), key)
     if as_json:

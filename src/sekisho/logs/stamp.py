@@ -26,6 +26,9 @@ _MONTHS = {
     name: number
     for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1)
 }
+EARLIEST_YEAR, LATEST_YEAR = 1970, 9998
+"""A stamp outside these is no time; at the very ends of the calendar another zone has no such year."""
+
 MINUTES_KEPT_S = 25 * MINUTE_S
 """So long it is remembered when the minutes of the log began, for consecutive lines share them; shorter
 than the hour that returns at the end of summer time."""
@@ -238,11 +241,11 @@ def _iso_wall(stamp: bytes) -> int | None:
 
 
 def _date(year: int, month: int, day: int, clock_s: int) -> int | None:
-    if clock_s > DAY_S:
+    if clock_s > DAY_S or not EARLIEST_YEAR <= year <= LATEST_YEAR:
         return None
     try:
         midnight = datetime(year, month, day, tzinfo=UTC)
-    except ValueError:  # the 31st of February, the year 0
+    except ValueError:  # the 31st of February
         return None
     return int(midnight.timestamp()) + clock_s
 

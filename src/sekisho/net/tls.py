@@ -6,6 +6,7 @@ handshake can come out of it; and it costs a tenth of the memory of asyncio's ow
 for each connection).
 """
 
+import os
 import ssl
 
 from sekisho.world import Unavailable
@@ -32,6 +33,9 @@ def load(context: ssl.SSLContext, certificate: str, key: str) -> None:
         context.load_cert_chain(certificate, key)
     except ssl.SSLError as error:
         raise Unavailable(certificate, "not a certificate with its key") from error
+    except FileNotFoundError as error:
+        absent = key if os.path.exists(certificate) else certificate
+        raise Unavailable(absent, "there is no such file") from error
     except OSError as error:
         raise Unavailable(certificate, error.strerror or str(error)) from error
 

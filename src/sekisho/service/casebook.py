@@ -5,6 +5,7 @@ the next start performs them.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -183,8 +184,11 @@ class Casebook:
         return replace(answer, plan=plan, changed=True, complete=complete)
 
     async def _find(self, ident: str) -> Incident:
-        """By its id, or the open case of an account."""
+        """By its id, or the open case of an account, or its newest."""
         incident = self.open.get(ident.lower()) or await self._containing.keep(self._house.incident, ident)
+        if incident is None and "@" in ident:
+            newest = partial(self._house.incidents, subject=ident.lower(), limit=1)
+            incident = next(iter(await self._containing.keep(newest)), None)
         if incident is None:
             raise NotDone(f"there is no incident {ident}")
         return incident

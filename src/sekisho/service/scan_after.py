@@ -46,8 +46,8 @@ def _sentence(
         return phrase("nothing follows that could be told apart")
     if not verdict.attempts:
         return phrase(
-            "no failed sign-in follows; the log ends {span} after the last successful one, so it is not known"
-            " whether the attack is over",
+            "no failed sign-in follows; the log ends {span} after the last one from unfamiliar places,"
+            " so it is not known whether the attack is over",
             span=span(max(0, log_end - verdict.last)),
         )
     parts = [_outcome(verdict, show), _rhythm(rhythm)]
@@ -62,10 +62,10 @@ def _outcome(verdict: Verdict, show: Callable[[int], str]) -> Phrase:
     count = phrases("{count} attempt failed", "{count} attempts failed", len(verdict.attempts))
     last = show(verdict.attempts[-1].at)
     if verdict.kind == "failures_only":
-        return phrase("{count}, the last at {last}; none succeeded", count=count, last=last)
+        return phrase("{count}, the last at {last}; none of these addresses got in", count=count, last=last)
     return phrase(
-        "after the last successful sign-in at {end} {count}, the last at {last}, {span} later;"
-        " none succeeded: the containment is effective",
+        "after the last sign-in from unfamiliar places at {end} {count}, the last at {last}, {span} later;"
+        " none of these addresses got in: the containment is effective",
         end=show(verdict.last),
         count=count,
         last=last,

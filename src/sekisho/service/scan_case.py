@@ -51,10 +51,10 @@ def build(story: Story, verdict: Verdict, found: Sequence[Finding], setting: Set
     good = [visit for visit in within if visit.login.ok]
     bad = [visit for visit in story.visits if not visit.login.ok and visit.at >= verdict.first]
     uses = Counter(visit.login.address for visit in good)
-    addresses = list(uses) or list(dict.fromkeys(visit.login.address for visit in bad))
+    intruders = _intruders(story, verdict)
+    addresses = _counted(verdict, uses, bad)
     networks = [find(address) for address in addresses]
     joins = messages_of(story, verdict)
-    intruders = _intruders(story, verdict)
     results = Counter(result for join in joins for result in join.letter.results().values())
     case = Case(
         account=story.account,
@@ -71,7 +71,7 @@ def build(story: Story, verdict: Verdict, found: Sequence[Finding], setting: Set
         distinct_networks=len({network.key for network in networks if network.place}),
         distinct_countries=len({network.country for network in networks if network.country}),
         logins_per_address={str(times): count for times, count in sorted(Counter(uses.values()).items())},
-        top_addresses=_top(uses, Counter(visit.login.address for visit in bad), find),
+        top_addresses=_top(uses, Counter(visit.login.address for visit in bad), addresses, find),
         messages=len(joins),
         recipients=sum(join.letter.recipient_count for join in joins),
         delivered=results["delivered"],
@@ -90,6 +90,14 @@ def _intruders(story: Story, verdict: Verdict) -> set[str]:
     return strange or {sight.address for sight in verdict.attempts if verdict.kind == "failures_only"}
 
 
+def _counted(verdict: Verdict, uses: Counter[str], bad: Sequence[Visit]) -> list[str]:
+    """The addresses that the case is about: of one who only guesses those that he called from, not the
+    owner's."""
+    if verdict.kind == "failures_only":
+        return list(dict.fromkeys(sight.address for sight in verdict.attempts))
+    return list(uses) or list(dict.fromkeys(visit.login.address for visit in bad))
+
+
 def _opened(verdict: Verdict, show: Callable[[int], str]) -> str | None:
     """When it was noticed, or would have been."""
     if verdict.detected is not None:
@@ -99,8 +107,12 @@ def _opened(verdict: Verdict, show: Callable[[int], str]) -> str | None:
     return show(verdict.last) if verdict.kind == "failures_only" else None
 
 
-def _top(uses: Counter[str], tried: Counter[str], find: Callable[[str], Network]) -> tuple[TopAddress, ...]:
-    order = sorted({*uses, *tried}, key=lambda address: (-uses[address], -tried[address], address))
+def _top(
+    uses: Counter[str], tried: Counter[str], counted: Sequence[str], find: Callable[[str], Network]
+) -> tuple[TopAddress, ...]:
+    """The busiest, those that the case is about before the others."""
+    about = frozenset(counted)
+    order = sorted({*uses, *tried}, key=lambda each: (each not in about, -uses[each], -tried[each], each))
     return tuple(
         TopAddress(
             address, uses[address], tried[address], _network_name(find(address)), find(address).country
@@ -179,9 +191,9 @@ def _sentence(case: Case, verdict: Verdict) -> Phrase:
     length = span(max(SECOND, verdict.last - verdict.first))
     if case.kind == "failures_only":
         return phrase(
-            "{account}: {failures} from {addresses} within {span}; none succeeded",
+            "{account}: {failures} from {addresses} within {span}; none of these addresses got in",
             account=case.account,
-            failures=phrases("{count} failed sign-in", "{count} failed sign-ins", case.failures),
+            failures=phrases("{count} failed sign-in", "{count} failed sign-ins", len(verdict.attempts)),
             addresses=phrases("{count} address", "{count} addresses", case.distinct_addresses),
             span=length,
         )

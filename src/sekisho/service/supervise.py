@@ -56,11 +56,14 @@ def watch_lifeline(orphaned: Callable[[], None]) -> None:
 class Child:
     """One role's process, started again whenever it ends before it is told to."""
 
-    def __init__(self, role: str, settings: str, sockets: Mapping[str, socket.socket], lifeline: int) -> None:
+    def __init__(
+        self, role: str, settings: str, sockets: Mapping[str, socket.socket], lifeline: int, record: Record
+    ) -> None:
         self.role = role
         self._settings = settings
         self._sockets = sockets
         self._lifeline = lifeline
+        self._record = record
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
         self.restarts = 0
@@ -76,6 +79,7 @@ class Child:
             if self._stopping:
                 return
             self.restarts += 1
+            self._record("role", self.role, f"ended with {self._process.returncode}, started again")
             if asyncio.get_running_loop().time() - began > WELL_AFTER_S:
                 wait = FIRST_WAIT_S
             await asyncio.sleep(wait)
@@ -125,7 +129,7 @@ class Supervisor:
         self._lifeline = os.pipe()  # the writing end is open in this process only
         for role in ("vault", "watch", *self._fronts):
             sockets = self._sockets if role in self._fronts else {}
-            child = Child(role, self._settings, sockets, self._lifeline[0])
+            child = Child(role, self._settings, sockets, self._lifeline[0], self._record)
             self._children.append(child)
             self._keeping.append(asyncio.create_task(child.keep(), name=role))
         self._channels = {

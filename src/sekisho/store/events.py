@@ -129,8 +129,8 @@ def _decoded(lines: Iterator[bytes], decoder: "msgspec.json.Decoder[Event]") -> 
     for line in lines:
         try:
             yield decoder.decode(line)
-        except msgspec.DecodeError:
-            continue  # a line cut by a crash, or of a newer version
+        except (msgspec.DecodeError, RecursionError):
+            continue  # a line cut by a crash, damaged on the disk, or of a newer version
 
 
 def day_of(at: int) -> str:

@@ -3,6 +3,7 @@
 import mmap
 import os
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from sekisho.guard.network_csv import BadRow, read_rows
@@ -38,7 +39,12 @@ def load(path: Path | str) -> NetworkTable:
 
 
 def compile_csv(lines: Iterable[str], made: str) -> bytes:
-    return pack(read_rows(lines), made)
+    """Raises BadTable when there is not one range: a download that was cut must not blind the guard."""
+    rows = iter(read_rows(lines))
+    first = next(rows, None)
+    if first is None:
+        raise BadTable("no range of addresses in it")
+    return pack(chain((first,), rows), made)
 
 
 def compiled(path: Path | str) -> bytes:

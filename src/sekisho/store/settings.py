@@ -173,9 +173,19 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
         yield ("guard", "contain"), phrase("this must not be below watch nor above whole_account")
     if config.queue.first_retry_s > config.queue.longest_retry_s:
         yield ("queue", "first_retry_s"), phrase("this must not be above longest_retry_s")
+    taken: set[str] = set()
     for name, listener in config.listen.items():
         if listener.proxy_from and not listener.requires_proxy:
             yield ("listen", name, "proxy_from"), phrase("this is of use only with requires_proxy = true")
+        if listener.requires_proxy and not listener.proxy_from:
+            yield ("listen", name, "requires_proxy"), phrase("proxy_from must say who may send the header")
+        if listener.address in taken and not listener.address.endswith(":0"):
+            yield ("listen", name, "address"), phrase("another listener has this address")
+        taken.add(listener.address)
+    if config.notify.operator and "@" not in config.notify.operator:
+        yield ("notify", "operator"), phrase("this must be an address, as in postmaster@example.com")
+    if not config.guard.help_url.isascii() or not config.guard.help_url.isprintable():
+        yield ("guard", "help_url"), phrase("this stands in replies: one line of ASCII")
     for why in registry.mistakes(config.checks, config.soften):
         yield ("checks",), why
 
