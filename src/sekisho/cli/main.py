@@ -1,8 +1,10 @@
 """The `sekisho` command: finds the verb's file, and turns what went wrong into one sentence and an exit
 code."""
 
+import contextlib
 import importlib
 import inspect
+import os
 import sys
 from copy import copy
 
@@ -63,7 +65,9 @@ def run() -> None:
     """Exit codes: 0 done, 1 finding or refusal, 64 usage, 69 unavailable, 75 try again, 78 configuration."""
     try:
         spoken = in_language(sekisho, speech.texts())
-        sys.exit(spoken.main(standalone_mode=False) or 0)
+        code = spoken.main(standalone_mode=False) or 0
+        sys.stdout.flush()  # here, where a full disk can still be told
+        sys.exit(code)
     except speech.Failure as failure:
         speech.complain(failure.sentence)
         sys.exit(failure.code)
@@ -82,5 +86,13 @@ def run() -> None:
         sys.exit(0)
     except OSError as error:  # a full disk under our own output
         speech.complain(phrase("{why}", why=error.strerror or str(error)))
-        sys.stdout = None  # or the interpreter tries to write it once more
+        _drop_output()
         sys.exit(speech.UNAVAILABLE)
+
+
+def _drop_output() -> None:
+    """What is still in the buffer goes nowhere: the interpreter would try to write it once more."""
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
