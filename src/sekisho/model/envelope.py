@@ -42,7 +42,7 @@ class Origin(Struct, frozen=True):
 class Wish(Struct, frozen=True, omit_defaults=True):
     """What is to be reported about one recipient (RFC 3461 4.1, 4.2); "" is "not said".
 
-    `notify` is "NEVER", or of "SUCCESS", "FAILURE", "DELAY" those that are wanted, with commas and in capitals.
+    `notify` is "NEVER", or those of "SUCCESS", "FAILURE", "DELAY" that are wanted, with commas, in capitals.
     `original` is the ORCPT as it stood on the wire, its address in xtext: "rfc822;bob@example.com".
     """
 
@@ -53,7 +53,7 @@ class Wish(Struct, frozen=True, omit_defaults=True):
 class Envelope(Struct, frozen=True, omit_defaults=True):
     """`sender` is None for a message without a return path (RFC 5321 4.5.5).
 
-    `options` are parameters of MAIL that whoever carries the letter on has to know, by their names in capitals:
+    `options` are parameters of MAIL that whoever carries the letter on has to know, by names in capitals:
     BODY=8BITMIME (RFC 6152), SMTPUTF8= (RFC 6531, only where it is needed), RET=FULL or HDRS and ENVID=xtext
     (RFC 3461), REQUIRETLS= (RFC 8689). `wishes` has those of RCPT, by the recipient of the delivery.
     """
