@@ -18,11 +18,13 @@ from sekisho.service import arriving, counts, judging
 from sekisho.service.admission import CROWDED, FULL, LEAVING, Admission, neighbourhood
 from sekisho.service.arriving import BUSY, HEAD_TOO_LARGE, Arriving
 from sekisho.service.counts import Counts
+from sekisho.service.doorstep import Doorstep
 from sekisho.service.judging import Judging
 from sekisho.service.listener import Networks
 from sekisho.service.messages import Judge, Request
 from sekisho.service.underway import Underway
 from sekisho.service.zone import zone_of
+from sekisho.testing.loop import run
 from sekisho.world import Unavailable
 
 
@@ -58,8 +60,10 @@ class Watch:
     def __init__(self) -> None:
         self.standing: Standing | None = None
         self.wait_s = 0.0
+        self.asked = 0
 
     async def ask(self, request: Request, answer: type) -> Standing:
+        self.asked += 1
         assert isinstance(request, Judge)
         standing = self.standing
         await asyncio.sleep(self.wait_s)
@@ -132,6 +136,71 @@ def test_a_late_answer_is_the_next_last_word(monkeypatch: pytest.MonkeyPatch) ->
         assert "hold" == (await judge.judge(login("192.0.2.1"))).standing.treatment
 
     asyncio.run(scene())
+
+
+def test_a_guard_that_hangs_is_not_waited_for_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After three silences nobody waits; it is still asked, and once it answers in time it is waited for."""
+    monkeypatch.setattr(judging, "PATIENCE_S", 30.0)
+
+    async def scene() -> None:
+        watch = Watch()
+        judge = judge_of(watch)
+        loop = asyncio.get_running_loop()
+        watch.standing, watch.wait_s = standing("192.0.2.1", "known"), 1000.0
+        began = loop.time()
+        words = [await judge.judge(login("192.0.2.1")) for _ in range(10)]
+        assert [False] * 10 == [word.fresh for word in words]
+        assert (90.0, 10) == (loop.time() - began, watch.asked)
+        watch.wait_s = 20.0
+        assert not (await judge.judge(login("192.0.2.1"))).fresh
+        await asyncio.sleep(21)
+        assert (await judge.judge(login("192.0.2.1"))).fresh
+
+    run(scene())
+
+
+def test_questions_to_a_guard_that_hangs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the limit the last word is given without asking."""
+    monkeypatch.setattr(judging, "OPEN_MOST", 5)
+
+    async def scene() -> None:
+        watch = Watch()
+        judge = judge_of(watch)
+        watch.standing, watch.wait_s = standing("192.0.2.1", "known"), 1000.0
+        for _ in range(20):
+            await judge.judge(login("192.0.2.1"))
+        assert 5 == watch.asked
+
+    run(scene())
+
+
+STALE = [("192.0.2.1", "alice@example.com", "1f00")] * 500
+
+
+def test_an_address_has_a_budget_of_different_wrong_passwords() -> None:
+    """A telephone that repeats an old password spends it once; an hour later it is full again."""
+    door, hour = Doorstep(), 3600 * 1_000_000
+    door.most = 3
+    for address, name, digest in STALE:
+        door.was_wrong(address, name, digest, 0)
+    assert not door.is_spent("192.0.2.1", "bob@example.com", 1)
+    for number in range(2):
+        door.was_wrong("192.0.2.1", f"guess{number}@example.com", "beef", 0)
+    assert door.is_spent("192.0.2.1", "bob@example.com", 1)
+    assert not door.is_spent("192.0.2.2", "bob@example.com", 1)
+    assert not door.is_spent("192.0.2.1", "bob@example.com", hour)
+
+
+def test_a_neighbour_s_guesses_do_not_lock_out_who_belongs_there() -> None:
+    """Who has had the right password at that address goes on; an IPv6 subscriber has one budget."""
+    door = Doorstep()
+    door.most = 3
+    door.was_right("2001:db8::1", "alice@example.com", 0)
+    for number in range(3):
+        door.was_wrong(f"2001:db8::{number}", "alice@example.com", f"{number}", 0)
+    assert not door.is_spent("2001:db8::1", "alice@example.com", 1)
+    assert door.is_spent("2001:db8::1", "bob@example.com", 1)
+    assert door.is_spent("2001:db8::ffff", "alice@example.com", 1)
 
 
 @pytest.mark.parametrize(

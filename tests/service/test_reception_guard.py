@@ -11,7 +11,7 @@ from reception_stage import CANARY, PASSWORD, UNAVAILABLE, Held, Stage, play, un
 
 from covers import covers
 from sekisho.checks.ask import LOCKED
-from sekisho.model.config import Guard, Limits
+from sekisho.model.config import Guard, Limits, Vault
 from sekisho.model.event import Accepted, Event, Judged, LoginTried, RecipientGiven, Refused, Troubled
 from sekisho.model.incident import Grade, Standing
 from sekisho.model.phrase import phrase
@@ -107,6 +107,32 @@ def test_wrong_passwords_and_unknown_users_look_the_same(stage: Stage) -> None:
         assert not stage.judged
         assert (await client.login()).startswith("235")
 
+    play(stage, scene)
+
+
+def test_rule_10_a_spent_address_is_refused_before_the_hash(tmp_path: Path) -> None:
+    """With the text of a wrong password, the right one too; who has logged in from there goes on."""
+    asked = []
+
+    def verify(request: VerifyPassword) -> Verified:
+        asked.append(request.login)
+        password = request.password.reveal().decode()
+        return Verified(request.login) if password == PASSWORD else Verified("", "password", password)
+
+    async def scene(stage: Stage) -> None:
+        client = await stage.encrypted()
+        assert (await client.login("bob@example.com")).startswith("235")
+        for number in range(3):
+            client = await stage.encrypted()
+            assert (await client.login("alice@example.com", f"guess{number}")).startswith("535")
+        asked.clear()
+        answer = await client.login("alice@example.com")
+        assert ("535 5.7.8 Authentication credentials invalid", []) == (answer, asked)
+        assert "budget" == stage.of(LoginTried)[-1].why
+        assert (await client.login("bob@example.com")).startswith("235")
+
+    stage = Stage(tmp_path, vault=Vault(wrong_per_address=3))
+    stage.verify = verify
     play(stage, scene)
 
 

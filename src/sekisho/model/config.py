@@ -189,6 +189,9 @@ class Vault(Settings, frozen=True):
         300
     )
     cache_entries: Annotated[int, _about("Most passwords remembered.", ge=0)] = 10_000
+    wrong_per_address: Annotated[
+        int, _about("Different wrong passwords from one address in an hour; then no more are looked at.", ge=1)
+    ] = 50
 
 
 class Events(Settings, frozen=True):

@@ -18,6 +18,7 @@ from sekisho.model.text import printable
 from sekisho.service.addressing import Addressing
 from sekisho.service.channel import Channel
 from sekisho.service.counts import Counts
+from sekisho.service.doorstep import Doorstep
 from sekisho.service.judging import Judging
 from sekisho.service.underway import Underway
 from sekisho.store.bodies import BigBody
@@ -90,6 +91,7 @@ class Front:
         self.record = record
         self.judging = Judging(roles.watch)
         self.counts = Counts()
+        self.doorstep = Doorstep()
         self.underway = Underway()
         self.arriving_bytes = 0
         self._free = (0, 0)
@@ -99,6 +101,7 @@ class Front:
         self.policy = policy
         self.zone = zone
         self.judging.configure(config.guard)
+        self.doorstep.most = config.vault.wrong_per_address
         self.route = Addressing(self.world, self.stores.directory, config).route
 
     def now(self) -> int:

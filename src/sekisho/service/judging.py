@@ -6,6 +6,7 @@ check `rate` then allows few recipients from networks that are not confirmed.
 """
 
 import asyncio
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -21,6 +22,12 @@ from sekisho.world import Unavailable
 PATIENCE_S = 0.2
 """Longest that a client waits for the guard."""
 
+SILENT_MOST = 3
+"""Answers in a row that did not come in time; then nobody waits until one does."""
+
+OPEN_MOST = 1000
+"""Most questions without an answer; beyond them none is asked."""
+
 KEPT = 20_000
 """Last words remembered: of (account, address) and of (account, stranger)."""
 
@@ -33,6 +40,8 @@ class Judging:
         self._last: Bounded[tuple[str, str], Standing] = Bounded(KEPT)
         self._enabled = True
         self._help_url = ""
+        self._silent = 0
+        self._open = 0
 
     def configure(self, settings: Guard) -> None:
         self._enabled = settings.enabled
@@ -42,12 +51,22 @@ class Judging:
         """Never raises: a guard that is gone does not stop mail."""
         if not self._enabled:
             return Judgement(Standing(event.account, event.address))
+        if self._open >= OPEN_MOST:
+            return self._last_word(event)
         question = asyncio.ensure_future(self._watch.ask(Judge(event), Standing))
-        await asyncio.wait((question,), timeout=PATIENCE_S)
+        self._open += 1
+        question.add_done_callback(partial(self._closed, asyncio.get_running_loop().time()))
+        await asyncio.wait((question,), timeout=PATIENCE_S if self._silent < SILENT_MOST else 0)
         if not question.done():
+            self._silent += 1
             question.add_done_callback(self._answered_late)
             return self._last_word(event)
         return self._word(question, event)
+
+    def _closed(self, asked: float, question: "asyncio.Future[Standing]") -> None:
+        self._open -= 1
+        if asyncio.get_running_loop().time() - asked <= PATIENCE_S:
+            self._silent = 0  # it answers as it should, whether or not anybody waited
 
     def _word(self, question: "asyncio.Future[Standing]", event: Event) -> Judgement:
         try:

@@ -22,12 +22,19 @@ LATER = Reply(454, "4.7.0", "Temporary authentication failure, try again later")
 
 
 async def login(session: Session, step: Login) -> Reply:
+    doorstep, now = session.front.doorstep, session.front.now()
+    address, name = session.peer.address, normal(step.identity)
+    if doorstep.is_spent(address, name, now):
+        _tell_failure(session, step, Verified("", "budget"))
+        return INVALID
     verified = await _verified(session, step)
     if verified is None or verified.why == "busy":
         return session.refused("login", "vault", LATER)
     if not verified.account:
+        doorstep.was_wrong(address, name, verified.digest, now)
         _tell_failure(session, step, verified)
         return INVALID
+    doorstep.was_right(address, name, now)
     return await _welcome(session, step, verified)
 
 
