@@ -190,7 +190,8 @@ class Vault(Settings, frozen=True):
     )
     cache_entries: Annotated[int, _about("Most passwords remembered.", ge=0)] = 10_000
     wrong_per_address: Annotated[
-        int, _about("Different wrong passwords from one address in an hour; then no more are looked at.", ge=1)
+        int,
+        _about("Different wrong passwords from one address in an hour; then no more are looked at.", ge=1),
     ] = 50
 
 
