@@ -66,10 +66,14 @@ class Delivery(Struct, frozen=True):
 
 
 class Delivered(Struct, frozen=True, tag="delivered"):
-    """`host` is the peer that took it, "" for our own mailboxes."""
+    """`host` is the peer that took it, "" for our own mailboxes.
+
+    `handed_on`: the peer offers DSN and was told NOTIFY, so that success is its to report (RFC 3461 5.2.2).
+    """
 
     reply: Reply
     host: str = ""
+    handed_on: bool = False
 
 
 class Deferred(Struct, frozen=True, tag="deferred"):

@@ -1,5 +1,7 @@
 """What the server was told (Envelope), by whom (Origin), and what the letter is (Message)."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 
@@ -49,6 +51,15 @@ class Wish(Struct, frozen=True, omit_defaults=True):
     notify: str = ""
     original: str = ""
 
+    def wants(self, event: Literal["SUCCESS", "FAILURE", "DELAY"]) -> bool:
+        return event in (self.notify.split(",") if self.notify else USUAL)
+
+
+USUAL = ("DELAY", "FAILURE")
+"""What is told when nothing was said of it."""
+
+NO_WISH = Wish()
+
 
 class Envelope(Struct, frozen=True, omit_defaults=True):
     """`sender` is None for a message without a return path (RFC 5321 4.5.5).
@@ -56,6 +67,7 @@ class Envelope(Struct, frozen=True, omit_defaults=True):
     `options` are parameters of MAIL that whoever carries the letter on has to know, by names in capitals:
     BODY=8BITMIME (RFC 6152), SMTPUTF8= (RFC 6531, only where it is needed), RET=FULL or HDRS and ENVID=xtext
     (RFC 3461), REQUIRETLS= (RFC 8689). `wishes` has those of RCPT, by the recipient of the delivery.
+    `return_path` is the signed form of the sender that other hosts are told; "" is the sender as it stands.
     """
 
     sender: str | None
@@ -63,6 +75,15 @@ class Envelope(Struct, frozen=True, omit_defaults=True):
     origin: Origin
     options: dict[str, str] = {}
     wishes: dict[str, Wish] = {}
+    return_path: str = ""
+
+    def wish(self, recipient: str) -> Wish:
+        return self.wishes.get(recipient, NO_WISH)
+
+    @property
+    def told(self) -> str:
+        """What MAIL FROM says to another host."""
+        return self.return_path or self.sender or ""
 
 
 class Message(Struct, frozen=True):

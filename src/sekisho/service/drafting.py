@@ -4,19 +4,21 @@ address.
 Also the event that tells of it, which the guard judges before anything is kept.
 """
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from sekisho.checks.ask import Client
 from sekisho.mail.received import Trace, date_field, message_id_field, received, with_protocol
 from sekisho.mail.words import readable
 from sekisho.model.delivery import Delivery
-from sekisho.model.envelope import Envelope, Message, Origin
+from sekisho.model.envelope import NO_WISH, USUAL, Envelope, Message, Origin, Wish
 from sekisho.model.event import RECIPIENTS_KEPT, Accepted
 from sekisho.model.letter import Draft
 from sekisho.model.text import printable
 from sekisho.service.arriving import Arriving
 from sekisho.service.session import Session
-from sekisho.service.transaction import Transaction
+from sekisho.service.transaction import Given, Transaction
 
 SECOND = 1_000_000
 TEXT_SHOWN = 320
@@ -52,12 +54,42 @@ def accepted(letter: InHand) -> Accepted:
 def draft(letter: InHand, event: Accepted) -> Draft:
     transaction, body = letter.transaction, letter.body
     return Draft(
-        Envelope(transaction.sender or None, transaction.recipients, _origin(letter), transaction.options),
+        _envelope(letter),
         Message(transaction.message, body.size, body.digest),
         _head(letter),
         _deliveries(letter),
         event.subject,
     )
+
+
+def _envelope(letter: InHand) -> Envelope:
+    transaction = letter.transaction
+    return Envelope(
+        transaction.sender or None,
+        transaction.recipients,
+        _origin(letter),
+        transaction.options,
+        _wishes(transaction.given),
+    )
+
+
+def _wishes(given: Sequence[Given]) -> dict[str, Wish]:
+    """By final address. Where two names lead to one, whoever wants to be told is told (RFC 3461 5.2.7)."""
+    if all(each.wish == NO_WISH for each in given):
+        return {}
+    found: dict[str, Wish] = {}
+    for each in given:
+        for target in each.targets:
+            before = found.get(target)
+            found[target] = _either(before, each.wish) if before is not None else each.wish
+    return found
+
+
+def _either(one: Wish, other: Wish) -> Wish:
+    notify = {word for wish in (one, other) for word in (wish.notify.split(",") if wish.notify else USUAL)}
+    if len(notify) > 1:
+        notify.discard("NEVER")
+    return Wish(",".join(sorted(notify)), one.original or other.original)
 
 
 def _text(letter: InHand, name: bytes) -> str:

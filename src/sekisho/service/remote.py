@@ -157,7 +157,7 @@ class Errand:
         self.outcomes: dict[str, Outcome] = {}
         self.remaining: Remaining = {delivery.id: delivery for delivery in batch}
         self.troubles: list[NoCall] = []
-        self._sender = letter.envelope.sender or ""
+        self._sender = letter.envelope.told
 
     def transaction(self, asked: tuple[Delivery, ...]) -> Transaction:
         recipients = tuple(delivery.recipient for delivery in asked)

@@ -2,16 +2,18 @@
 
 from msgspec import Struct
 
+from sekisho.model.envelope import NO_WISH, Wish
 from sekisho.model.verdict import Act
 from sekisho.service.arriving import Arriving
 from sekisho.service.checking import Ruling
 
 
 class Given(Struct, frozen=True):
-    """A recipient as the client named it, and the final addresses it leads to."""
+    """A recipient as the client named it, the final addresses it leads to, and its NOTIFY and ORCPT."""
 
     recipient: str
     targets: tuple[str, ...]
+    wish: Wish = NO_WISH
 
 
 class Transaction:
