@@ -132,13 +132,12 @@ class Casebook:
             return await self._file(known)
         if known is None and await self._containing.keep(self._house.account, account) is None:
             raise NotDone(f"there is no account {account}")
-        sentence = phrase("{account}: contained by {by}", account=account, by=ask.by)
-        incident = known or Incident(
-            self._containing.ident(), account, "takeover", Grade.CONTAIN, at, sentence
-        )
-        incident = replace(
-            incident, grade=Grade.CONTAIN, sentence=sentence if known is None else known.sentence
-        )
+        if known is None:
+            sentence = phrase("{account}: contained by {by}", account=account, by=ask.by)
+            known = Incident(self._containing.ident(), account, "takeover", Grade.CONTAIN, at, sentence)
+        else:
+            sentence = phrase("{found}; then contained by {by}", found=known.sentence, by=ask.by)
+        incident = replace(known, grade=Grade.CONTAIN, sentence=sentence)
         spare = tuple(self._guard.memory(account).confirmed) if account in self._guard else ()
         wish = Wish(ask.by, at, spare, (account,))
         actions = plan_containment(incident, wish, self._containing.ident)
