@@ -76,7 +76,8 @@ class Stream(Protocol):
 
 
 class Net(Protocol):
-    async def dial(self, address: str, port: int, timeout_s: float, source: str = "") -> Stream: ...
+    async def dial(self, address: str, port: int, timeout_s: float, source: str = "") -> Stream:
+        """`address` is that of a host, or the absolute path of a unix socket."""
 
 
 class NewFile(Protocol):

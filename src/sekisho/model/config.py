@@ -146,6 +146,16 @@ class Outbound(Settings, frozen=True):
     ] = ()
 
 
+class Local(Settings, frozen=True):
+    lmtp: Annotated[
+        str,
+        _about(
+            "Hand mail for our mailboxes to this LMTP server instead of writing it into Maildirs: "
+            '"unix:/PATH", "NAME:PORT" or "[IP]:PORT".'
+        ),
+    ] = ""
+
+
 class Guard(Settings, frozen=True):
     enabled: Annotated[bool, _about("Off: standings are always clear, nothing is held.")] = True
     watch: Annotated[float, _about("Evidence at which mail from unfamiliar networks waits.", gt=0)] = 3.5
@@ -228,6 +238,7 @@ class Config(Settings, frozen=True):
     limits: Annotated[Limits, _about("Limits of sessions and messages.")] = Limits()
     queue: Annotated[Queue, _about("The queue.")] = Queue()
     outbound: Annotated[Outbound, _about("Mail to other hosts.")] = Outbound()
+    local: Annotated[Local, _about("Mail to our own mailboxes.")] = Local()
     guard: Annotated[Guard, _about("The takeover guard.")] = Guard()
     notify: Annotated[Notify, _about("Who is told.")] = Notify()
     vault: Annotated[Vault, _about("Passwords.")] = Vault()

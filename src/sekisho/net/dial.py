@@ -27,12 +27,16 @@ class Dialer:
     async def dial(self, address: str, port: int, timeout_s: float, source: str = "") -> Stream:
         loop = asyncio.get_running_loop()
         local = (source, 0) if source else None
-        peer = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        is_path = address.startswith("/")
+        peer = address if is_path else f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         try:
             async with asyncio.timeout(timeout_s):
-                _, line = await loop.create_connection(
-                    lambda: Line(peer, self), address, port, local_addr=local
-                )
+                if is_path:
+                    _, line = await loop.create_unix_connection(lambda: Line(peer, self), address)
+                else:
+                    _, line = await loop.create_connection(
+                        lambda: Line(peer, self), address, port, local_addr=local
+                    )
         except TimeoutError as error:
             raise Unavailable(peer, "no answer") from error
         except OSError as error:

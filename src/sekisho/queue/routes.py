@@ -31,5 +31,10 @@ def route_for(address: str, mailbox: str, outbound: Outbound) -> Route:
     return Route(Kind.MX, domain, _lane("mx", domain), outbound.source)
 
 
+def lmtp_route(server: str) -> Route:
+    """To a server that keeps the mailboxes: "unix:/PATH", or a host as the settings write one."""
+    return Route(Kind.LMTP, server, _lane("lmtp", server), tls=Tls.NONE)
+
+
 def _lane(kind: str, name: str) -> str:
     return f"{kind}:{name}"[:LANE_MAX]

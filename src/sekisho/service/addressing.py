@@ -9,7 +9,7 @@ from sekisho.model.config import Config
 from sekisho.model.delivery import Delivery, Route
 from sekisho.model.ident import make_id
 from sekisho.queue.retry import SECOND
-from sekisho.queue.routes import route_for
+from sekisho.queue.routes import lmtp_route, route_for
 from sekisho.world import World
 
 
@@ -36,6 +36,8 @@ class Addressing:
     def route(self, target: str) -> Route:
         """Of a final address. Raises Unavailable when the directory does not answer."""
         ours = self._directory.is_local_domain(domain_of(target))
+        if ours and (server := self._config.local.lmtp):
+            return lmtp_route(server)
         return route_for(target, self._directory.mailbox(target) if ours else "", self._config.outbound)
 
     def deliveries(self, message: str, address: str) -> Sequence[Delivery]:

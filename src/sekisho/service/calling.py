@@ -47,11 +47,14 @@ class Manner(Struct, frozen=True):
     user: str = ""
     password: Secret | None = None
     source: str = ""
+    lmtp: bool = False
 
     @property
     def settings(self) -> ClientSettings:
         out = self.outbound
-        return ClientSettings(self.helo, self.tls, self.user, self.password, out.reply_s, out.final_dot_s)
+        return ClientSettings(
+            self.helo, self.tls, self.user, self.password, out.reply_s, out.final_dot_s, self.lmtp
+        )
 
 
 class NoCall(Struct, frozen=True):
@@ -261,7 +264,7 @@ async def _call(world: World, hop: Hop, manner: Manner) -> Call | NoCall:
 
 
 def _in_the_clear(manner: Manner) -> Manner:
-    return Manner(manner.helo, manner.outbound, Tls.NONE, source=manner.source)
+    return Manner(manner.helo, manner.outbound, Tls.NONE, source=manner.source, lmtp=manner.lmtp)
 
 
 def _cause_of(stage: str, reply: Reply) -> str:

@@ -25,6 +25,9 @@ from sekisho.queue.hops import (
 from sekisho.world import NotFound, Unavailable, World
 
 CHANCE_BITS = 30
+LMTP_PORT = 24
+"""RFC 2033 names none and forbids 25; 24 is what everybody takes."""
+
 ANYWHERE = frozenset(("0.0.0.0", "::"))
 
 Found = list[Hop] | Deferred | Failed
@@ -41,16 +44,19 @@ class Destinations:
         self._doors = _doors(config)
 
     async def find(self, route: Route) -> Found:
-        if route.kind is Kind.RELAY:
-            return await self._relay(route.host)
+        if route.kind is Kind.LMTP and (path := route.host.removeprefix("unix:")).startswith("/"):
+            return [Hop(path, path, 0)]
+        if route.kind in (Kind.RELAY, Kind.LMTP):
+            port = LMTP_PORT if route.kind is Kind.LMTP else self._outbound.port
+            return await self._relay(route.host, port)
         literal = parse_hop(route.host, self._outbound.port)
         if literal is not None and literal.is_address:
             return self._judged(route.host, _Search([Hop(literal.host, literal.host, literal.port)]))
         return await self._exchanges(route.host)
 
-    async def _relay(self, text: str) -> Found:
+    async def _relay(self, text: str, port: int) -> Found:
         """A host that the settings name: believed, wherever it is; a mistake in it never bounces mail."""
-        relay = parse_hop(text, self._outbound.port)
+        relay = parse_hop(text, port)
         if relay is None:
             return Deferred(Reply(451, "4.3.5", f"the next hop {text} is not one"), "dns")
         if relay.is_address:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from sekisho.model.config import Config
-from sekisho.model.delivery import Deferred, Delivered, Delivery, Failed, Outcome, Route
+from sekisho.model.delivery import Deferred, Delivered, Delivery, Failed, Kind, Outcome, Route
 from sekisho.model.event import Event, Troubled
 from sekisho.model.ident import make_id
 from sekisho.model.letter import Letter
@@ -34,7 +34,7 @@ Remaining = dict[str, Delivery]
 
 
 class RemoteCarrier:
-    """A `Carrier` (service/delivery.py) for routes of kind mx and relay. `close` at the end."""
+    """A `Carrier` (service/delivery.py) for routes of kind mx, relay and lmtp. `close` at the end."""
 
     def __init__(
         self,
@@ -113,8 +113,9 @@ class RemoteCarrier:
         if route.credentials and out.smarthost is not None:
             user, password = out.smarthost.user, await self._password(out.smarthost.password_file)
         return Manner(
-            out.helo or self._config.hostname, out, route.tls, user, password, route.source or out.source
-        )
+            out.helo or self._config.hostname, out, route.tls, user, password, route.source or out.source,
+            route.kind is Kind.LMTP,
+        )  # fmt: skip
 
     async def _password(self, path: str) -> Secret:
         try:
@@ -157,7 +158,8 @@ class Errand:
         self.outcomes: dict[str, Outcome] = {}
         self.remaining: Remaining = {delivery.id: delivery for delivery in batch}
         self.troubles: list[NoCall] = []
-        self._sender = letter.envelope.told
+        ours = batch[0].route.kind is Kind.LMTP  # no other host is told: it writes the return path
+        self._sender = (letter.envelope.sender or "") if ours else letter.envelope.told
 
     def transaction(self, asked: tuple[Delivery, ...]) -> Transaction:
         recipients = tuple(delivery.recipient for delivery in asked)

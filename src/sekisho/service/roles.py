@@ -94,7 +94,8 @@ class FrontOffice:
         self._reporter = Reporter(world, self._spool, self._addressing, self._bouncer, recorder.record)
         self._remote = RemoteCarrier(world, config, recorder.record)
         local = LocalCarrier(world, config.state)
-        carriers: dict[Kind, Carrier] = {Kind.MAILDIR: local, Kind.MX: self._remote, Kind.RELAY: self._remote}
+        remote = dict.fromkeys((Kind.MX, Kind.RELAY, Kind.LMTP), self._remote)
+        carriers: dict[Kind, Carrier] = {Kind.MAILDIR: local, **remote}
         voice = Voice(recorder.record, recorder.trouble)
         self._deliverer = Deliverer(world, self._spool, carriers, self._reporter, voice)
         self._reception = Reception(

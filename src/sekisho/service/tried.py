@@ -12,6 +12,9 @@ from sekisho.world import World
 
 SOURCE = "front"
 
+HERE = (Kind.MAILDIR, Kind.LMTP, Kind.PIPE)
+"""Roads that end at our own house."""
+
 RESULTS: dict[State, Literal["delivered", "deferred", "failed"]] = {
     State.DONE: "delivered",
     State.WAITING: "deferred",
@@ -41,5 +44,5 @@ def tried(
         cause="" if isinstance(outcome, Delivered) else outcome.cause,
         host=outcome.host,
         next_at=change.next_at,
-        local=delivery.route.kind is Kind.MAILDIR,
+        local=delivery.route.kind in HERE,
     )

@@ -15,7 +15,10 @@ NO_PLAIN_LOGIN = Reply(451, "4.7.10", "no password is sent without encryption")
 
 
 class ClientSettings(Struct, frozen=True):
-    """`tls` none, may, must or verify; with `user` the session logs in before it is Ready."""
+    """`tls` none, may, must or verify; with `user` the session logs in before it is Ready.
+
+    `lmtp`: the server keeps mailboxes, and answers the final dot once for each recipient (RFC 2033).
+    """
 
     helo: str
     tls: Tls = Tls.MAY
@@ -23,6 +26,7 @@ class ClientSettings(Struct, frozen=True):
     password: Secret | None = None
     reply_s: int = 300
     final_dot_s: int = 600
+    lmtp: bool = False
 
 
 class Transaction(Struct, frozen=True):

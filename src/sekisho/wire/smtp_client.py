@@ -1,4 +1,5 @@
-"""The client's side of SMTP, without sockets: bytes in, steps out (RFC 5321, 3207, 4954, 2920, 1870, 6152).
+"""The client's side of SMTP and LMTP, without sockets: bytes in, steps out (RFC 5321, 3207, 4954, 2920, 1870,
+6152, 2033).
 
 Theory of operation: `_owed` lists the commands that were sent and not answered, in order; every reply
 belongs to its first entry, and `_HANDLERS` says what happens then. `_todo` lists commands not yet sent: all
@@ -31,6 +32,9 @@ from sekisho.wire.client_steps import (
     Verb,
 )
 from sekisho.wire.outgoing import Deal
+
+EVERYONE = -1
+"""The place of a reply that is for all recipients."""
 
 
 class SmtpClient:
@@ -116,10 +120,13 @@ class SmtpClient:
         if said.kind != 2:
             yield self._end(_negative(said))
             return
-        self._order(Verb.EHLO, f"EHLO {self._settings.helo}")
+        self._greet()
+
+    def _greet(self) -> None:
+        self._order(Verb.EHLO, f"{'LHLO' if self._settings.lmtp else 'EHLO'} {self._settings.helo}")
 
     def _on_ehlo(self, said: Said, place: int) -> Iterator[Step]:
-        if said.kind == 5:  # RFC 5321 3.2
+        if said.kind == 5 and not self._settings.lmtp:  # RFC 5321 3.2
             self._order(Verb.HELO, f"HELO {self._settings.helo}")
             return
         self.extensions = _extensions(said)
@@ -164,7 +171,7 @@ class SmtpClient:
         self.encrypted = description
         self.extensions = {}
         self._handshake = False
-        self._order(Verb.EHLO, f"EHLO {self._settings.helo}")
+        self._greet()
         self._flush()
 
     def _log_in(self) -> Iterator[Step]:
@@ -248,10 +255,12 @@ class SmtpClient:
         if said.kind == 3 and self._deal.wanted():
             self._deal.started = True
             yield SendBody()
+        elif said.kind == 3 and self._settings.lmtp:
+            raise BadReply("a letter is wanted for nobody")  # RFC 2033 4.2
         elif said.kind == 3:
             # RFC 2920 3.1: DATA was pipelined and no recipient accepted; an empty letter ends it.
             self._out.append(b".\r\n")
-            self._owed.append((Verb.END, 0))
+            self._owed.append((Verb.END, EVERYONE))
         else:
             self._deal.judge_all(_negative(said))
             yield self._close_deal()
@@ -268,7 +277,9 @@ class SmtpClient:
         if stopped := self._stopped(self._deal):
             return stopped
         self._out.append(b".\r\n")
-        self._owed.append((Verb.END, 0))
+        # RFC 2033 4.2: a reply for each recipient that was accepted, in their order.
+        places = self._deal.accepted if self._settings.lmtp else [EVERYONE]
+        self._owed.extend((Verb.END, place) for place in places)
         self._deal.dotted = True
         return None
 
@@ -280,11 +291,16 @@ class SmtpClient:
         self._out.clear()
         return self._close_deal()
 
-    def _on_end(self, said: Said, _place: int) -> Iterator[Step]:
+    def _on_end(self, said: Said, place: int) -> Iterator[Step]:
         assert self._deal is not None
-        self._deal.judge_all(said.reply() if said.kind == 2 else _negative(said))
-        self._dirty = False
-        yield self._close_deal()
+        reply = said.reply() if said.kind == 2 else _negative(said)
+        if self._settings.lmtp:
+            self._deal.judge(place, reply)
+        else:
+            self._deal.judge_all(reply)
+        if not self._owed:
+            self._dirty = False
+            yield self._close_deal()
 
     def _close_deal(self) -> Ended:
         assert self._deal is not None
