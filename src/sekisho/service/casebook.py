@@ -138,6 +138,8 @@ class Casebook:
         else:
             sentence = phrase("{found}; then contained by {by}", found=known.sentence, by=ask.by)
         incident = replace(known, grade=Grade.CONTAIN, sentence=sentence)
+        if not ask.dry_run:
+            self.open[account] = incident
         spare = tuple(self._guard.memory(account).confirmed) if account in self._guard else ()
         wish = Wish(ask.by, at, spare, (account,))
         actions = plan_containment(incident, wish, self._containing.ident)
