@@ -154,6 +154,17 @@ class Local(Settings, frozen=True):
             '"unix:/PATH", "NAME:PORT" or "[IP]:PORT".'
         ),
     ] = ""
+    programs: Annotated[
+        tuple[str, ...],
+        _about("Programs that mail may be handed to, by absolute path; empty: none. No shell is used."),
+    ] = ()
+    program_user: Annotated[
+        str, _about("System user that these programs run as when the server is root; never root itself.")
+    ] = ""
+    program_s: Annotated[
+        int, _about("Longest time that a program may take, on the wall and of the processor.", ge=1)
+    ] = 300
+    program_bytes: Annotated[int, _about("Most memory of a program.", ge=64 * 1024 * 1024)] = 1024**3
 
 
 class Guard(Settings, frozen=True):

@@ -22,6 +22,7 @@ from sekisho.service.channel import Channel, NotDone
 from sekisho.service.delivery import Carrier, Deliverer, Voice
 from sekisho.service.local import LocalCarrier
 from sekisho.service.messages import DropSessions, Request, StatusAnswer, StatusAsk
+from sekisho.service.piping import PipeCarrier
 from sekisho.service.reception import Reception
 from sekisho.service.reception import Roles as Neighbours
 from sekisho.service.recording import Recorder
@@ -95,7 +96,8 @@ class FrontOffice:
         self._remote = RemoteCarrier(world, config, recorder.record)
         local = LocalCarrier(world, config.state)
         remote = dict.fromkeys((Kind.MX, Kind.RELAY, Kind.LMTP), self._remote)
-        carriers: dict[Kind, Carrier] = {Kind.MAILDIR: local, **remote}
+        self._pipe = PipeCarrier(world, config)
+        carriers: dict[Kind, Carrier] = {Kind.MAILDIR: local, Kind.PIPE: self._pipe, **remote}
         voice = Voice(recorder.record, recorder.trouble)
         self._deliverer = Deliverer(world, self._spool, carriers, self._reporter, voice)
         self._reception = Reception(
@@ -131,6 +133,7 @@ class FrontOffice:
         self._spool.reload(config.queue)
         self._deliverer.reload()
         self._remote.reload(config)
+        self._pipe.reload(config)
         self._addressing.reload(config)
         self._bouncer.reload(config, zone_of(config.zone))
 
