@@ -70,21 +70,24 @@ def test_addresses_that_would_break_the_brackets_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("extended", "encrypted", "authenticated", "wanted"),
+    ("protocol", "encrypted", "authenticated", "wanted"),
     [
-        (False, False, False, "SMTP"),
-        (True, False, False, "ESMTP"),
-        (True, True, False, "ESMTPS"),
-        (True, True, True, "ESMTPSA"),
-        (True, False, True, "ESMTPA"),
-        (False, True, False, "SMTP"),
+        ("SMTP", False, False, "SMTP"),
+        ("ESMTP", False, False, "ESMTP"),
+        ("ESMTP", True, False, "ESMTPS"),
+        ("ESMTP", True, True, "ESMTPSA"),
+        ("ESMTP", False, True, "ESMTPA"),
+        ("SMTP", True, False, "SMTP"),
+        ("UTF8SMTP", True, True, "UTF8SMTPSA"),
+        ("LMTP", False, False, "LMTP"),
+        ("LMTP", True, False, "LMTPS"),
     ],
 )
 def test_the_protocol_by_its_registered_name(
-    extended: bool, encrypted: bool, authenticated: bool, wanted: str
+    protocol: str, encrypted: bool, authenticated: bool, wanted: str
 ) -> None:
-    """RFC 3848."""
-    assert wanted == with_protocol(extended, encrypted, authenticated)
+    """RFC 3848, RFC 6531 4.3."""
+    assert wanted == with_protocol(protocol, encrypted=encrypted, known=authenticated)
 
 
 def test_fields_that_a_submission_lacks() -> None:

@@ -33,6 +33,7 @@ LISTEN = {
     "mx": Listen(address="127.0.0.1:0", protocol="smtp"),
     "submission": Listen(address="127.0.0.1:0", protocol="submission"),
     "submissions": Listen(address="127.0.0.1:0", protocol="submissions"),
+    "lmtp": Listen(address="127.0.0.1:0", protocol="lmtp"),
 }
 Judging = Callable[[Event], Standing | Awaitable[Standing]]
 

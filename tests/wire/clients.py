@@ -4,7 +4,8 @@ from msgspec import Struct
 
 from sekisho.model.verdict import Reply
 from sekisho.testing.stage import OnMachine
-from sekisho.wire.smtp_server import BodyEnd, Login, ServerSettings, Step
+from sekisho.wire.smtp_server import ServerSettings
+from sekisho.wire.steps import BodyEnd, Login, Step
 from sekisho.wire.verbs import State
 
 PLAIN_TEXT = ServerSettings("mx.example.com", 10_000, starttls=True, auth=True)
@@ -33,6 +34,9 @@ WAYS = {
     "in a body": Way(PLAIN_TEXT, (HELLO, MAIL, RCPT, b"DATA\r\n", b"Subject: x\r\n\r"), State.BODY),
     "before the end": Way(PLAIN_TEXT, (HELLO, MAIL, RCPT, b"DATA\r\n", b"x\r\n.\r"), State.BODY),
     "in a flawed body": Way(PLAIN_TEXT, (HELLO, MAIL, RCPT, b"DATA\r\n", b"a\nb\r\n"), State.BODY),
+    "between chunks": Way(PLAIN_TEXT, (HELLO, MAIL, RCPT, b"BDAT 4\r\nx\r\n."), State.CHUNKS),
+    "in a chunk": Way(PLAIN_TEXT, (HELLO, MAIL, RCPT, b"BDAT 400\r\nx\r\n\r"), State.BODY),
+    "in an unwanted chunk": Way(PLAIN_TEXT, (HELLO, MAIL, b"BDAT 100\r\nx"), State.BODY),
     "after a message": Way(PLAIN_TEXT, (HELLO, MAIL, RCPT, b"DATA\r\n", b"x\r\n.\r\n"), State.READY),
     "encrypted": Way(ENCRYPTED, (HELLO,), State.READY),
     "known": Way(ENCRYPTED, (HELLO, LOGIN), State.READY),

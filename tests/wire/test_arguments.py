@@ -8,8 +8,10 @@ from sekisho.model.verdict import Reply
 from sekisho.wire import replies
 from sekisho.wire.arguments import PARAMS, parse_mail, parse_rcpt
 from sekisho.wire.steps import Mail, Rcpt
+from sekisho.wire.wishes import decoded
 
-KNOWN = frozenset({"SIZE", "BODY", "AUTH"})
+KNOWN = frozenset({"SIZE", "BODY", "AUTH", "SMTPUTF8", "RET", "ENVID", "REQUIRETLS"})
+WISHES = frozenset({"NOTIFY", "ORCPT"})
 LIMIT = 1000
 
 
@@ -18,7 +20,7 @@ def mail(argument: bytes) -> Mail | Reply:
 
 
 def rcpt(argument: bytes) -> Rcpt | Reply:
-    return parse_rcpt(argument, frozenset())
+    return parse_rcpt(argument, WISHES)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +76,12 @@ def test_a_bad_path_is_told_for_what_it_is(path: bytes) -> None:
 
 
 def test_eight_bits_are_told_for_what_they_are() -> None:
-    """553 5.6.7, as SMTPUTF8 is not offered."""
+    """553 5.6.7 without SMTPUTF8; with it the letters of the local part stand, the domain in A-labels."""
     assert replies.EIGHT_BIT == mail(b"FROM:<\xc3\xa9@b.example>")
     assert replies.EIGHT_BIT == rcpt(b"TO:<\xc3\xa9@b.example>")
+    sender = mail(b"FROM:<\xc3\xa9@b\xc3\xbccher.example> SMTPUTF8")
+    assert isinstance(sender, Mail) and "\u00e9@xn--bcher-kva.example" == sender.path
+    assert Rcpt("\u00e9@b.example", {}) == parse_rcpt(b"TO:<\xc3\xa9@b.example>", WISHES, smtputf8=True)
 
 
 def test_nobody_is_no_recipient_and_postmaster_is_no_sender() -> None:
@@ -94,6 +99,8 @@ def test_nobody_is_no_recipient_and_postmaster_is_no_sender() -> None:
         (b"BODY=8BITMIME SIZE=5", {"BODY": "8BITMIME", "SIZE": "5"}),
         (b"  body=7bit   auth=<>  ", {"BODY": "7bit", "AUTH": "<>"}),
         (b"AUTH=e+3Dmc2@example.com", {"AUTH": "e+3Dmc2@example.com"}),
+        (b"ret=hdrs envid=a+2Bb", {"RET": "HDRS", "ENVID": "a+2Bb"}),
+        (b"REQUIRETLS smtputf8", {"REQUIRETLS": "", "SMTPUTF8": ""}),
     ],
 )
 def test_parameters_are_read_in_any_order(params: bytes, understood: dict[str, str]) -> None:
@@ -125,8 +132,11 @@ def test_parameters_are_read_in_any_order(params: bytes, understood: dict[str, s
         (b"-X=1", replies.PARAM_SYNTAX),
         (b"S\xc3\x8fZE=1", replies.PARAM_SYNTAX),
         (b"SIZE=1,BODY=7BIT", replies.PARAM_SYNTAX),
-        (b"SMTPUTF8", replies.PARAM_UNKNOWN),
-        (b"RET=FULL", replies.PARAM_UNKNOWN),
+        (b"SMTPUTF8=1", replies.PARAM_SYNTAX),
+        (b"REQUIRETLS=1", replies.PARAM_SYNTAX),
+        (b"RET=ALL", replies.PARAM_SYNTAX),
+        (b"ENVID=a+0Ab", replies.PARAM_SYNTAX),
+        (b"HOLDFOR=3600", replies.PARAM_UNKNOWN),
         (b"XSIZE=1", replies.PARAM_UNKNOWN),
         (b" ".join(b"X%d=1" % number for number in range(PARAMS + 1)), replies.PARAM_SYNTAX),
     ],
@@ -136,9 +146,45 @@ def test_parameters_are_read_strictly(params: bytes, refusal: Reply) -> None:
     assert refusal == mail(b"FROM:<a@b.example> " + params)
 
 
-def test_a_recipient_has_no_parameters_here() -> None:
-    """DSN is not offered."""
-    assert replies.PARAM_UNKNOWN == rcpt(b"TO:<bob@example.com> NOTIFY=NEVER")
+@pytest.mark.parametrize(
+    ("params", "understood"),
+    [
+        (b"NOTIFY=NEVER", {"NOTIFY": "NEVER"}),
+        (b"notify=delay,success,DELAY", {"NOTIFY": "SUCCESS,DELAY"}),
+        (b"ORCPT=rfc822;bob+2Bx@example.com", {"ORCPT": "rfc822;bob+2Bx@example.com"}),
+        (b"ORCPT=x-other;+20", {"ORCPT": "x-other;+20"}),
+        (b"NOTIFY=", None),
+        (b"NOTIFY=,", None),
+        (b"NOTIFY=NEVER,NEVER", None),
+        (b"NOTIFY=SUCCESS,", None),
+        (b"ORCPT=rfc822;b\xc3\xb6b@example.com", None),
+        (b"ORCPT=;x", None),
+        (b"ORCPT=a b;x", None),
+        (b"ORCPT=rfc822;x+1Fx", None),
+        (b"ORCPT=rfc822;x+7Fx", None),
+        (b"ORCPT=rfc822;x+fx", None),
+        (b"ORCPT=rfc822;" + b"x" * 494, None),
+    ],
+)
+def test_a_recipient_may_have_wishes(params: bytes, understood: dict[str, str] | None) -> None:
+    """RFC 3461 4.1, 4.2: read strictly, as they come to stand in reports."""
+    outcome = rcpt(b"TO:<bob@example.com> " + params)
+    assert outcome == (replies.PARAM_SYNTAX if understood is None else Rcpt("bob@example.com", understood))
+
+
+def test_an_original_recipient_may_be_utf8_where_that_was_agreed_on() -> None:
+    """RFC 6533 3: type utf-8 only, and nothing that cannot be seen."""
+    for value, right in (("utf-8;b\u00f6b@x.example", True), ("rfc822;b\u00f6b@x.example", False)):
+        outcome = parse_rcpt(f"TO:<bob@example.com> ORCPT={value}".encode(), WISHES, smtputf8=True)
+        assert right == isinstance(outcome, Rcpt)
+    for bad in (b"utf-8;b\xff", "utf-8;b\u202e".encode()):
+        argument = b"TO:<bob@example.com> ORCPT=" + bad
+        assert replies.PARAM_SYNTAX == parse_rcpt(argument, WISHES, smtputf8=True)
+
+
+def test_xtext_stands_for_printable_text() -> None:
+    """What is taken back from it."""
+    assert "bob+x y=z@example.com" == decoded("bob+2Bx+20y+3Dz@example.com")
 
 
 def test_auth_is_a_parameter_only_where_it_is_offered() -> None:

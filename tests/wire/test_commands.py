@@ -81,11 +81,12 @@ def test_a_password_is_wanted_under_tls_once(
 
 
 def test_what_is_offered_is_what_is_served() -> None:
-    """PIPELINING, SIZE, 8BITMIME and ENHANCEDSTATUSCODES for everybody."""
+    """What needs no TLS for everybody; REQUIRETLS and AUTH under TLS, STARTTLS without."""
     everybody = ["PIPELINING", "SIZE 1000", "8BITMIME", "ENHANCEDSTATUSCODES"]
+    everybody += ["DSN", "CHUNKING", "SMTPUTF8", "LIMITS RCPTMAX=100"]
     assert everybody == capabilities(NONE, Session(encrypted=False))
     assert [*everybody, "STARTTLS"] == capabilities(ALL, Session(encrypted=False))
-    assert [*everybody, "AUTH PLAIN LOGIN"] == capabilities(ALL, Session(encrypted=True))
+    assert [*everybody, "REQUIRETLS", "AUTH PLAIN LOGIN"] == capabilities(ALL, Session(encrypted=True))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_what_is_offered_is_what_is_served() -> None:
         (b"GET", 554, "http"),
         (b"HOST:", 554, "http"),
         (b"PROXY", 550, "proxy"),
-        (b"BDAT", 502, "bdat"),
+        (b"LHLO", 502, ""),
         (b"EXPN", 502, ""),
         (b"XCLIENT", 502, ""),
         (b"XYZZY", 500, ""),

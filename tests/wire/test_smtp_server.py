@@ -21,20 +21,9 @@ from clients import (
 from covers import covers
 from sekisho.model.verdict import Reply
 from sekisho.testing.stage import OnMachine
-from sekisho.wire.smtp_server import (
-    UNREAD_OCTETS,
-    BodyEnd,
-    Data,
-    Hello,
-    Login,
-    Mail,
-    Opened,
-    Rcpt,
-    Refused,
-    ServerSettings,
-    SmtpServer,
-    Violated,
-)
+from sekisho.wire.lines import UNREAD_OCTETS
+from sekisho.wire.smtp_server import ServerSettings, SmtpServer
+from sekisho.wire.steps import BodyEnd, Data, Hello, Login, Mail, Opened, Rcpt, Refused, Violated
 from sekisho.wire.verbs import State
 
 OK = Reply(250, "2.0.0", "ok")
@@ -168,7 +157,7 @@ def test_the_hello_is_one_harmless_line(name: str, kept: str) -> None:
     machine = opened()
     list(machine.receive(f"EHLO {name}\r\n".encode()))
     machine.reply(OK)
-    assert (kept, True) == (machine.hello, machine.extended)
+    assert (kept, "ESMTP") == (machine.hello, machine.protocol)
 
 
 def test_a_refused_hello_leaves_the_old_one() -> None:
@@ -179,7 +168,7 @@ def test_a_refused_hello_leaves_the_old_one() -> None:
         machine.reply(OK)
     list(machine.receive(b"HELO other.example\r\n"))
     machine.reply(Reply(550, "5.7.1", "not you"))
-    assert ("client.example", True, State.SENDER) == (machine.hello, machine.extended, machine.state)
+    assert ("client.example", "ESMTP", State.SENDER) == (machine.hello, machine.protocol, machine.state)
 
 
 def test_capabilities_follow_the_settings() -> None:
@@ -191,7 +180,11 @@ def test_capabilities_follow_the_settings() -> None:
         b"250-PIPELINING",
         b"250-SIZE 77",
         b"250-8BITMIME",
-        b"250 ENHANCEDSTATUSCODES",
+        b"250-ENHANCEDSTATUSCODES",
+        b"250-DSN",
+        b"250-CHUNKING",
+        b"250-SMTPUTF8",
+        b"250 LIMITS RCPTMAX=100",
     ] == lines
     client = connected(bare)
     say(client, HELLO)
@@ -213,11 +206,11 @@ def test_the_handshake_is_wanted_after_220_only() -> None:
     machine.reply(Reply(220, "2.0.0", "go"))
     assert machine.tls_wanted
     machine.tls_started("TLSv1.3 TLS_AES_256_GCM_SHA384")
-    assert (False, True, "", False) == (
+    assert (False, True, "", "SMTP") == (
         machine.tls_wanted,
         machine.encrypted,
         machine.hello,
-        machine.extended,
+        machine.protocol,
     )
     assert "TLSv1.3 TLS_AES_256_GCM_SHA384" == machine.tls
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 from clients import ENCRYPTED, HELLO, MAIL, NO, PLAIN_TEXT, RCPT, WAYS, Way, arrived, codes, connected, say
+from msgspec.structs import replace
 
 from sekisho.model.verdict import Reply
 from sekisho.testing.stage import OnMachine
 from sekisho.wire import verbs
-from sekisho.wire.smtp_server import Refused
+from sekisho.wire.steps import Refused
 from sekisho.wire.verbs import COMMAND_STATES, ORDER, State
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "wire.md"
@@ -17,11 +18,13 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "wire.md"
 COMMANDS = {
     "HELO": b"HELO client.example\r\n",
     "EHLO": HELLO,
+    "LHLO": b"LHLO client.example\r\n",
     "STARTTLS": b"STARTTLS\r\n",
     "AUTH": b"AUTH LOGIN\r\n",
     "MAIL": MAIL,
     "RCPT": RCPT,
     "DATA": b"DATA\r\n",
+    "BDAT": b"BDAT 3\r\nabc",
     "RSET": b"RSET\r\n",
     "NOOP": b"NOOP\r\n",
     "VRFY": b"VRFY bob\r\n",
@@ -32,10 +35,13 @@ EVERYTHING = [(state, verb) for state in COMMAND_STATES for verb in ORDER]
 
 
 def client_in(state: State, verb: str) -> OnMachine:
-    """AUTH is on offer under TLS only, and STARTTLS without it."""
+    """AUTH is on offer under TLS only, STARTTLS without it, and LHLO in place of EHLO."""
     way = next(way for way in WAYS.values() if way.state is state)
     settings = ENCRYPTED if verb == "AUTH" else PLAIN_TEXT
-    return arrived(Way(settings, way.writes, state))
+    if verb != "LHLO":
+        return arrived(Way(settings, way.writes, state))
+    writes = tuple(write.replace(b"EHLO", b"LHLO") for write in way.writes)
+    return arrived(Way(replace(settings, lmtp=True), writes, state))
 
 
 def test_the_table_is_complete() -> None:
@@ -63,9 +69,9 @@ def test_a_positive_reply_moves_as_the_table_says(state: State, verb: str) -> No
 
 @pytest.mark.parametrize(("state", "verb"), EVERYTHING)
 def test_a_negative_reply_changes_nothing(state: State, verb: str) -> None:
-    """Except that QUIT closes, and that the AUTH exchange itself is not refused by anybody's reply."""
+    """Except that QUIT closes, and that AUTH's exchange and a second chunk are not refused by anybody."""
     goal = ORDER[verb][state]
-    if isinstance(goal, Reply) or verb == "AUTH":
+    if isinstance(goal, Reply) or verb == "AUTH" or (verb, state) == ("BDAT", State.CHUNKS):
         return
     client = client_in(state, verb)
     answer = client.postmaster.answer
@@ -78,7 +84,7 @@ def test_a_negative_reply_changes_nothing(state: State, verb: str) -> None:
 def test_421_closes_from_everywhere(state: State, verb: str) -> None:
     """RFC 5321 3.8: whoever says it means it."""
     goal = ORDER[verb][state]
-    if isinstance(goal, Reply) or verb == "AUTH":
+    if isinstance(goal, Reply) or verb == "AUTH" or (verb, state) == ("BDAT", State.CHUNKS):
         return
     client = client_in(state, verb)
     away = Reply(421, "4.3.2", "shutting down")

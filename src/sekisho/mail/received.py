@@ -49,11 +49,9 @@ def received(trace: Trace, zone: tzinfo) -> bytes:
     return ("\r\n".join(lines) + ";\r\n\t" + written(trace.at, zone) + "\r\n").encode("ascii", "replace")
 
 
-def with_protocol(extended: bool, encrypted: bool, authenticated: bool) -> str:
-    """The keyword after `with` (RFC 3848 1)."""
-    if not extended:
-        return "SMTP"
-    return "ESMTP" + "S" * encrypted + "A" * authenticated
+def with_protocol(protocol: str, *, encrypted: bool, known: bool) -> str:
+    """The keyword after `with` (RFC 3848 1, RFC 6531 4.3); plain SMTP has no variants."""
+    return protocol + "S" * encrypted + "A" * known if protocol != "SMTP" else protocol
 
 
 def date_field(at: int, zone: tzinfo) -> bytes:

@@ -20,14 +20,17 @@ def _about(text: str, *, ge: int | None = None, gt: float | None = None, le: int
     return Meta(description=text, ge=ge, le=le)
 
 
-Protocol = Literal["smtp", "submission", "submissions"]
+Protocol = Literal["smtp", "submission", "submissions", "lmtp"]
 
 
 class Listen(Settings, frozen=True):
     address: Annotated[str, _about('"IP:PORT", "[IPV6]:PORT" or "unix:PATH" (relative to the state folder).')]
     protocol: Annotated[
         Protocol,
-        _about("smtp (mail for our domains), submission (STARTTLS, then AUTH), submissions (TLS at once)."),
+        _about(
+            "smtp (mail for our domains), submission (STARTTLS, then AUTH), submissions (TLS at once), "
+            "lmtp (mail for our domains from a server in front of us)."
+        ),
     ]
     requires_proxy: Annotated[
         bool, _about("Every connection must begin with a PROXY v1 or v2 header; without one it is closed.")

@@ -8,10 +8,13 @@ from msgspec.structs import replace
 from sekisho.checks.ask import BodyFacts
 from sekisho.model.event import Judged
 from sekisho.model.verdict import Reply
+from sekisho.service.arriving import Arriving
 from sekisho.service.checking import rule
 from sekisho.service.drafting import InHand, accepted, draft
 from sekisho.service.session import Session
-from sekisho.wire.smtp_server import BodyEnd
+from sekisho.wire.steps import BodyEnd
+
+UTF8_HEADER = Reply(550, "5.6.0", "A header field is neither ASCII nor UTF-8")
 
 
 async def accept(session: Session, step: BodyEnd) -> Reply:
@@ -29,8 +32,9 @@ async def _take(session: Session, step: BodyEnd) -> Reply:
     if step.flaw is not None:
         return session.refused("body", "protocol", step.flaw)
     kept = await body.finish()
-    if body.flaw is not None:
-        return session.refused("body", "header", body.flaw)
+    flaw = body.flaw or (_header_flaw(body) if "SMTPUTF8" in transaction.options else None)
+    if flaw is not None:
+        return session.refused("body", "header", flaw)
     letter = InHand(session, session.client(), transaction, body, front.now())
     event = accepted(letter)
     session.asking.event = event if session.account else None
@@ -46,6 +50,16 @@ async def _take(session: Session, step: BodyEnd) -> Reply:
     front.record(event)
     _tell_asked(letter)
     return Reply(250, "2.6.0", f"queued as {transaction.message}")
+
+
+def _header_flaw(body: Arriving) -> Reply | None:
+    """RFC 6532 3: what asks for SMTPUTF8 is UTF-8, above all where it is to be read."""
+    try:
+        for field in body.head.fields:
+            field.value.decode()
+    except UnicodeDecodeError:
+        return UTF8_HEADER
+    return None
 
 
 def _facts(letter: InHand) -> BodyFacts:

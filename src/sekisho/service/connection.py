@@ -300,7 +300,9 @@ class Connection(asyncio.Protocol):
                 return
         elif not talk.waiting:
             rate = self._listener.front.config.limits.data_min_rate
-            reply = self._pace.too_slow(now, talk.machine.silence_s, talk.body, rate)
+            reply = self._pace.too_slow(
+                now, talk.machine.silence_s, talk.body or talk.machine.receiving, rate
+            )
             if reply is not None:
                 self.send_away(reply)
                 return

@@ -13,7 +13,7 @@ from sekisho.service.boundary import boundary
 from sekisho.service.checking import deferred
 from sekisho.service.session import Session
 from sekisho.service.steps import HANDLERS
-from sekisho.wire.smtp_server import Opened, Quit, Rcpt, Refused, Step, Violated
+from sekisho.wire.steps import Opened, Quit, Rcpt, Refused, Step, Violated
 from sekisho.world import Unavailable
 
 INTERNAL = Reply(421, "4.3.0", "Internal error, closing")

@@ -68,9 +68,20 @@ def _envelope(letter: InHand) -> Envelope:
         transaction.sender or None,
         transaction.recipients,
         _origin(letter),
-        transaction.options,
+        _options(transaction, letter.body) if transaction.options else {},
         _wishes(transaction.given),
     )
+
+
+def _options(transaction: Transaction, body: Arriving) -> dict[str, str]:
+    """SMTPUTF8 only where it is needed (RFC 6531 3.4): a letter in ASCII reaches hosts that have it not."""
+    options = transaction.options
+    if "SMTPUTF8" not in options:
+        return options
+    ascii_only = all(field.value.isascii() for field in body.head.fields) and transaction.sender.isascii()
+    if not ascii_only or not all(target.isascii() for given in transaction.given for target in given.targets):
+        return options
+    return {name: value for name, value in options.items() if name != "SMTPUTF8"}
 
 
 def _wishes(given: Sequence[Given]) -> dict[str, Wish]:
@@ -134,12 +145,12 @@ def _head(letter: InHand) -> bytes:
 def _trace(letter: InHand) -> Trace:
     config, client, transaction = letter.session.front.config, letter.client, letter.transaction
     shown = not client.account or config.show_client
-    extended = letter.session.machine.extended
+    machine = letter.session.machine
     return Trace(
         hello=client.helo if shown else "",
         address=client.address if shown else "",
         hostname=config.hostname,
-        protocol=with_protocol(extended, bool(client.tls), bool(client.account)),
+        protocol=with_protocol(machine.protocol, encrypted=bool(client.tls), known=bool(client.account)),
         ident=transaction.message,
         at=letter.at,
         tls=client.tls,

@@ -76,15 +76,18 @@ class Listener:
 
 def door_of(name: str, config: Config, listen: Listen, *, tls: bool) -> Door:
     """AUTH is for listeners of our own users: a password has no business on the mail exchanger's port."""
-    submission = listen.protocol != "smtp"
+    submission = listen.protocol in ("submission", "submissions")
+    limits = config.limits
     implicit = listen.protocol == "submissions"
     settings = ServerSettings(
         config.hostname,
-        config.limits.message_bytes,
+        limits.message_bytes,
         tls and not implicit,
         submission,
         implicit,
-        config.limits.command_s,
-        config.limits.data_s,
+        limits.command_s,
+        limits.data_s,
+        limits.recipients if submission else limits.recipients_stranger,
+        listen.protocol == "lmtp",
     )
     return Door(name, listen.protocol, submission, settings)

@@ -13,7 +13,7 @@ from sekisho.model.verdict import Reply
 from sekisho.service.channel import NotDone
 from sekisho.service.messages import Verified, VerifyPassword
 from sekisho.service.session import Session
-from sekisho.wire.smtp_server import Login
+from sekisho.wire.steps import Login
 from sekisho.world import Unavailable
 
 WELCOME = Reply(235, "2.7.0", "Authentication succeeded")

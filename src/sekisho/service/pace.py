@@ -1,7 +1,6 @@
 """How a client keeps up: its longest silence, and the rate of the letter that it is sending."""
 
 from sekisho.model.verdict import Reply
-from sekisho.service.arriving import Arriving
 from sekisho.wire.replies import SILENCE
 
 RATE_AFTER_S = 60.0
@@ -17,7 +16,7 @@ class Pace:
         self._began = now
         self._heard = now
         self._bytes = 0
-        self._letter: Arriving | None = None
+        self._letter: object | None = None
         self._letter_since = now
         self._letter_bytes = 0
 
@@ -32,8 +31,11 @@ class Pace:
     def beginning_s(self, now: float) -> float:
         return now - self._began
 
-    def too_slow(self, now: float, silence_s: int, letter: Arriving | None, min_rate: int) -> Reply | None:
-        """What the client is sent away with. A letter's time counts from the first look at it."""
+    def too_slow(self, now: float, silence_s: int, letter: object | None, min_rate: int) -> Reply | None:
+        """What the client is sent away with. A letter's time counts from the first look at it.
+
+        `letter` is whatever stands for the one that is arriving, or for a chunk that nobody wants.
+        """
         if now - self._heard > silence_s:
             return SILENCE  # RFC 5321 4.5.3.2
         if letter is not self._letter:

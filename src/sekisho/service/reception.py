@@ -132,7 +132,7 @@ class Reception:
         """One for each listener. Without a certificate there is no TLS, and so no password is ever taken."""
         config = self._front.config
         certificate, key = self._key_files(config)
-        if not os.path.exists(certificate) and config.listen[name].protocol == "smtp":
+        if not os.path.exists(certificate) and config.listen[name].protocol in ("smtp", "lmtp"):
             return None
         return tls.server_context(certificate, key)
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sekisho.checks.ask import MailFacts, RcptFacts, SessionFacts, Stage
+from sekisho.model.envelope import NO_WISH, Wish
 from sekisho.model.event import Connected, RecipientGiven
 from sekisho.model.verdict import Reply
 from sekisho.service.accepting import accept
@@ -15,8 +16,9 @@ from sekisho.service.checking import CLEAR, Ruling, rule
 from sekisho.service.login import login
 from sekisho.service.session import Session
 from sekisho.service.transaction import Given, Transaction
-from sekisho.wire.smtp_server import (
+from sekisho.wire.steps import (
     BodyEnd,
+    Chunk,
     Data,
     Hello,
     Help,
@@ -38,6 +40,7 @@ GO_AHEAD = Reply(354, "", "End data with <CR><LF>.<CR><LF>")
 READY_FOR_TLS = Reply(220, "2.0.0", "Ready to start TLS")
 CANNOT_VERIFY = Reply(252, "2.1.5", "Cannot verify, but will take mail for whom RCPT accepts")  # RFC 5321 7.3
 HELP = Reply(214, "2.0.0", "See RFC 5321")
+CARRIED = ("SMTPUTF8", "REQUIRETLS", "RET", "ENVID")
 BYE = Reply(221, "2.0.0", "Bye")
 
 
@@ -76,8 +79,8 @@ async def mail(session: Session, step: Mail) -> Reply:
         session.end_transaction()
         return ruling.refused
     session.transaction.obey(ruling)
-    if step.params.get("BODY", "").upper() == "8BITMIME":  # RFC 6152: whoever passes it on has to know
-        session.transaction.options = {"BODY": "8BITMIME"}
+    if step.params:
+        session.transaction.options = _carried(step.params)
     return SENDER_OK
 
 
@@ -101,7 +104,8 @@ async def rcpt(session: Session, step: Rcpt) -> Reply:
         if not client.known:
             _count_refused(session, ruling)
         return session.refused("rcpt", ruling.verdict.by, ruling.refused, recipient)
-    transaction.given.append(Given(recipient, _targets(session, recipient)))
+    wish = _wish(step.params) if step.params else NO_WISH
+    transaction.given.append(Given(recipient, _targets(session, recipient), wish))
     transaction.obey(ruling)
     _remember(session, ruling)
     if event is not None:
@@ -147,6 +151,7 @@ HANDLERS: dict[type, Handler] = {
     Mail: mail,
     Rcpt: rcpt,
     Data: data,
+    Chunk: data,
     BodyEnd: accept,
     Reset: reset,
     Noop: noop,
@@ -164,6 +169,18 @@ async def _rule_session(session: Session, stage: Stage) -> Ruling:
     ruling = await rule(policy, policy.stages[stage], facts, session.asking)
     session.judged(stage, ruling)
     return ruling
+
+
+def _carried(params: dict[str, str]) -> dict[str, str]:
+    """Of the parameters of MAIL those that whoever passes the letter on has to know."""
+    options = {name: params[name] for name in CARRIED if name in params}
+    if params.get("BODY", "").upper() == "8BITMIME":  # RFC 6152
+        options["BODY"] = "8BITMIME"
+    return options
+
+
+def _wish(params: dict[str, str]) -> Wish:
+    return Wish(params.get("NOTIFY", ""), params.get("ORCPT", ""))
 
 
 def _postmaster(session: Session) -> str:

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from sekisho.model.verdict import Reply
 from sekisho.testing.dialogue import Dialogue, NotPlayable, play
-from sekisho.wire.smtp_server import (
+from sekisho.wire.smtp_server import ServerSettings, SmtpServer
+from sekisho.wire.steps import (
     BodyEnd,
     Data,
     Hello,
@@ -22,8 +23,6 @@ from sekisho.wire.smtp_server import (
     Rcpt,
     Refused,
     Reset,
-    ServerSettings,
-    SmtpServer,
     StartTls,
     Step,
     Verify,
@@ -245,8 +244,9 @@ def settings_for(dialogue: Dialogue) -> ServerSettings:
         hostname=HOSTNAME,
         size_limit=dialogue.size_limit,
         starttls=dialogue.listener != "submissions",
-        auth=dialogue.listener != "smtp",
+        auth=dialogue.listener.startswith("submission"),
         implicit_tls=dialogue.listener == "submissions",
+        lmtp=dialogue.listener == "lmtp",
     )
 
 

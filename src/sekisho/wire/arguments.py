@@ -1,4 +1,6 @@
-"""The arguments of MAIL and RCPT (RFC 5321 4.1.1.2, 4.1.1.3), with SIZE (RFC 1870) and BODY (RFC 6152)."""
+"""The arguments of MAIL and RCPT (RFC 5321 4.1.1.2, 4.1.1.3) and their parameters: SIZE (RFC 1870), BODY
+(RFC 6152), AUTH (RFC 4954 5), SMTPUTF8 (RFC 6531), REQUIRETLS (RFC 8689), those of DSN (RFC 3461).
+"""
 
 import re
 
@@ -6,10 +8,11 @@ from sekisho.model.address import BadAddress, parse_path
 from sekisho.model.verdict import Reply
 from sekisho.wire import replies
 from sekisho.wire.steps import Mail, Rcpt
+from sekisho.wire.wishes import is_envid, is_original, notify
 
 # Quoted local parts may hold brackets. Possessive: each byte is looked at once, however hostile the line.
 _PATH = re.compile(rb' *+<((?:[^"<>\\]|"(?:[^"\\]|\\.)*+")*+)>(?: ++(.*+))?', re.DOTALL)
-_PARAM = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*+)(?:=([!-<>-~]++))?")
+_PARAM = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*+)(?:=([!-<>-~\x80-\U0010ffff]++))?")
 _SIZE = re.compile(r"[0-9]{1,20}")  # RFC 1870 5
 
 PARAMS = 20  # more parameters than the extensions of all RFCs together
@@ -22,15 +25,16 @@ def parse_mail(argument: bytes, known: frozenset[str], size_limit: int) -> Mail 
     parts = _take_apart(argument, b"FROM:")
     if parts is None:
         return replies.MAIL_SYNTAX
-    mailbox = parse_path(parts[0])
+    params = _params(parts[1], known) if parts[1] else {}
+    smtputf8 = isinstance(params, Reply) or "SMTPUTF8" in params
+    mailbox = parse_path(parts[0], smtputf8=smtputf8)
     if isinstance(mailbox, BadAddress):
         return replies.EIGHT_BIT if mailbox.why == "eight_bit" else replies.BAD_SENDER
     if mailbox is not None and not mailbox.domain:
         return replies.BAD_SENDER  # postmaster alone is a recipient only
-    params = _params(parts[1], known)
     if isinstance(params, Reply):
         return params
-    if params.get("BODY", "7BIT").upper() not in ("7BIT", "8BITMIME"):
+    if params and not _sensible(params):
         return replies.PARAM_SYNTAX
     size = params.get("SIZE", "0")
     if _SIZE.fullmatch(size) is None:
@@ -40,17 +44,43 @@ def parse_mail(argument: bytes, known: frozenset[str], size_limit: int) -> Mail 
     return Mail("" if mailbox is None else str(mailbox), params, int(size))
 
 
-def parse_rcpt(argument: bytes, known: frozenset[str]) -> Rcpt | Reply:
+def parse_rcpt(argument: bytes, known: frozenset[str], *, smtputf8: bool = False) -> Rcpt | Reply:
     parts = _take_apart(argument, b"TO:")
     if parts is None:
         return replies.RCPT_SYNTAX
-    mailbox = parse_path(parts[0])
+    mailbox = parse_path(parts[0], smtputf8=smtputf8)
     if isinstance(mailbox, BadAddress):
         return replies.EIGHT_BIT if mailbox.why == "eight_bit" else replies.BAD_RECIPIENT
     if mailbox is None:
         return replies.BAD_RECIPIENT
-    params = _params(parts[1], known)
-    return params if isinstance(params, Reply) else Rcpt(str(mailbox), params)
+    if not parts[1]:
+        return Rcpt(str(mailbox), {})
+    params = _params(parts[1], known, smtputf8=smtputf8)
+    if isinstance(params, Reply):
+        return params
+    return Rcpt(str(mailbox), params) if _wished(params, smtputf8) else replies.PARAM_SYNTAX
+
+
+def _sensible(params: Params) -> bool:
+    """What the parameters of MAIL may say. RET becomes capitals."""
+    if params.get("BODY", "7BIT").upper() not in ("7BIT", "8BITMIME"):
+        return False
+    if params.get("SMTPUTF8") or params.get("REQUIRETLS"):
+        return False  # RFC 6531 3.4, RFC 8689 2: they have no value
+    if "RET" in params:
+        params["RET"] = params["RET"].upper()
+        if params["RET"] not in ("FULL", "HDRS"):
+            return False
+    return "ENVID" not in params or is_envid(params["ENVID"])
+
+
+def _wished(params: Params, smtputf8: bool) -> bool:
+    """What those of RCPT may. NOTIFY becomes capitals."""
+    if "NOTIFY" in params:
+        params["NOTIFY"] = notify(params["NOTIFY"])
+        if not params["NOTIFY"]:
+            return False
+    return "ORCPT" not in params or is_original(params["ORCPT"], smtputf8=smtputf8)
 
 
 def _take_apart(argument: bytes, keyword: bytes) -> tuple[bytes, bytes] | None:
@@ -61,12 +91,12 @@ def _take_apart(argument: bytes, keyword: bytes) -> tuple[bytes, bytes] | None:
     return None if found is None else (found[1], found[2] or b"")
 
 
-def _params(raw: bytes, known: frozenset[str]) -> Params | Reply:
-    if not raw:
-        return {}
-    if not raw.isascii():
+def _params(raw: bytes, known: frozenset[str], *, smtputf8: bool = False) -> Params | Reply:
+    try:
+        text = raw.decode("utf-8" if smtputf8 else "ascii")
+    except UnicodeDecodeError:
         return replies.PARAM_SYNTAX
-    words = raw.decode("ascii").split()
+    words = [word for word in text.split(" ") if word]
     if len(words) > PARAMS:
         return replies.PARAM_SYNTAX
     params: Params = {}

@@ -14,38 +14,25 @@ LINE_OCTETS = 32 * 1024  # RFC 5321 4.5.3.1.6 says 1000 (not followed: much hone
 _ORDINARY = bytes(set(range(256)) - set(b"\r\n\0"))
 
 
-class Body:
-    """Give it bytes with `feed` until it hands back what follows the end."""
+class Content:
+    """What is known of a message's content, however it is framed.
 
-    __slots__ = ("_bare", "_carry", "_held", "_limit", "_long", "_virtual", "size")
+    `size` is in octets of wire form, `left` how many octets are to come: 1 where only the end will tell.
+    """
+
+    __slots__ = ("_bare", "_carry", "_limit", "_long", "left", "size")
 
     def __init__(self, size_limit: int) -> None:
         self.size = 0
+        self.left = 1
         self._limit = size_limit
-        self._held = b"\r\n"  # the line that said DATA ended so: a dot may follow at once
-        self._virtual = 2
         self._carry = 0  # octets of the line that is not finished yet
         self._bare = False
         self._long = False
 
-    def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
-        """The next part of the content, and what followed its end: None while the end has not come.
-
-        A message that will be refused is read to its end and not handed on.
-        """
-        whole = self._held + data
-        end = whole.find(END)
-        if end >= 0:
-            part, rest = whole[self._virtual : end + 2], whole[end + len(END) :]
-        else:
-            keep = len(whole) - _begun(whole)
-            part, rest = whole[self._virtual : keep], None
-            self._held = whole[keep:]
-            if keep == 0:
-                return b"", None
-        self._virtual = 0
-        self._judge(part)
-        return (b"" if self.flaw else part), rest
+    def answer(self) -> Reply | None:
+        """What is to be said at the end of a part that does not end the message (see `chunks.py`)."""
+        return None
 
     @property
     def flaw(self) -> Reply | None:
@@ -59,7 +46,11 @@ class Body:
     @property
     def bare(self) -> bool:
         """The client ends lines in another way than we do: what it sends next may not mean what it seems."""
-        return self._bare
+        return False
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
+        """The next part, and what followed the end: None while that has not come."""
+        raise NotImplementedError
 
     def _judge(self, part: bytes) -> None:
         self.size += len(part)
@@ -79,6 +70,40 @@ class Body:
                 return True
             start = found + 1
         return False
+
+
+class Body(Content):
+    """Content after DATA: give it bytes with `feed` until it hands back what follows the end."""
+
+    __slots__ = ("_held", "_virtual")
+
+    def __init__(self, size_limit: int) -> None:
+        super().__init__(size_limit)
+        self._held = b"\r\n"  # the line that said DATA ended so: a dot may follow at once
+        self._virtual = 2
+
+    @property
+    def bare(self) -> bool:
+        return self._bare
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
+        """The next part of the content, and what followed its end: None while the end has not come.
+
+        A message that will be refused is read to its end and not handed on.
+        """
+        whole = self._held + data
+        end = whole.find(END)
+        if end >= 0:
+            part, rest = whole[self._virtual : end + 2], whole[end + len(END) :]
+        else:
+            keep = len(whole) - _begun(whole)
+            part, rest = whole[self._virtual : keep], None
+            self._held = whole[keep:]
+            if keep == 0:
+                return b"", None
+        self._virtual = 0
+        self._judge(part)
+        return (b"" if self.flaw else part), rest
 
 
 def newlines_are_pairs(part: bytes) -> bool:

@@ -11,13 +11,16 @@ from sekisho.wire.verbs import ELSEWHERE, HTTP
 
 HELLO_OCTETS = 255  # RFC 5321 4.5.3.1.2
 
-_MAIL_PARAMS = frozenset({"SIZE", "BODY"})
-_MAIL_PARAMS_AUTH = frozenset({"SIZE", "BODY", "AUTH"})  # RFC 4954 5
-_RCPT_PARAMS: frozenset[str] = frozenset()
+_MAIL_PARAMS = frozenset({"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID"})
+_MAIL_PARAMS_TLS = _MAIL_PARAMS | {"REQUIRETLS"}  # RFC 8689 2: never without TLS
+_MAIL_PARAMS_AUTH = _MAIL_PARAMS_TLS | {"AUTH"}  # RFC 4954 5
+_RCPT_PARAMS = frozenset({"NOTIFY", "ORCPT"})
 
 
 class ServerSettings(Struct, frozen=True):
-    """`starttls`, `auth`: if they are offered, AUTH under TLS only. `implicit_tls`: TLS from the start."""
+    """`starttls`, `auth`: if they are offered, AUTH under TLS only. `implicit_tls`: TLS from the start.
+    `recipients`: most of one message. `lmtp`: the protocol is LMTP (RFC 2033).
+    """
 
     hostname: str
     size_limit: int
@@ -26,27 +29,32 @@ class ServerSettings(Struct, frozen=True):
     implicit_tls: bool = False
     command_s: int = 300
     data_s: int = 180
+    recipients: int = 100
+    lmtp: bool = False
 
 
 class Session(Struct):
-    """What the client has reached so far. RFC 3207 4.2: a handshake begins it anew."""
+    """What the client has reached so far. RFC 3207 4.2: a handshake begins it anew.
+
+    `smtputf8` and `recipients` (how many were accepted) are of the transaction.
+    """
 
     encrypted: bool
     authenticated: bool = False
     hello: str = ""
     extended: bool = False
+    smtputf8: bool = False
+    recipients: int = 0
 
 
 def step_of(verb: str, argument: bytes, settings: ServerSettings, session: Session) -> Owing | Reply:
-    """For every verb of the table except AUTH, which is a conversation of its own."""
+    """For every verb of the table except AUTH and BDAT, which have files of their own."""
     match verb:
         case "MAIL":
-            offers_auth = settings.auth and session.encrypted
-            known = _MAIL_PARAMS_AUTH if offers_auth else _MAIL_PARAMS
-            return parse_mail(argument, known, settings.size_limit)
+            return parse_mail(argument, _mail_params(settings, session), settings.size_limit)
         case "RCPT":
-            return parse_rcpt(argument, _RCPT_PARAMS)
-        case "EHLO" | "HELO":
+            return parse_rcpt(argument, _RCPT_PARAMS, smtputf8=session.smtputf8)
+        case "EHLO" | "HELO" | "LHLO":
             return _hello(verb, argument)
         case "VRFY":
             return Verify(printable(argument)) if argument else replies.ARGUMENT
@@ -72,19 +80,26 @@ def refusal_of(word: bytes) -> tuple[Reply, str]:
         return replies.HTTP, "http"
     if word == b"PROXY":
         return replies.PROXY, "proxy"
-    if word == b"BDAT":
-        return replies.BDAT, "bdat"
     return replies.NOT_HERE if word in ELSEWHERE else replies.UNKNOWN, ""
 
 
 def capabilities(settings: ServerSettings, session: Session) -> list[str]:
     """The lines of an EHLO reply below the first: what may be used now."""
     offers = ["PIPELINING", f"SIZE {settings.size_limit}", "8BITMIME", "ENHANCEDSTATUSCODES"]
-    if settings.starttls and not session.encrypted:
+    offers += ["DSN", "CHUNKING", "SMTPUTF8", f"LIMITS RCPTMAX={settings.recipients}"]  # RFC 9422 4
+    if session.encrypted:
+        offers.append("REQUIRETLS")
+    elif settings.starttls:
         offers.append("STARTTLS")
     if auth_refusal(settings, session) is None:
         offers.append("AUTH PLAIN LOGIN")
     return offers
+
+
+def _mail_params(settings: ServerSettings, session: Session) -> frozenset[str]:
+    if not session.encrypted:
+        return _MAIL_PARAMS
+    return _MAIL_PARAMS_AUTH if settings.auth else _MAIL_PARAMS_TLS
 
 
 def _hello(verb: str, argument: bytes) -> Hello | Reply:
@@ -92,7 +107,7 @@ def _hello(verb: str, argument: bytes) -> Hello | Reply:
     if not argument or b" " in argument or len(argument) > HELLO_OCTETS:
         return replies.HELLO_NAME
     name = printable(argument).encode("ascii", "backslashreplace").decode("ascii")
-    return Hello(name, verb == "EHLO")
+    return Hello(name, verb != "HELO")
 
 
 def _alone(verb: str, settings: ServerSettings, session: Session) -> Owing | Reply:

@@ -1,4 +1,4 @@
-"""The SMTP server, without sockets, clock or policy (RFC 5321, 3207, 4954, 2920, 6152, 1870, 2034).
+"""The SMTP server, without sockets, clock or policy (RFC 5321, 3207, 4954, 2920, 3030, 2033).
 
     machine = SmtpServer(settings)
     for step in machine.receive(data):      # b"" at the very beginning, and after a reply that came late
@@ -17,37 +17,31 @@ from collections.abc import Iterator
 
 from sekisho.model.verdict import Reply
 from sekisho.wire import replies, verbs
-from sekisho.wire.body import Body
+from sekisho.wire.body import Body, Content
+from sekisho.wire.chunks import Chunks, Discard, parse_chunk
 from sekisho.wire.commands import ServerSettings, Session, auth_refusal, capabilities, refusal_of, step_of
+from sekisho.wire.lines import UNREAD_OCTETS, Lines
 from sekisho.wire.manner import note
 from sekisho.wire.sasl import MECHANISMS, Challenge, Exchange, Outcome
 from sekisho.wire.steps import (
     BodyEnd,
+    Chunk,
     Data,
     Hello,
-    Help,
     Login,
     Mail,
-    Noop,
     Opened,
     Owing,
     Quit,
     Rcpt,
     Refused,
-    Reset,
     StartTls,
     Step,
-    Verify,
     Violated,
 )
-from sekisho.wire.verbs import AUTH_OCTETS, COMMAND_OCTETS, State, longest_line
+from sekisho.wire.verbs import State
 
-__all__ = [
-    "BodyEnd", "Data", "Hello", "Help", "Login", "Mail", "Noop", "Opened", "Quit", "Rcpt", "Refused", "Reset",
-    "ServerSettings", "SmtpServer", "StartTls", "Step", "Verify", "Violated",
-]  # fmt: skip
-
-UNREAD_OCTETS = 1024 * 1024  # kept while a reply is owed; who stops reading at 64 KB never gets here
+__all__ = ["ServerSettings", "SmtpServer", "Step"]
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
@@ -59,33 +53,30 @@ _IMPATIENT: dict[type[Owing], tuple[Reply, str]] = {
     Data: (replies.PIPELINED, "pipelined"),
     Login: (replies.PIPELINED, "pipelined"),
 }
-_ONWARD: dict[type[Owing], int] = {Data: 354, StartTls: 220}  # the one code that moves on
+_ONWARD: dict[type[Owing], int] = {Data: 354, Chunk: 354, StartTls: 220}  # the one code that moves on
 
 
-class SmtpServer:
+class SmtpServer(Lines):
     """One connection. Public attributes are for reading; only the methods change them."""
 
     __slots__ = (
-        "_at", "_begun", "_body", "_buffer", "_ended", "_exchange", "_goal", "_greeted", "_manner", "_out",
-        "_owed", "_session", "_trouble", "closed", "settings", "state", "tls", "tls_wanted",
+        "_begun", "_body", "_ended", "_exchange", "_goal", "_greeted", "_manner", "_owed", "_session",
+        "_trouble", "_verbs", "settings", "tls", "tls_wanted",
     )  # fmt: skip
 
     def __init__(self, settings: ServerSettings) -> None:
+        super().__init__()
         self.settings = settings
         self.tls = ""
         self.tls_wanted = False
-        self.closed = False
+        self._verbs = verbs.LMTP_VERBS if settings.lmtp else verbs.VERBS
         self._session = Session(encrypted=settings.implicit_tls)
-        self.state = State.GREETING
         self._goal = State.FRESH  # the state that a positive reply to what is owed leads to
         self._owed: type[Owing] | None = None  # its kind only: a Login's password is not kept
         self._trouble: Violated | None = None  # found while no step could be yielded
-        self._buffer = b""
-        self._at = 0
-        self._out: list[bytes] = []
         self._greeted = Hello("", False)
-        self._body: Body | None = None
-        self._ended = False  # the final dot was seen
+        self._body: Content | None = None
+        self._ended = False  # the final dot was seen, or the end of a chunk
         self._begun = False  # a first message was
         self._exchange: Exchange | None = None
         self._manner = ""
@@ -111,12 +102,6 @@ class SmtpServer:
         self._move(owed, reply)
         if reply.code == 421:  # RFC 5321 3.8
             self._close()
-
-    def take(self) -> bytes:
-        """What is to be written now, replies of a pipelined group together (RFC 2920 3.2)."""
-        out = b"".join(self._out)
-        self._out.clear()
-        return out
 
     def tls_started(self, description: str) -> None:
         """After the handshake: everything said before is forgotten, unread bytes too (RFC 3207 4.2)."""
@@ -151,18 +136,22 @@ class SmtpServer:
         return self._session.hello
 
     @property
-    def extended(self) -> bool:
-        return self._session.extended
+    def protocol(self) -> str:
+        """What the letter at hand comes by, as a trace field names it."""
+        base = "LMTP" if self.settings.lmtp else "SMTP"
+        if self._session.smtputf8:
+            return "UTF8" + base
+        return "E" * (self._session.extended and not self.settings.lmtp) + base
+
+    @property
+    def receiving(self) -> object | None:
+        """Stands for the content that is coming in now, wanted or not."""
+        return self._body if self.state is State.BODY else None
 
     @property
     def silence_s(self) -> int:
         """Longest silence of the client to be borne now (RFC 5321 4.5.3.2)."""
         return self.settings.data_s if self.state is State.BODY else self.settings.command_s
-
-    @property
-    def unread(self) -> int:
-        """Bytes that wait for their turn; the caller stops reading at 64 KB."""
-        return len(self._buffer) - self._at
 
     @property
     def fingerprint(self) -> str:
@@ -177,8 +166,7 @@ class SmtpServer:
         if self.state is State.HANDSHAKE:
             self._trouble = self._violate(replies.GLUED, "glued")
             return
-        self._buffer = self._buffer[self._at :] + data if self._buffer else data
-        self._at = 0
+        self._add(data)
         if self._owed is not None and len(self._buffer) > UNREAD_OCTETS:
             self._trouble = self._violate(replies.FLOOD, "flood")
 
@@ -201,41 +189,30 @@ class SmtpServer:
     def _next_part(self) -> Step | None:
         assert self._body is not None
         if self._ended:
-            return self._owe(BodyEnd(self._body.size, self._body.flaw))
-        if not self._buffer:
+            return self._end_of(self._body)
+        if not self._buffer and self._body.left:
             return None
         part, rest = self._body.feed(self._buffer[self._at :])
         self._buffer, self._at = rest or b"", 0
         self._ended = rest is not None
         return part or self._next()
 
+    def _end_of(self, body: Content) -> Step | None:
+        """Of the message; or of a chunk, which the machine answers itself."""
+        answer = body.answer()
+        if answer is None:
+            return self._owe(BodyEnd(body.size, body.flaw))
+        self.state = self._goal
+        if not answer.positive:
+            return self._refuse(answer, "BDAT")
+        self._out.append(replies.encode(answer))
+        return self._next()
+
     def _next_command(self) -> Step | None:
         line = self._line()
         if line is None or isinstance(line, Violated):
             return line
         return self._answered(line) if self.state is State.SASL else self._command(line)
-
-    def _line(self) -> bytes | Violated | None:
-        """The next line without its end. How long it may be shows in its first octets, however it was cut."""
-        start, buffer = self._at, self._buffer
-        end = buffer.find(b"\n", start, start + AUTH_OCTETS)
-        octets = (end if end >= 0 else len(buffer)) - start
-        if octets >= COMMAND_OCTETS and octets >= self._line_limit():
-            return self._violate(replies.LONG_LINE, "long_line")
-        if end < 0:
-            return None
-        line = buffer[start : end + 1]
-        self._at = end + 1
-        if self._at == len(buffer):
-            self._buffer, self._at = b"", 0
-        if line.find(b"\r") != len(line) - 2:  # RFC 5321 2.3.8: only CR LF, and never one of them alone
-            return self._violate(replies.NEWLINE, "bare_newline")
-        return line[:-2]
-
-    def _line_limit(self) -> int:
-        if self.state is State.SASL:
-            return AUTH_OCTETS
-        return longest_line(self._buffer[self._at : self._at + 5])
 
     # Lines to steps.
 
@@ -246,12 +223,14 @@ class SmtpServer:
         argument = argument.strip(b" ")
         if not self._begun:
             self._manner = note(self._manner, word, argument)
-        verb = verbs.VERBS.get(word.upper())
+        verb = self._verbs.get(word.upper())
         if verb is None:
             return self._unknown(word.upper())
         if verb in verbs.LAST_IN_GROUP and self.unread:
             return self._violate(*_IMPATIENT[StartTls if verb == "STARTTLS" else Data])
         goal = verbs.ORDER[verb][self.state]
+        if verb == "BDAT":
+            return self._chunk(argument, goal)
         if isinstance(goal, Reply):
             return self._refuse(goal, verb)
         if verb == "AUTH":
@@ -261,6 +240,8 @@ class SmtpServer:
             return self._refuse(step, verb)
         if isinstance(step, Hello):
             self._greeted = step
+        elif isinstance(step, Mail):
+            self._session.smtputf8, self._session.recipients = "SMTPUTF8" in step.params, 0
         self._goal = goal
         return self._owe(step)
 
@@ -269,6 +250,28 @@ class SmtpServer:
         if violation:
             return self._violate(reply, violation)
         return self._refuse(reply, "" if reply is replies.UNKNOWN else word.decode("ascii"))
+
+    def _chunk(self, argument: bytes, goal: State | Reply) -> Step | None:
+        """RFC 3030 2. Whatever is answered, what belongs to the chunk is never read as commands."""
+        chunk = parse_chunk(argument)
+        if isinstance(chunk, Reply):
+            return self._violate(chunk, "bdat")
+        octets, last = chunk
+        if isinstance(goal, Reply):
+            self._goal = self.state
+            self._read(Discard(octets, goal))
+            return self._next()
+        self._goal = goal
+        if isinstance(self._body, Chunks) and self.state is State.CHUNKS:
+            self._body.begin(octets, last=last)
+            self._read(self._body)
+            return self._next()
+        self._body = chunks = Chunks(self.settings.size_limit)
+        chunks.begin(octets, last=last)
+        return self._owe(Chunk())
+
+    def _read(self, body: Content) -> None:
+        self.state, self._body, self._ended = State.BODY, body, False
 
     def _auth(self, argument: bytes) -> Step | None:
         refusal = auth_refusal(self.settings, self._session)
@@ -310,18 +313,29 @@ class SmtpServer:
         if owed is BodyEnd:
             self._end_body(reply)
             return
+        if owed is Chunk and reply.code != 421:
+            self._begin_chunks(reply)
+            return
         self._out.append(replies.encode(reply))
         if owed is Login:
             self._session.authenticated = reply.code == 235
+        elif owed is Rcpt:
+            self._accept(reply)
         elif reply.code == _ONWARD.get(owed, reply.code) and reply.positive:
             self._enter(self._goal)
         elif owed is Opened or owed is Quit:
             self._close()  # RFC 5321 3.1 (not followed: after 554 we do not wait for QUIT)
 
+    def _accept(self, reply: Reply) -> None:
+        if reply.positive:
+            self._session.recipients += 1
+            self.state = State.RECIPIENT
+
     def _enter(self, state: State) -> None:
         self.state = state
         if state is State.BODY:
-            self._body, self._ended, self._begun = Body(self.settings.size_limit), False, True
+            self._read(Body(self.settings.size_limit))
+            self._begun = True
         elif state is State.HANDSHAKE:
             self.tls_wanted = True
         elif state is State.CLOSED:
@@ -336,13 +350,25 @@ class SmtpServer:
         self._out.append(replies.lines(Reply(reply.code, "", ""), texts))
         self._enter(State.READY)
 
+    def _begin_chunks(self, reply: Reply) -> None:
+        """The go-ahead is not said, and a refusal only when the chunk has been read."""
+        assert self._body is not None
+        if reply.code == _ONWARD[Chunk]:
+            self._begun = True
+            self._read(self._body)
+        else:
+            self._goal = self.state
+            self._read(Discard(self._body.left, reply))
+
     def _end_body(self, reply: Reply) -> None:
         """RFC 5321 4.1.1.4: whatever is said, the transaction is over."""
         body, self._body = self._body, None
         assert body is not None
         if body.flaw is not None and reply.positive:
             reply = body.flaw
-        self._out.append(replies.encode(reply))
+        said = replies.encode(reply)
+        # RFC 2033 4.2: a reply for each recipient; all of them share one message, and so one fate
+        self._out.append(said * self._session.recipients if self.settings.lmtp else said)
         self.state = State.READY
         if body.bare:
             self._close()
@@ -351,20 +377,7 @@ class SmtpServer:
         self._owed = type(step)
         return step
 
-    def _refuse(self, reply: Reply, verb: str) -> Refused:
-        self._out.append(replies.encode(reply))
-        return Refused(reply, verb)
-
-    def _violate(self, reply: Reply, what: str) -> Violated:
-        self._out.append(replies.encode(reply))
-        self._close()
-        return Violated(reply, what)
-
     def _close(self) -> None:
-        self.closed = True
+        super()._close()
         self.tls_wanted = False
-        self.state = State.CLOSED
-        self._owed = None
-        self._buffer, self._at = b"", 0
-        self._body = None
-        self._exchange = None
+        self._owed = self._body = self._exchange = None

@@ -15,7 +15,7 @@ class Opened(Struct, frozen=True):
 
 
 class Hello(Struct, frozen=True):
-    """HELO or, `extended`, EHLO. `name` is ASCII and one line, whatever the client sent."""
+    """HELO or, `extended`, EHLO or LHLO. `name` is ASCII and one line, whatever the client sent."""
 
     name: str
     extended: bool
@@ -54,8 +54,12 @@ class Data(Struct, frozen=True):
     """Owed is 354, after which the body's parts come, or a refusal."""
 
 
+class Chunk(Data, frozen=True):
+    """The same for the first BDAT. The 354 is not said: the body's parts are here already."""
+
+
 class BodyEnd(Struct, frozen=True):
-    """The final dot. `size` in bytes of wire form without it. Owed is `flaw`, if there is one."""
+    """The final dot, or the last chunk. `size` in bytes of wire form. Owed is `flaw`, if there is one."""
 
     size: int
     flaw: Reply | None = None
@@ -103,7 +107,7 @@ VIOLATIONS = (
     "long_line",
     "http",  # a browser was made to talk to us (ALPACA)
     "proxy",  # a PROXY header where none belongs
-    "bdat",  # content in chunks, never offered: its bytes would be read as commands
+    "bdat",  # a chunk whose length cannot be known: its bytes would be read as commands
     "flood",  # went on sending while a reply was owed
 )
 

@@ -7,16 +7,17 @@ verbs mean, nor whether TLS or AUTH are on offer.
 from enum import Enum
 
 from sekisho.model.verdict import Reply
-from sekisho.wire.replies import HELLO_FIRST, IN_TRANSACTION, MAIL_FIRST, NESTED, RCPT_FIRST
+from sekisho.wire.replies import HELLO_FIRST, IN_CHUNKS, IN_TRANSACTION, MAIL_FIRST, NESTED, RCPT_FIRST
 
 
 class State(Enum):
-    """The first four wait for a command; the others for something else."""
+    """The first five wait for a command; the others for something else."""
 
     FRESH = "fresh"  # connected, or encrypted a moment ago: no hello yet
     READY = "ready"  # has said hello
     SENDER = "sender"  # MAIL was accepted
     RECIPIENT = "recipient"  # at least one RCPT was accepted
+    CHUNKS = "chunks"  # a first part of the message has come by BDAT
     GREETING = "greeting"  # the 220 is still owed
     SASL = "sasl"  # within an AUTH exchange
     BODY = "body"  # after 354
@@ -24,36 +25,40 @@ class State(Enum):
     CLOSED = "closed"
 
 
-COMMAND_STATES = (State.FRESH, State.READY, State.SENDER, State.RECIPIENT)
+COMMAND_STATES = (State.FRESH, State.READY, State.SENDER, State.RECIPIENT, State.CHUNKS)
 
-_F, _R, _S, _T = COMMAND_STATES
+_F, _R, _S, _T, _C = COMMAND_STATES
 
 # A state: in order, and the state after a positive reply. A Reply: out of order, and what is said.
 # BODY, HANDSHAKE and SASL stand for 354 to DATA, 220 to STARTTLS and the exchange that AUTH begins.
-_ROWS: dict[str, tuple[State | Reply, State | Reply, State | Reply, State | Reply]] = {
-    # verb       FRESH              READY            SENDER           RECIPIENT
-    "HELO":     (_R,                _R,              _R,              _R),
-    "EHLO":     (_R,                _R,              _R,              _R),
-    "STARTTLS": (HELLO_FIRST,       State.HANDSHAKE, IN_TRANSACTION,  IN_TRANSACTION),
-    "AUTH":     (HELLO_FIRST,       State.SASL,      IN_TRANSACTION,  IN_TRANSACTION),
-    "MAIL":     (HELLO_FIRST,       _S,              NESTED,          NESTED),
-    "RCPT":     (HELLO_FIRST,       MAIL_FIRST,      _T,              _T),
-    "DATA":     (HELLO_FIRST,       MAIL_FIRST,      RCPT_FIRST,      State.BODY),
-    "RSET":     (_F,                _R,              _R,              _R),
-    "NOOP":     (_F,                _R,              _S,              _T),
-    "VRFY":     (_F,                _R,              _S,              _T),
-    "HELP":     (_F,                _R,              _S,              _T),
-    "QUIT":     (State.CLOSED,      State.CLOSED,    State.CLOSED,    State.CLOSED),
+_ROWS: dict[str, tuple[State | Reply, State | Reply, State | Reply, State | Reply, State | Reply]] = {
+    # verb       FRESH              READY            SENDER           RECIPIENT        CHUNKS
+    "HELO":     (_R,                _R,              _R,              _R,              _R),
+    "EHLO":     (_R,                _R,              _R,              _R,              _R),
+    "LHLO":     (_R,                _R,              _R,              _R,              _R),
+    "STARTTLS": (HELLO_FIRST,       State.HANDSHAKE, IN_TRANSACTION,  IN_TRANSACTION,  IN_TRANSACTION),
+    "AUTH":     (HELLO_FIRST,       State.SASL,      IN_TRANSACTION,  IN_TRANSACTION,  IN_TRANSACTION),
+    "MAIL":     (HELLO_FIRST,       _S,              NESTED,          NESTED,          NESTED),
+    "RCPT":     (HELLO_FIRST,       MAIL_FIRST,      _T,              _T,              IN_CHUNKS),
+    "DATA":     (HELLO_FIRST,       MAIL_FIRST,      RCPT_FIRST,      State.BODY,      IN_CHUNKS),
+    "BDAT":     (HELLO_FIRST,       MAIL_FIRST,      RCPT_FIRST,      _C,              _C),
+    "RSET":     (_F,                _R,              _R,              _R,              _R),
+    "NOOP":     (_F,                _R,              _S,              _T,              _C),
+    "VRFY":     (_F,                _R,              _S,              _T,              _C),
+    "HELP":     (_F,                _R,              _S,              _T,              _C),
+    "QUIT":     (State.CLOSED,      State.CLOSED,    State.CLOSED,    State.CLOSED,    State.CLOSED),
 }  # fmt: skip
 
 ORDER: dict[str, dict[State, State | Reply]] = {
     verb: dict(zip(COMMAND_STATES, row, strict=True)) for verb, row in _ROWS.items()
 }
 
-VERBS: dict[bytes, str] = {verb.encode(): verb for verb in ORDER}
+# RFC 2033 4.1: LMTP has a greeting of its own, so that neither protocol is taken for the other.
+VERBS: dict[bytes, str] = {verb.encode(): verb for verb in ORDER if verb != "LHLO"}
+LMTP_VERBS: dict[bytes, str] = {verb.encode(): verb for verb in ORDER if verb not in ("HELO", "EHLO")}
 
 # RFC 2920 3.1: these end a group of commands, because the reply decides what the next bytes mean.
-LAST_IN_GROUP = frozenset({"HELO", "EHLO", "DATA", "AUTH", "STARTTLS"})
+LAST_IN_GROUP = frozenset({"HELO", "EHLO", "LHLO", "DATA", "AUTH", "STARTTLS"})
 
 # Known, and never offered.
 ELSEWHERE = frozenset({
