@@ -48,10 +48,6 @@ class Content:
         """The client ends lines in another way than we do: what it sends next may not mean what it seems."""
         return False
 
-    def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
-        """The next part, and what followed the end: None while that has not come."""
-        raise NotImplementedError
-
     def _judge(self, part: bytes) -> None:
         self.size += len(part)
         if not self._bare:

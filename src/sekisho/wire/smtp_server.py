@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from sekisho.model.verdict import Reply
 from sekisho.wire import replies, verbs
-from sekisho.wire.body import Body, Content
+from sekisho.wire.body import Body
 from sekisho.wire.chunks import Chunks, Discard, parse_chunk
 from sekisho.wire.commands import ServerSettings, Session, auth_refusal, capabilities, refusal_of, step_of
 from sekisho.wire.lines import UNREAD_OCTETS, Lines
@@ -42,6 +42,8 @@ from sekisho.wire.steps import (
 from sekisho.wire.verbs import State
 
 __all__ = ["ServerSettings", "SmtpServer", "Step"]
+
+Reader = Body | Chunks | Discard
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
@@ -75,7 +77,7 @@ class SmtpServer(Lines):
         self._owed: type[Owing] | None = None  # its kind only: a Login's password is not kept
         self._trouble: Violated | None = None  # found while no step could be yielded
         self._greeted = Hello("", False)
-        self._body: Content | None = None
+        self._body: Reader | None = None
         self._ended = False  # the final dot was seen, or the end of a chunk
         self._begun = False  # a first message was
         self._exchange: Exchange | None = None
@@ -197,7 +199,7 @@ class SmtpServer(Lines):
         self._ended = rest is not None
         return part or self._next()
 
-    def _end_of(self, body: Content) -> Step | None:
+    def _end_of(self, body: Reader) -> Step | None:
         """Of the message; or of a chunk, which the machine answers itself."""
         answer = body.answer()
         if answer is None:
@@ -270,7 +272,7 @@ class SmtpServer(Lines):
         chunks.begin(octets, last=last)
         return self._owe(Chunk())
 
-    def _read(self, body: Content) -> None:
+    def _read(self, body: Reader) -> None:
         self.state, self._body, self._ended = State.BODY, body, False
 
     def _auth(self, argument: bytes) -> Step | None:
