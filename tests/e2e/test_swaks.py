@@ -124,7 +124,7 @@ def test_a_sender_that_is_not_the_login_gets_553(site: Installation) -> None:
 
 def test_mail_goes_on_to_a_second_server(tmp_path: Path, site: Installation) -> None:
     """A smarthost setting sends it to another sekisho, which delivers it."""
-    extra = f'[outbound.smarthost]\nhost = "[127.0.0.1]:{site.mx}"\ntls = "must"\n'
+    extra = f'[outbound.smarthost]\nhost = "[127.0.0.1]:{site.mx}"\ntls = "required"\n'
     first = Installation(tmp_path / "first", extra=extra)
     first.add_account("hello@example.com")
     before = len(site.letters("bob@example.com"))

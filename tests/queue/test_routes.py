@@ -19,16 +19,16 @@ def test_each_kind_of_address_has_its_road() -> None:
 
 def test_a_smarthost_takes_all_but_the_hosts_that_are_named() -> None:
     """With its own TLS rule; credentials only if the settings have a user."""
-    outbound = Outbound(hosts={"partner.test": "p"}, smarthost=Smarthost("smart.test:587", tls="must"))
+    outbound = Outbound(hosts={"partner.test": "p"}, smarthost=Smarthost("smart.test:587", tls="required"))
     route = route_for("a@far.test", "", outbound)
-    assert (Kind.RELAY, "smart.test:587", Tls.MUST, "") == (
+    assert (Kind.RELAY, "smart.test:587", Tls.REQUIRED, "") == (
         route.kind,
         route.host,
         route.tls,
         route.credentials,
     )
     assert "p" == route_for("a@partner.test", "", outbound).host
-    known = Outbound(smarthost=Smarthost("smart.test:587", user="me", password_file="secret", tls="must"))
+    known = Outbound(smarthost=Smarthost("smart.test:587", user="me", password_file="secret", tls="required"))
     assert SMARTHOST == route_for("a@far.test", "", known).credentials
 
 

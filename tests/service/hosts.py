@@ -91,11 +91,11 @@ def config(**outbound: object) -> Config:
     return Config(hostname="me.example", outbound=Outbound(**outbound))  # type: ignore[arg-type]
 
 
-def mx_route(domain: str, tls: Tls = Tls.MAY) -> Route:
+def mx_route(domain: str, tls: Tls = Tls.OPPORTUNISTIC) -> Route:
     return Route(Kind.MX, domain, f"mx:{domain}", tls=tls)
 
 
-def relay_route(host: str, tls: Tls = Tls.MAY, credentials: str = "") -> Route:
+def relay_route(host: str, tls: Tls = Tls.OPPORTUNISTIC, credentials: str = "") -> Route:
     return Route(Kind.RELAY, host, f"relay:{host}", tls=tls, credentials=credentials)
 
 

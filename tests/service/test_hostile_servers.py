@@ -131,7 +131,7 @@ def settings(port: int, **outbound: Any) -> Config:
 
 def against(
     *scripts: Script,
-    tls: Tls = Tls.MAY,
+    tls: Tls = Tls.OPPORTUNISTIC,
     sent: Letter | None = None,
     dialer: Dialer | None = None,
     recipients: Sequence[str] = ("b@evil.test",),
@@ -319,7 +319,7 @@ def test_a_server_that_stops_reading() -> None:
     assert {"b@evil.test": ("deferred", 451, "timeout")} == told(against(script, sent=large))
 
 
-@pytest.mark.parametrize("tls", [Tls.MAY, Tls.MUST, Tls.VERIFY])
+@pytest.mark.parametrize("tls", [Tls.OPPORTUNISTIC, Tls.REQUIRED, Tls.VERIFY])
 @pytest.mark.parametrize("injected", [b"250-mx\r\n250 AUTH PLAIN\r\n", b"250 ok\r\n" * 5, b"2"])
 def test_response_injection_behind_starttls(tls: Tls, injected: bytes) -> None:
     """Words in one write with the 220: the session is refused, no plain text follows, no envelope is said."""
@@ -348,7 +348,7 @@ def test_late_injection_fails_the_handshake() -> None:
         say(b"250-mx\r\n250 ok\r\n"),
         listen,
     ]
-    assert {"b@evil.test": ("deferred", 451, "tls")} == told(against(script, tls=Tls.MUST))
+    assert {"b@evil.test": ("deferred", 451, "tls")} == told(against(script, tls=Tls.REQUIRED))
 
 
 TAKES: Script = [
@@ -369,10 +369,10 @@ def test_a_broken_handshake_and_plain_text(failure: Script) -> None:
     """Under may the letter goes in the clear over a second connection; under must it stays here."""
     script = [*TO_TLS, say(b"220 go\r\n"), hear(b"\x16"), *failure]
     assert {"b@evil.test": ("delivered", 250, "")} == told(against(script, TAKES))
-    assert {"b@evil.test": ("deferred", 451, "tls")} == told(against(script, tls=Tls.MUST))
+    assert {"b@evil.test": ("deferred", 451, "tls")} == told(against(script, tls=Tls.REQUIRED))
 
 
-@pytest.mark.parametrize("tls", [Tls.MUST, Tls.VERIFY])
+@pytest.mark.parametrize("tls", [Tls.REQUIRED, Tls.VERIFY])
 @pytest.mark.parametrize(
     "script",
     [
@@ -390,8 +390,8 @@ def test_no_encryption_where_it_must_be(tls: Tls, script: Script) -> None:
 @pytest.mark.parametrize(
     ("tls", "name", "known", "delivered"),
     [
-        (Tls.MAY, "other.test", False, True),
-        (Tls.MUST, "other.test", False, True),
+        (Tls.OPPORTUNISTIC, "other.test", False, True),
+        (Tls.REQUIRED, "other.test", False, True),
         (Tls.VERIFY, "mx.evil.test", True, True),
         (Tls.VERIFY, "other.test", True, False),
         (Tls.VERIFY, "mx.evil.test", False, False),
@@ -509,7 +509,7 @@ def test_lane_concurrency_on_real_sockets(authority: trustme.CA) -> None:
         world = fake_world().world
         carrier = RemoteCarrier(structs.replace(world, clock=HostClock()), config, _no_trouble)
         batches = [
-            deliveries(mx_route("evil.test", Tls.MUST), f"b{number}@evil.test") for number in range(60)
+            deliveries(mx_route("evil.test", Tls.REQUIRED), f"b{number}@evil.test") for number in range(60)
         ]
         ends = await asyncio.gather(*(carrier.carry(batch, letter()) for batch in batches))
         assert all(isinstance(end, Delivered) for each in ends for end in each.values())

@@ -97,7 +97,7 @@ def test_aliases_lead_to_one_delivery_for_each_final_address(stage: Stage) -> No
         assert ["alice@example.com", "bob@example.com", "alice@far.example"] == [
             delivery.recipient for delivery in draft.deliveries
         ]
-        assert (Kind.MX, Tls.MAY) == (draft.deliveries[2].route.kind, draft.deliveries[2].route.tls)
+        assert (Kind.MX, Tls.OPPORTUNISTIC) == (draft.deliveries[2].route.kind, draft.deliveries[2].route.tls)
         assert 3 == len(draft.envelope.recipients)
         assert b"for <" not in draft.head  # several recipients are not told of each other
 

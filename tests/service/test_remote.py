@@ -403,7 +403,7 @@ def tls_host(**answers: bytes) -> Host:
 def test_a_smarthost_with_a_password() -> None:
     """Encrypted first, then the login, then the letter."""
     host = tls_host()
-    assert isinstance(with_login(host, Tls.MUST), Delivered)
+    assert isinstance(with_login(host, Tls.REQUIRED), Delivered)
     said = [line.split()[0] for line in host.log]
     assert ["EHLO", "STARTTLS", "EHLO", "AUTH", "MAIL"] == said[:5]
 
@@ -413,17 +413,17 @@ def test_a_smarthost_with_a_password() -> None:
 )
 def test_a_refused_login_bounces_nothing(host: Host) -> None:
     """A wrong password is the operator's to mend: deferred, whatever the code; no password in the clear."""
-    assert isinstance(with_login(host, Tls.MAY), Deferred)
+    assert isinstance(with_login(host, Tls.OPPORTUNISTIC), Deferred)
     assert not any(line.startswith("MAIL") for line in host.log)
 
 
 def test_a_password_file_that_is_not_there() -> None:
     """Deferred, and the reply names the file."""
-    end = with_login(tls_host(), Tls.MUST, None)
+    end = with_login(tls_host(), Tls.REQUIRED, None)
     assert isinstance(end, Deferred) and "/keys/relay" in end.reply.text
 
 
-@pytest.mark.parametrize("tls", [Tls.MUST, Tls.VERIFY])
+@pytest.mark.parametrize("tls", [Tls.REQUIRED, Tls.VERIFY])
 def test_no_letter_without_encryption_where_it_must_be(tls: Tls) -> None:
     """A host that does not offer STARTTLS, or refuses it, gets nothing."""
     for host in (Host(), tls_host(STARTTLS=b"454 4.7.0 not now\r\n")):

@@ -134,7 +134,7 @@ def town(**answers: object) -> FakeNet:
 
 
 SURE = Outbound(
-    smarthost=Smarthost(host=f"[{A}]:25", tls="must"), reply_s=60, final_dot_s=60
+    smarthost=Smarthost(host=f"[{A}]:25", tls="required"), reply_s=60, final_dot_s=60
 )  # the road on which encryption is demanded
 TLS_HELLO = b"250-mx\r\n250-PIPELINING\r\n250 STARTTLS\r\n"
 

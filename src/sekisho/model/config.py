@@ -110,9 +110,12 @@ class Queue(Settings, frozen=True):
 class Smarthost(Settings, frozen=True):
     host: Annotated[str, _about('"NAME:PORT" or "[IP]:PORT" that takes all mail for other hosts.')]
     tls: Annotated[
-        Literal["none", "may", "must", "verify"],
-        _about("none, may (if offered), must (encrypted), verify (encrypted and the certificate fits)."),
-    ] = "may"
+        Literal["none", "opportunistic", "required", "verify", "dane"],
+        _about(
+            "none, opportunistic (if offered), required (encrypted), verify (the certificate is valid for the "
+            "host's name), dane (it is the one that the host's TLSA records name)."
+        ),
+    ] = "opportunistic"
     user: Annotated[str, _about("Name to log in with; empty: no login.")] = ""
     password_file: Annotated[str, _about("File that holds the password.")] = ""
 

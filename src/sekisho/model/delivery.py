@@ -27,10 +27,12 @@ class Kind(StrEnum):
 
 class Tls(StrEnum):
     NONE = "none"
-    MAY = "may"
-    MUST = "must"
-    """MUST: encrypted, certificate not examined; VERIFY: certificate valid for the host's name."""
+    OPPORTUNISTIC = "opportunistic"
+    REQUIRED = "required"
+    """REQUIRED: encrypted, certificate not examined; VERIFY: certificate valid for the host's name; DANE:
+    matches the TLSA records, which there must be (RFC 7672)."""
     VERIFY = "verify"
+    DANE = "dane"
 
 
 class Route(Struct, frozen=True):
@@ -45,7 +47,7 @@ class Route(Struct, frozen=True):
     host: str
     lane: str
     source: str = ""
-    tls: Tls = Tls.MAY
+    tls: Tls = Tls.OPPORTUNISTIC
     credentials: str = ""
 
 

@@ -5,7 +5,7 @@ The world's failures end here as values: whatever happens to the connection beco
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -14,9 +14,13 @@ from sekisho.model.delivery import Tls
 from sekisho.model.secret import Secret
 from sekisho.model.verdict import Reply
 from sekisho.queue.hops import Hop
+from sekisho.service.deadline import Deadline
+from sekisho.service.parts import Parts
+from sekisho.wire.client_extensions import limit
 from sekisho.wire.client_steps import (
     INJECTED,
     ClientSettings,
+    Derive,
     Encrypt,
     Ended,
     Ready,
@@ -37,6 +41,21 @@ LAST_WORDS_S = 2
 
 FAREWELL_S = 5
 
+SESSION_S = 300
+TRANSACTIONS_MAX = 1000
+"""A session is used no longer and no more often than this."""
+
+RECIPIENTS_MAX = 100
+"""Most recipients of one transaction: every host must take so many (RFC 5321 4.5.3.1.8)."""
+
+LINE_UP_S = 1.0
+"""A host that took longer over the letter before gets no next one behind it in the same segment."""
+
+SECOND = 1_000_000
+
+Follow = Callable[[], Transaction | None]
+"""Asked once, when a letter is nearly over: the transaction that may go out behind it."""
+
 
 class Manner(Struct, frozen=True):
     """How to call: who we say we are, encryption, login, deadlines."""
@@ -47,13 +66,14 @@ class Manner(Struct, frozen=True):
     user: str = ""
     password: Secret | None = None
     source: str = ""
+    nonce: str = ""
     lmtp: bool = False
 
     @property
     def settings(self) -> ClientSettings:
         out = self.outbound
         return ClientSettings(
-            self.helo, self.tls, self.user, self.password, out.reply_s, out.final_dot_s, self.lmtp
+            self.helo, self.tls, self.user, self.password, self.nonce, out.reply_s, out.final_dot_s, self.lmtp
         )
 
 
@@ -72,16 +92,25 @@ class Result(Struct, frozen=True):
     replies: tuple[Reply, ...]
     undecided: tuple[int, ...] = ()
     cause: str = ""
+    told: bool = False
 
 
 class Call:
-    """Opened by `call`; `usable` as long as another transaction may follow."""
+    """Opened by `call`; `usable` as long as another transaction may follow.
 
-    def __init__(self, hop: Hop, stream: Stream, manner: Manner) -> None:
+    `followed`: the transaction that `follow` gave has begun; the next `deliver` is its.
+    """
+
+    def __init__(self, world: World, hop: Hop, stream: Stream, manner: Manner) -> None:
         self.hop = hop
-        self.opened_at = 0
-        self.idle_since = 0
         self.transactions = 0
+        self.idle_since = 0
+        self.followed = False
+        self._world = world
+        self._opened_at = world.clock.ticks()
+        self._deadline = Deadline()
+        self._dotted_at = 0
+        self._dot_s = LINE_UP_S
         self._stream = stream
         self._machine = SmtpClient(manner.settings)
         self._verify = manner.tls is Tls.VERIFY
@@ -97,6 +126,23 @@ class Call:
     def encrypted(self) -> str:
         return self._machine.encrypted
 
+    @property
+    def worn(self) -> bool:
+        """Not for another letter: RFC 9422 MAILMAX, and our own limits."""
+        most = limit(self._machine.extensions, "MAILMAX") or TRANSACTIONS_MAX
+        age = self._world.clock.ticks() - self._opened_at
+        return self.transactions >= min(most, TRANSACTIONS_MAX) or age > SESSION_S * SECOND
+
+    @property
+    def recipients_max(self) -> int:
+        """Of one transaction (RFC 9422 RCPTMAX)."""
+        return min(limit(self._machine.extensions, "RCPTMAX") or RECIPIENTS_MAX, RECIPIENTS_MAX)
+
+    @property
+    def domains_max(self) -> int:
+        """Different domains among them (RFC 9422 RCPTDOMAINMAX)."""
+        return limit(self._machine.extensions, "RCPTDOMAINMAX") or RECIPIENTS_MAX
+
     async def open(self) -> NoCall | None:
         """Greeting, EHLO, STARTTLS, login. None when the session is ready."""
         while True:
@@ -105,6 +151,8 @@ class Call:
                     return None
                 case Encrypt() if self.usable:
                     await self._encrypt()
+                case Derive(work=work) if self.usable:
+                    self._machine.derived(await self._world.spawn.thread(work))
                 case Refused(stage=stage, reply=reply):
                     self.drop()
                     return NoCall(self.hop, reply, self._cause or _cause_of(stage, reply), stage)
@@ -119,24 +167,28 @@ class Call:
             why = trouble.why if isinstance(trouble, Unavailable) else "no answer"
             self._lose(Reply(451, "4.7.5", f"no encryption with {self.hop}: {why}"), "tls")
 
-    async def deliver(self, transaction: Transaction, parts: AsyncIterator[bytes]) -> Result:
-        """One letter. Afterwards the session is `usable` or dropped."""
+    async def deliver(self, transaction: Transaction | None, parts: Parts, follow: Follow) -> Result:
+        """One letter; None when its transaction was begun behind the one before. Afterwards the session is
+        `usable` or dropped.
+        """
         self.transactions += 1
-        ended = self._machine.begin(transaction)
+        self.followed = False
+        ended = self._machine.begin(transaction) if transaction is not None else None
         while ended is None:
             match await self._step():
                 case Ended() as step:
                     ended = step
                 case SendBody() if self.usable:
-                    ended = await self._send(parts)
+                    ended = await self._send(parts, follow)
                 case _:
                     pass
+        self._dot_s = (self._world.clock.ticks() - self._dotted_at) / SECOND
         if not self.usable:
             self.drop()
-        return Result(ended.replies, ended.undecided, self._cause)
+        return Result(ended.replies, ended.undecided, self._cause, ended.told)
 
-    async def _send(self, parts: AsyncIterator[bytes]) -> Ended | None:
-        """The letter in blocks; the last block goes together with the final dot."""
+    async def _send(self, parts: Parts, follow: Follow) -> Ended | None:
+        """The letter in blocks; the last block goes together with the final dot and what follows it."""
         waiting = 0
         try:
             async for part in parts:
@@ -149,14 +201,19 @@ class Call:
                         return None
         except Unavailable as trouble:
             return self._give_up(trouble)
-        return self._machine.end_body()
+        unfit = self._machine.end_body()
+        self._dotted_at = self._world.clock.ticks()
+        if unfit is None and self._machine.pipelines and self._dot_s < LINE_UP_S and not self.worn:
+            following = follow()
+            self.followed = following is not None and self._machine.line_up(following)
+        return unfit
 
     def _give_up(self, trouble: Unavailable) -> Ended:
         """Our own disk failed in the middle of a letter: the server must not take what it has for the
         whole.
         """
         self.drop()
-        ended = self._machine.lost(Reply(451, "4.3.0", f"the message could not be read: {trouble.why}"))
+        (ended,) = self._machine.lost(Reply(451, "4.3.0", f"the message could not be read: {trouble.why}"))
         assert isinstance(ended, Ended)
         return Ended(ended.replies)
 
@@ -173,7 +230,7 @@ class Call:
         if not data:
             return True
         try:
-            async with asyncio.timeout(self._block_s):
+            with self._deadline.within(self._block_s):
                 await self._stream.write(data)
         except TimeoutError:
             self._lose(Reply(451, "4.4.2", f"{self.hop} stopped reading"), "timeout")
@@ -188,7 +245,7 @@ class Call:
         """Until one more whole reply has come. A byte now and then does not put off its deadline."""
         heard, wait_s = self._machine.heard, self._machine.wait_s
         try:
-            async with asyncio.timeout(wait_s):
+            with self._deadline.within(wait_s):
                 while self._machine.heard == heard and not self._steps:
                     data = await self._stream.read()
                     if not data:
@@ -203,7 +260,7 @@ class Call:
     async def _last_words(self) -> None:
         """A server that refuses and hangs up has often said why."""
         try:
-            async with asyncio.timeout(LAST_WORDS_S):
+            with self._deadline.within(LAST_WORDS_S):
                 while self.usable and (data := await self._stream.read()):
                     self._steps.extend(self._machine.receive(data))
         except (Unavailable, TimeoutError):
@@ -217,9 +274,9 @@ class Call:
 
     def _lose(self, reply: Reply, cause: str) -> None:
         end = self._machine.lost(reply)
-        if end is not None:
+        if end:
             self._cause = cause
-            self._steps.append(end)
+            self._steps.extend(end)
 
     async def quit(self) -> None:
         """Says goodbye, without waiting for the answer (RFC 5321 4.1.1.10 wants one; nothing hangs on it)."""
@@ -229,9 +286,10 @@ class Call:
                 await self._stream.write(self._machine.take())
         except (Unavailable, TimeoutError):
             pass
-        self._stream.close()
+        self.drop()
 
     def drop(self) -> None:
+        self._deadline.stop()
         self._stream.close()
 
 
@@ -248,7 +306,7 @@ async def call(world: World, hop: Hop, manner: Manner) -> Call | NoCall:
 def _may_be_plain(refusal: NoCall, manner: Manner) -> bool:
     """Not where somebody meddles, and never with a password, which is worth more than this letter."""
     failed = refusal.cause == "tls" and refusal.reply != INJECTED
-    return failed and manner.tls is Tls.MAY and not manner.user
+    return failed and manner.tls is Tls.OPPORTUNISTIC and not manner.user
 
 
 async def _call(world: World, hop: Hop, manner: Manner) -> Call | NoCall:
@@ -258,8 +316,7 @@ async def _call(world: World, hop: Hop, manner: Manner) -> Call | NoCall:
         return NoCall(
             hop, Reply(451, "4.4.1", f"no connection to {hop}: {trouble.why}"), "connect", "connect"
         )
-    session = Call(hop, stream, manner)
-    session.opened_at = world.clock.ticks()
+    session = Call(world, hop, stream, manner)
     return await session.open() or session
 
 

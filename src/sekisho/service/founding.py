@@ -154,7 +154,7 @@ key = "keys/key.pem"
 # Send everything through another host:
 # [outbound.smarthost]
 # host = "smtp.example.net:587"
-# tls = "must"
+# tls = "required"
 # user = "us"
 # password_file = "keys/smarthost"
 """

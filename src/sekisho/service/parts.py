@@ -9,6 +9,7 @@ from sekisho.model.letter import Letter
 from sekisho.world import Unavailable, World
 
 BLOCK_BYTES = 256 * 1024
+HEAD_END = len(b"\r\n\r\n")
 
 
 class Parts:
@@ -39,6 +40,18 @@ class Parts:
         async for part in self:
             if not part.isascii():
                 return True
+        return False
+
+    async def eight_bit_head(self) -> bool:
+        """Whether a header field, ours or the letter's, needs SMTPUTF8 (RFC 6532)."""
+        found = b""
+        async for part in self:
+            head, end, _ = (found[-HEAD_END + 1 :] + part).partition(b"\r\n\r\n")
+            if not head.isascii():
+                return True
+            if end and part is not self._letter.head:
+                return False
+            found = part
         return False
 
     async def start(self, limit: int) -> bytes:

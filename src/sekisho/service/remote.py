@@ -5,32 +5,23 @@ in, by silence or by its greeting, leaves its recipients to the next; what a hos
 stands.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from sekisho.model.config import Config
-from sekisho.model.delivery import Deferred, Delivered, Delivery, Failed, Kind, Outcome, Route
+from sekisho.model.delivery import Deferred, Delivery, Failed, Kind, Outcome, Route
 from sekisho.model.event import Event, Troubled
 from sekisho.model.ident import make_id
 from sekisho.model.letter import Letter
 from sekisho.model.secret import Secret
-from sekisho.model.text import LIMIT
 from sekisho.model.verdict import Reply
 from sekisho.net.dial import leads_home
-from sekisho.queue.hops import Hop
-from sekisho.queue.schedule import BATCH_RECIPIENTS
-from sekisho.service.calling import Call, Manner, NoCall, Result, call
+from sekisho.service.calling import Manner, NoCall, call
 from sekisho.service.destinations import Destinations
+from sekisho.service.errand import Errand
 from sekisho.service.parts import Parts
-from sekisho.service.resting import Resting
+from sekisho.service.roads import Place, Roads
 from sekisho.wire.client_steps import Transaction
 from sekisho.world import Unavailable, World
-
-TOO_MANY = 452
-"""RFC 5321 4.5.3.1.10: the rest of the recipients are to be sent at once in a transaction of their own."""
-
-Remaining = dict[str, Delivery]
 
 
 class RemoteCarrier:
@@ -48,17 +39,22 @@ class RemoteCarrier:
         self._record = record
         self._is_ours = is_ours
         self._destinations = Destinations(world, config, is_ours)
-        self._resting = Resting(world, self._trouble)
-        self._lanes: dict[str, _Lane] = {}
+        self._roads = Roads(world, self._trouble)
 
     async def carry(self, batch: tuple[Delivery, ...], letter: Letter) -> dict[str, Outcome]:
         """By delivery id. Whatever peers and world do becomes an Outcome."""
         errand = Errand(letter, Parts(self._world, letter), batch)
-        async with self._place(batch[0].route.lane):
-            try:
-                await self._run(errand, batch[0].route)
-            except Unavailable as trouble:  # our own disk or settings
-                errand.defer(Reply(451, "4.3.0", f"{trouble.door}: {trouble.why}"), "4yz")
+        key = (errand.route, errand.requires_tls)
+        try:
+            await errand.prepare()
+            while errand.remaining:
+                place = await self._roads.enter(key, self._config.queue.lane_concurrency, errand)
+                try:
+                    await self._work(place, errand)
+                finally:
+                    await place.give_back()
+        except Unavailable as trouble:  # our own disk or settings
+            errand.defer(Reply(451, "4.3.0", f"{trouble.door}: {trouble.why}"), "4yz")
         return errand.outcomes
 
     def reload(self, config: Config) -> None:
@@ -67,45 +63,69 @@ class RemoteCarrier:
         self._destinations = Destinations(self._world, config, self._is_ours)
 
     async def close(self) -> None:
-        await self._resting.close()
+        await self._roads.close()
 
-    async def _run(self, errand: "Errand", route: Route) -> None:
-        errand.eight_bit = await errand.parts.eight_bit()
-        rested = self._resting.take(route)
-        if rested is not None:
-            await self._use(rested, errand, route)
+    async def _work(self, place: Place, errand: Errand) -> None:
+        if place.session is not None:
+            await self._use(place, errand)
             errand.troubles.clear()  # a session that ended while it rested says nothing about the host
-            if not errand.remaining:
+        while errand.remaining and place.held:
+            await self._open(place, errand)
+            if place.session is not None:
+                await self._use(place, errand)
+
+    async def _open(self, place: Place, errand: Errand) -> None:
+        """A session with the next host that lets us in; else the errand is over."""
+        if errand.hops is None:
+            found = await self._destinations.find(errand.route)
+            if isinstance(found, Deferred | Failed):
+                errand.settle_all(found)
                 return
-        found = await self._destinations.find(route)
-        if isinstance(found, Deferred | Failed):
-            errand.settle_all(found)
-            return
-        manner = await self._manner(route)
-        for hop in found:
-            session = await call(self._world, hop, manner)
-            if isinstance(session, NoCall):
-                errand.troubles.append(session)
-                continue
-            await self._use(session, errand, route)
-            if not errand.remaining:
+            errand.hops = found
+        manner = await self._manner(errand.route)
+        while errand.hops:
+            session = await call(self._world, errand.hops.pop(0), manner)
+            place.opened()
+            if not isinstance(session, NoCall):
+                place.session = session
                 return
+            errand.troubles.append(session)
         errand.give_up()
 
-    async def _use(self, session: Call, errand: "Errand", route: Route) -> None:
-        """As many transactions as the host wants, then the session rests for the next letter."""
+    async def _use(self, place: Place, errand: Errand) -> None:
+        """As many transactions as the host wants, until the session breaks or goes on to the next errand."""
+        session = place.session
+        assert session is not None
+
+        def follow() -> Transaction | None:
+            if len(errand.remaining) > len(asked):
+                return None
+            follower = place.follower()
+            if follower is None:
+                return None
+            chosen = follower.choose(session)
+            followers.append((follower, chosen))
+            return follower.transaction(chosen)
+
+        followers: list[tuple[Errand, tuple[Delivery, ...]]] = []
         again, finished = True, False
         try:
-            while again and errand.remaining and session.usable:
-                asked = tuple(errand.remaining.values())[:BATCH_RECIPIENTS]
-                result = await session.deliver(errand.transaction(asked), aiter(errand.parts))
-                again = errand.learn(asked, result, session.hop)
+            while again and errand.remaining and (session.usable or errand.begun):
+                asked, begun = errand.begun or errand.choose(session), bool(errand.begun)
+                errand.begun = ()
+                transaction = None if begun else errand.transaction(asked)
+                result = await session.deliver(transaction, errand.parts, follow)
+                for follower, chosen in followers:
+                    follower.begun = chosen if session.followed else ()
+                again = errand.learn(asked, result, session.hop) and not place.pass_on()
             finished = True
         finally:
             if not finished:  # we are being stopped: nobody must wait for this connection
                 session.drop()
-        if session.usable:
-            await self._resting.put(route, session)
+                place.session = None
+        if not session.usable:
+            place.pass_on()
+            place.session = None
 
     async def _manner(self, route: Route) -> Manner:
         out = self._config.outbound
@@ -113,9 +133,14 @@ class RemoteCarrier:
         if route.credentials and out.smarthost is not None:
             user, password = out.smarthost.user, await self._password(out.smarthost.password_file)
         return Manner(
-            out.helo or self._config.hostname, out, route.tls, user, password, route.source or out.source,
-            route.kind is Kind.LMTP,
-        )  # fmt: skip
+            out.helo or self._config.hostname,
+            out,
+            route.tls,
+            user,
+            password,
+            route.source or out.source,
+            lmtp=route.kind is Kind.LMTP,
+        )
 
     async def _password(self, path: str) -> Secret:
         try:
@@ -124,94 +149,7 @@ class RemoteCarrier:
             raise Unavailable(path, "the file with the password is not there") from error
         return Secret(content.strip(b"\r\n"))
 
-    @asynccontextmanager
-    async def _place(self, name: str) -> AsyncIterator[None]:
-        """At most `lane_concurrency` sessions in a lane, resting ones among them: those are taken first."""
-        lane = self._lanes.setdefault(name, _Lane(self._config.queue.lane_concurrency))
-        lane.users += 1
-        try:
-            async with lane.places:
-                yield
-        finally:
-            lane.users -= 1
-            if not lane.users:
-                del self._lanes[name]
-
     def _trouble(self, what: str, about: str, trace: str) -> None:
         now = self._world.clock.now()
         ident = make_id(now, self._world.chance.bits(30))
         self._record(Troubled(id=ident, at=now, source="front", what=what, about=about, trace=trace))
-
-
-class _Lane:
-    def __init__(self, concurrency: int) -> None:
-        self.places = asyncio.Semaphore(concurrency)
-        self.users = 0
-
-
-class Errand:
-    """One letter for some recipients: who has an outcome, who remains, and who did not let us in."""
-
-    def __init__(self, letter: Letter, parts: Parts, batch: tuple[Delivery, ...]) -> None:
-        self.parts = parts
-        self.eight_bit = False
-        self.outcomes: dict[str, Outcome] = {}
-        self.remaining: Remaining = {delivery.id: delivery for delivery in batch}
-        self.troubles: list[NoCall] = []
-        ours = batch[0].route.kind is Kind.LMTP  # no other host is told: it writes the return path
-        self._sender = (letter.envelope.sender or "") if ours else letter.envelope.told
-
-    def transaction(self, asked: tuple[Delivery, ...]) -> Transaction:
-        recipients = tuple(delivery.recipient for delivery in asked)
-        return Transaction(self._sender, recipients, self.parts.size, self.eight_bit)
-
-    def learn(self, asked: tuple[Delivery, ...], result: Result, hop: Hop) -> bool:
-        """Settles who was judged. True when the others of these should be asked again in the same session."""
-        delivered = any(reply.positive for reply in result.replies)
-        for place, delivery in enumerate(asked):
-            reply = result.replies[place]
-            if place in result.undecided:
-                self.troubles.append(NoCall(hop, reply, result.cause or "4yz", "idle"))
-            elif delivered and reply.code == TOO_MANY and reply.status in ("", "4.5.3"):
-                self.troubles.append(NoCall(hop, reply, "4yz", "idle"))
-            else:
-                self._settle(delivery, outcome(reply, result.cause, hop.name))
-        return not result.undecided
-
-    def defer(self, reply: Reply, cause: str) -> None:
-        self.settle_all(Deferred(reply, cause))
-
-    def settle_all(self, end: Deferred | Failed) -> None:
-        for delivery in list(self.remaining.values()):
-            self._settle(delivery, end)
-
-    def give_up(self) -> None:
-        """Nobody is left to call. For ever only if everybody refused for ever (RFC 5321 3.1, 4.2.4.2)."""
-        last = next((each for each in self.troubles if not _final(each)), self.troubles[-1])
-        reply = Reply(last.reply.code, last.reply.status, _together(self.troubles) or last.reply.text)
-        end = Failed if _final(last) else Deferred
-        self.settle_all(end(reply, last.cause, last.hop.name))
-
-    def _settle(self, delivery: Delivery, end: Outcome) -> None:
-        self.outcomes[delivery.id] = end
-        del self.remaining[delivery.id]
-
-
-def outcome(reply: Reply, cause: str, host: str) -> Outcome:
-    """What a reply means for its recipient."""
-    if reply.positive:
-        return Delivered(reply, host)
-    if reply.transient:
-        return Deferred(reply, cause or "4yz", host)
-    return Failed(reply, "5yz", host)
-
-
-def _final(trouble: NoCall) -> bool:
-    """A refusal for ever by greeting or EHLO. Encryption and logins are a matter between hosts, and pass."""
-    return trouble.stage in ("greeting", "hello") and not trouble.reply.transient
-
-
-def _together(troubles: list[NoCall]) -> str:
-    """Every host's answer, once; "" when there is only one."""
-    answers = dict.fromkeys(f"{each.hop}: {each.reply}" for each in troubles)
-    return "; ".join(answers)[:LIMIT] if len(answers) > 1 else ""

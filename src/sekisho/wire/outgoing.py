@@ -9,8 +9,11 @@ import re
 from collections.abc import Mapping
 
 from sekisho.model.verdict import Reply
+from sekisho.wire.client_extensions import size_limit
 from sekisho.wire.client_steps import Ended, Transaction
 
+NOT_UTF8 = Reply(553, "5.6.7", "the server takes no internationalized addresses and headers")
+NO_REQUIRETLS = Reply(550, "5.7.30", "the server does not offer REQUIRETLS, which the sender demands")
 NOT_8BIT = Reply(554, "5.6.3", "the server takes 7-bit messages only")
 BAD_ADDRESS = Reply(553, "5.1.3", "the address cannot be said in SMTP")
 BAD_SENDER = Reply(553, "5.1.7", "the sender's address cannot be said in SMTP")
@@ -18,10 +21,21 @@ BAD_SENDER = Reply(553, "5.1.7", "the sender's address cannot be said in SMTP")
 ADDRESS_MAX = 320
 """Longest address: 64 octets, "@" and 255 octets (RFC 5321 4.5.3.1)."""
 
+CONTROLS = bytes(each for each in range(256) if each not in b"\r\n\0")
+"""Everything that may stand anywhere; what is left of a letter without it must be CRLF again and again."""
+
+_UTF8 = re.compile(
+    r'(?:"(?:[\x20\x21\x23-\x5b\x5d-\x7e\xa0-\U0010ffff]|\\[\x20-\x7e])*"'
+    r'|[^\s<>"(),:;\\\x00-\x1f\x7f-\x9f]+)'
+    r"@(?:\[[0-9A-Za-z.:-]+\]|[^\s<>\"(),:;\\@\[\]\x00-\x1f\x7f-\x9f]+)"
+)
 _ADDRESS = re.compile(
     r'(?:"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*"|[^\s<>"(),:;\\\x00-\x1f\x7f-\U0010ffff]+)'
     r"@(?:\[[0-9A-Za-z.:-]+\]|[0-9A-Za-z._-]+)"
 )
+_NOTIFY = re.compile(r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY)){0,2}")
+_XTEXT = re.compile(r"[!-~]{1,100}")  # RFC 3461 4.4: at most 100 characters
+_ORCPT = re.compile(r"[A-Za-z0-9-]{1,60};[!-~\xa0-\U0010ffff]{1,500}")
 _END_OF_DATA = b"\r\n.\r\n"
 
 
@@ -40,8 +54,10 @@ class Deal:
         self._asked = transaction
         self._extensions = extensions
         self._replies: list[Reply | None] = [
-            refusal or (None if _sayable(recipient) else BAD_ADDRESS) for recipient in transaction.recipients
+            refusal or (None if _sayable(recipient, transaction.utf8) else BAD_ADDRESS)
+            for recipient in transaction.recipients
         ]
+        self._dsn = "DSN" in extensions
 
     def open(self) -> tuple[int, ...]:
         """The places of recipients without a reply."""
@@ -58,15 +74,34 @@ class Deal:
         self._replies = [kept or reply for kept in self._replies]
 
     def ended(self, undecided: tuple[int, ...] = ()) -> Ended:
-        return Ended(tuple(reply for reply in self._replies if reply is not None), undecided)
+        return Ended(tuple(reply for reply in self._replies if reply is not None), undecided, self._dsn)
 
     def mail_line(self) -> bytes:
-        size = f" SIZE={self._asked.size}" if "SIZE" in self._extensions else ""  # RFC 1870
-        body = " BODY=8BITMIME" if self._asked.eight_bit else ""  # RFC 6152
-        return f"MAIL FROM:<{self._asked.sender}>{size}{body}\r\n".encode("ascii")
+        asked = self._asked
+        words = [f"MAIL FROM:<{asked.sender}>"]
+        if "SIZE" in self._extensions:  # RFC 1870
+            words.append(f"SIZE={asked.size}")
+        if asked.eight_bit:  # RFC 6152
+            words.append("BODY=8BITMIME")
+        if asked.utf8:  # RFC 6531 3.4
+            words.append("SMTPUTF8")
+        if asked.require_tls:  # RFC 8689 2
+            words.append("REQUIRETLS")
+        if self._dsn and asked.ret in ("FULL", "HDRS"):  # RFC 3461 4.3
+            words.append(f"RET={asked.ret}")
+        if self._dsn and _XTEXT.fullmatch(asked.envid):  # RFC 3461 4.4
+            words.append(f"ENVID={asked.envid}")
+        return " ".join(words).encode() + b"\r\n"
 
     def rcpt_line(self, place: int) -> bytes:
-        return f"RCPT TO:<{self._asked.recipients[place]}>\r\n".encode("ascii")
+        words = [f"RCPT TO:<{self._asked.recipients[place]}>"]
+        if self._dsn and self._asked.wishes:
+            wish = self._asked.wishes[place]
+            if _NOTIFY.fullmatch(wish.notify):  # RFC 3461 4.1
+                words.append(f"NOTIFY={wish.notify}")
+            if _ORCPT.fullmatch(wish.original):  # RFC 3461 4.2
+                words.append(f"ORCPT={wish.original}")
+        return " ".join(words).encode() + b"\r\n"
 
     def unfit(self) -> Reply:
         return Reply(550, "5.6.11", f"the message cannot be sent: {self.gate.flaw}")
@@ -96,32 +131,31 @@ class Gate:
             self.flaw = self.flaw or "last line without CRLF"
 
     def _examine(self, data: bytes) -> None:
-        pairs = data.count(b"\r\n")
-        if data.count(b"\r") != pairs or data.count(b"\n") != pairs:
+        ends = data.translate(None, CONTROLS)
+        if ends != b"\r\n" * (len(ends) // 2):
+            self.flaw = self.flaw or ("NUL" if b"\0" in ends else "bare CR or LF")
+        elif data.count(b"\r\n") != len(ends) // 2:
             self.flaw = self.flaw or "bare CR or LF"
-        if b"\0" in data:
-            self.flaw = self.flaw or "NUL"
         if _END_OF_DATA in data or _END_OF_DATA in self._tail + data[:4]:
             self.flaw = self.flaw or "end of data within the message"
 
 
 def _unable(transaction: Transaction, extensions: Mapping[str, str]) -> Reply | None:
-    if transaction.sender and not _sayable(transaction.sender):
+    if transaction.sender and not _sayable(transaction.sender, transaction.utf8):
         return BAD_SENDER
+    if transaction.utf8 and "SMTPUTF8" not in extensions:  # RFC 6531 3.2
+        return NOT_UTF8
+    if transaction.require_tls and "REQUIRETLS" not in extensions:  # RFC 8689 4.2.1
+        return NO_REQUIRETLS
     if transaction.eight_bit and "8BITMIME" not in extensions:  # RFC 6152 3
         return NOT_8BIT
-    limit = _size_limit(extensions)
+    limit = size_limit(extensions)
     if 0 < limit < transaction.size:  # RFC 1870 6.1
         return Reply(552, "5.3.4", f"the server takes messages up to {limit} bytes only")
     return None
 
 
-def _size_limit(extensions: Mapping[str, str]) -> int:
-    """What EHLO said behind SIZE; 0 when it named no limit (RFC 1870 4)."""
-    said = extensions.get("SIZE", "")[:20]
-    return int(said) if said.isascii() and said.isdigit() else 0
-
-
-def _sayable(address: str) -> bool:
-    """Nothing in it can end the command or the path (RFC 5321 4.1.2); SMTPUTF8 is not spoken."""
-    return len(address) <= ADDRESS_MAX and _ADDRESS.fullmatch(address) is not None
+def _sayable(address: str, utf8: bool) -> bool:
+    """Nothing in it can end the command or the path (RFC 5321 4.1.2)."""
+    grammar = _UTF8 if utf8 else _ADDRESS
+    return len(address) <= ADDRESS_MAX and grammar.fullmatch(address) is not None
