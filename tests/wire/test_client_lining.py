@@ -83,7 +83,7 @@ def test_a_refused_letter_ends_the_session_for_the_next() -> None:
         assert Ended((CONFUSED,), (0,)) == second and machine.closed
 
 
-@pytest.mark.parametrize("answers", [b"", b"250 taken\r\n", b"250 taken\r\n250 ok\r\n", b"250 taken\r\n" + GO])
+@pytest.mark.parametrize("answers", [b"", b"250 a\r\n", b"250 a\r\n250 b\r\n", b"250 a\r\n" + GO])
 def test_a_loss_between_two_letters(answers: bytes) -> None:
     """The letter whose dot was not answered is in doubt; the next one can be given to another host."""
     machine = lined_up()
@@ -123,7 +123,7 @@ def test_wishes_are_passed_to_hosts_that_offer_dsn() -> None:
 
 
 @pytest.mark.parametrize(
-    "wish", [Wish("ALWAYS"), Wish("", "rfc822;a b"), Wish("", "rfc822;x\r\nRCPT TO:<z@z>"), Wish("NEVER\r\nX")]
+    "wish", [Wish("ALWAYS"), Wish("", "rfc822;a b"), Wish("", "rfc822;x\r\nRCPT TO:<z@z>"), Wish("NEVER\r\n")]
 )
 def test_wishes_that_are_none_are_not_said(wish: Wish) -> None:
     """Whatever stands in the record, only the grammar's own words reach the wire."""
@@ -163,7 +163,8 @@ def test_internationalized_addresses() -> None:
 
 def test_numbers_of_ehlo() -> None:
     """RFC 1870 and RFC 9422; what is no number is none."""
-    said = Said(250, (b"mx", b"SIZE 1000", b"LIMITS MAILMAX=5 RCPTMAX=20 RCPTDOMAINMAX=x", b"AUTH=PLAIN LOGIN"))
+    limits = b"LIMITS MAILMAX=5 RCPTMAX=20 RCPTDOMAINMAX=x"
+    said = Said(250, (b"mx", b"SIZE 1000", limits, b"AUTH=PLAIN LOGIN"))
     offers = extensions_of(said)
     assert (1000, 5, 20, 0, 0) == (
         size_limit(offers),

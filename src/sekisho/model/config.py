@@ -112,8 +112,8 @@ class Smarthost(Settings, frozen=True):
     tls: Annotated[
         Literal["none", "opportunistic", "required", "verify", "dane"],
         _about(
-            "none, opportunistic (if offered), required (encrypted), verify (the certificate is valid for the "
-            "host's name), dane (it is the one that the host's TLSA records name)."
+            "none, opportunistic (if offered), required (encrypted), verify (the certificate is valid for "
+            "the host's name), dane (it is the one that the host's TLSA records name)."
         ),
     ] = "opportunistic"
     user: Annotated[str, _about("Name to log in with; empty: no login.")] = ""
