@@ -262,7 +262,7 @@ def test_a_delayed_letter_waits_in_the_queue(stage: Stage) -> None:
         assert (await client.letter("alice@example.com", "x@far.example")).startswith("250")
         draft = stage.spool.kept[0].draft
         assert draft.envelope.origin.at + 300 * 1_000_000 == draft.deliveries[0].next_at
-        assert not draft.deliveries[0].held_by
+        assert not draft.deliveries[0].held_by and draft.envelope.origin.suspect
 
     stage.judge = saying("delay", Accepted, delay_s=300)
     play(stage, scene)

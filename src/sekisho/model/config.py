@@ -173,6 +173,26 @@ class Local(Settings, frozen=True):
     program_bytes: Annotated[int, _about("Most memory of a program.", ge=64 * 1024 * 1024)] = 1024**3
 
 
+class Source(Settings, frozen=True):
+    addresses: Annotated[
+        tuple[str, ...],
+        _about("Local addresses to connect from; hosts of a family (IPv4, IPv6) without one are not called."),
+    ] = ()
+    helo: Annotated[
+        str, _about("Name said in EHLO; the PTR records of the addresses should say it too. Empty: as usual.")
+    ] = ""
+    senders: Annotated[
+        tuple[str, ...],
+        _about(
+            'Whose mail leaves from here: an account, "@example.com" for all accounts of a domain and all '
+            "senders in it."
+        ),
+    ] = ()
+    quarantine: Annotated[
+        bool, _about("Mail that the guard had doubts about when it came leaves from here, whoever sent it.")
+    ] = False
+
+
 class Guard(Settings, frozen=True):
     enabled: Annotated[bool, _about("Off: standings are always clear, nothing is held.")] = True
     watch: Annotated[float, _about("Evidence at which mail from unfamiliar networks waits.", gt=0)] = 3.5
@@ -256,6 +276,7 @@ class Config(Settings, frozen=True):
     queue: Annotated[Queue, _about("The queue.")] = Queue()
     outbound: Annotated[Outbound, _about("Mail to other hosts.")] = Outbound()
     local: Annotated[Local, _about("Mail to our own mailboxes.")] = Local()
+    source: Annotated[dict[str, Source], _about("Local addresses and EHLO names by sender.")] = {}
     guard: Annotated[Guard, _about("The takeover guard.")] = Guard()
     notify: Annotated[Notify, _about("Who is told.")] = Notify()
     vault: Annotated[Vault, _about("Passwords.")] = Vault()

@@ -26,7 +26,7 @@ class Origin(Struct, frozen=True):
 
     `via` is the real peer behind PROXY or XCLIENT, "" when the client connected itself. `session` is the
     id of the session, `login` the id of its LoginTried event, `network` the guard's key of the client's
-    network at that time.
+    network at that time. `suspect`: the guard made the message wait, or held it.
     """
 
     session: str
@@ -39,6 +39,7 @@ class Origin(Struct, frozen=True):
     tls: str = ""
     login: str = ""
     network: str = ""
+    suspect: bool = False
 
 
 class Wish(Struct, frozen=True, omit_defaults=True):

@@ -5,6 +5,7 @@ A connection reads ahead only as far as `AHEAD_BYTES`. TLS is a pipe between soc
 """
 
 import asyncio
+import errno
 import socket
 import ssl
 from typing import cast
@@ -14,6 +15,13 @@ from sekisho.world import Stream, Unavailable
 
 AHEAD_BYTES = 256 * 1024
 DISCARD_PORT = 9
+
+
+class NoSource(Unavailable):
+    """The address to call from is not one of this machine's: nothing is known of the host."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(source, "is no address of this machine to connect from")
 
 
 class Dialer:
@@ -40,6 +48,8 @@ class Dialer:
         except TimeoutError as error:
             raise Unavailable(peer, "no answer") from error
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL and source:
+                raise NoSource(source) from error
             raise Unavailable(peer, error.strerror or str(error)) from error
         return line
 

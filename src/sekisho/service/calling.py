@@ -13,6 +13,7 @@ from sekisho.model.config import Outbound
 from sekisho.model.delivery import Tls
 from sekisho.model.secret import Secret
 from sekisho.model.verdict import Reply
+from sekisho.net.dial import NoSource
 from sekisho.queue.hops import Hop
 from sekisho.service.deadline import Deadline
 from sekisho.service.parts import Parts
@@ -312,6 +313,8 @@ def _may_be_plain(refusal: NoCall, manner: Manner) -> bool:
 async def _call(world: World, hop: Hop, manner: Manner) -> Call | NoCall:
     try:
         stream = await world.net.dial(hop.address, hop.port, manner.outbound.connect_s, manner.source)
+    except NoSource as trouble:
+        return NoCall(hop, Reply(451, "4.3.5", f"{trouble.door} {trouble.why}"), "4yz", "source")
     except Unavailable as trouble:
         return NoCall(
             hop, Reply(451, "4.4.1", f"no connection to {hop}: {trouble.why}"), "connect", "connect"

@@ -22,9 +22,11 @@ from sekisho.queue.hops import (
     is_self,
     parse_hop,
 )
+from sekisho.queue.sources import Way
 from sekisho.world import NotFound, Unavailable, World
 
 CHANCE_BITS = 30
+LOOKED_AT_MAX = 20
 LMTP_PORT = 24
 """RFC 2033 names none and forbids 25; 24 is what everybody takes."""
 
@@ -43,35 +45,38 @@ class Destinations:
         self._is_ours = is_ours
         self._doors = _doors(config)
 
-    async def find(self, route: Route) -> Found:
+    async def find(self, route: Route, way: Way) -> Found:
+        """Hosts that can be called from there."""
         if route.kind is Kind.LMTP and (path := route.host.removeprefix("unix:")).startswith("/"):
             return [Hop(path, path, 0)]
         if route.kind in (Kind.RELAY, Kind.LMTP):
             port = LMTP_PORT if route.kind is Kind.LMTP else self._outbound.port
-            return await self._relay(route.host, port)
+            return await self._relay(route.host, port, way)
         literal = parse_hop(route.host, self._outbound.port)
         if literal is not None and literal.is_address:
-            return self._judged(route.host, _Search([Hop(literal.host, literal.host, literal.port)]))
-        return await self._exchanges(route.host)
+            return self._judged(route.host, _Search(way, [Hop(literal.host, literal.host, literal.port)]))
+        return await self._exchanges(route.host, way)
 
-    async def _relay(self, text: str, port: int) -> Found:
+    async def _relay(self, text: str, port: int, way: Way) -> Found:
         """A host that the settings name: believed, wherever it is; a mistake in it never bounces mail."""
         relay = parse_hop(text, port)
         if relay is None:
             return Deferred(Reply(451, "4.3.5", f"the next hop {text} is not one"), "dns")
         if relay.is_address:
-            return [Hop(relay.host, relay.host, relay.port)]
+            hop = Hop(relay.host, relay.host, relay.port)
+            return [hop] if way.reaches(relay.host) else _unreached(relay.host, way)
         try:
-            addresses = await self._addresses(relay.host)
+            addresses = await self._world.dns.addresses(relay.host)
         except NotFound:
             addresses = []
         except Unavailable as trouble:
             return _no_dns(relay.host, trouble)
         if not addresses:
             return Deferred(Reply(451, "4.4.4", f"the next hop {relay.host} has no address"), "dns")
-        return [Hop(relay.host, address, relay.port) for address in addresses][:HOPS_MAX]
+        hops = [Hop(relay.host, address, relay.port) for address in addresses if way.reaches(address)]
+        return hops[:HOPS_MAX] or _unreached(relay.host, way)
 
-    async def _exchanges(self, domain: str) -> Found:
+    async def _exchanges(self, domain: str, way: Way) -> Found:
         try:
             hosts = [(host.preference, host.name) for host in await self._world.dns.mx(domain)]
         except NotFound:
@@ -81,41 +86,36 @@ class Destinations:
         if is_null(hosts):
             return Failed(Reply(556, "5.1.10", f"{domain} takes no mail"), "dns")  # RFC 7505 4.2
         # RFC 5321 5.1: without MX the domain's own address is tried, and only then.
-        search = await self._search(hosts or [(0, domain)])
+        search = await self._search(hosts or [(0, domain)], way)
         if not hosts and search.nobody:
             return Failed(Reply(550, "5.1.2", f"{domain} has no mail server and no address"), "dns")
         return self._judged(domain, search)
 
-    async def _search(self, hosts: Sequence[Exchange]) -> "_Search":
+    async def _search(self, hosts: Sequence[Exchange], way: Way) -> "_Search":
         """All addresses of better preference than our own."""
-        search = _Search([])
+        search = _Search(way, [])
         for group in in_order(hosts, lambda: self._world.chance.bits(CHANCE_BITS)):
             found: list[Hop] = []
             for name in group:
                 found += await self._host(name, search)
+            search.found |= bool(found)
             if self._leads_home(group, found):
                 search.home = True
                 return search
-            search.hops += found
+            search.hops += _some_of_each(found, way)
             if len(search.hops) >= HOPS_MAX:
                 return search
         return search
 
     async def _host(self, name: str, search: "_Search") -> list[Hop]:
         try:
-            addresses = await self._addresses(name)
+            addresses = await self._world.dns.addresses(name)
         except NotFound:
             return []
         except Unavailable as trouble:
             search.unsure = trouble
             return []
-        return [Hop(name, address, self._outbound.port) for address in addresses[:ADDRESSES_PER_HOST]]
-
-    async def _addresses(self, name: str) -> list[str]:
-        """Those that can be called from the address we are to call from."""
-        addresses = await self._world.dns.addresses(name)
-        source = self._outbound.source
-        return [address for address in addresses if not source or (":" in address) == (":" in source)]
+        return [Hop(name, address, self._outbound.port) for address in addresses[:LOOKED_AT_MAX]]
 
     def _leads_home(self, names: Sequence[str], hops: Sequence[Hop]) -> bool:
         """RFC 5321 5.1: a host of our own among the MX makes all that are not better useless."""
@@ -147,20 +147,38 @@ class Destinations:
             return Failed(Reply(554, "5.4.6", f"mail for {domain} leads back to this server"), "dns")
         if search.hops:
             return Failed(Reply(554, "5.4.6", f"mail for {domain} leads into a private network"), "dns")
+        if search.found:
+            return _unreached(domain, search.way)
         return Failed(Reply(550, "5.4.4", f"no mail server of {domain} has an address"), "dns")
 
 
 class _Search:
     """What was found on the way."""
 
-    def __init__(self, hops: list[Hop]) -> None:
+    def __init__(self, way: Way, hops: list[Hop]) -> None:
+        self.way = way
         self.hops = hops
+        self.found = bool(hops)
         self.home = False
         self.unsure: Unavailable | None = None
 
     @property
     def nobody(self) -> bool:
-        return not self.hops and not self.home and self.unsure is None
+        return not self.found and not self.home and self.unsure is None
+
+
+def _some_of_each(hops: Sequence[Hop], way: Way) -> list[Hop]:
+    """A host with very many addresses must not keep us from the next one."""
+    chosen: list[Hop] = []
+    for hop in hops:
+        if way.reaches(hop.address) and sum(each.name == hop.name for each in chosen) < ADDRESSES_PER_HOST:
+            chosen.append(hop)
+    return chosen
+
+
+def _unreached(name: str, way: Way) -> Deferred:
+    text = f"{name} cannot be called from the addresses of {way.name or 'outbound.source'}"
+    return Deferred(Reply(451, "4.3.5", text), "4yz")
 
 
 def _no_dns(name: str, trouble: Unavailable) -> Deferred:

@@ -126,6 +126,7 @@ def _origin(letter: InHand) -> Origin:
         tls=client.tls,
         login=letter.session.login,
         network=client.network,
+        suspect=letter.transaction.suspect,
     )
 
 

@@ -7,6 +7,7 @@ from sekisho.model.letter import Letter
 from sekisho.model.text import LIMIT
 from sekisho.model.verdict import Reply
 from sekisho.queue.hops import Hop
+from sekisho.queue.sources import Way
 from sekisho.service.calling import Call, NoCall, Result
 from sekisho.service.parts import Parts
 from sekisho.wire.client_steps import Transaction
@@ -26,6 +27,7 @@ class Errand:
         self.remaining: dict[str, Delivery] = {delivery.id: delivery for delivery in batch}
         self.troubles: list[NoCall] = []
         self.hops: list[Hop] | None = None
+        self.way = Way("", "")
         self.begun: tuple[Delivery, ...] = ()
         self.requires_tls = "REQUIRETLS" in letter.envelope.options
         self._sender = letter.envelope.told

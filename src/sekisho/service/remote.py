@@ -8,13 +8,15 @@ stands.
 from collections.abc import Callable
 
 from sekisho.model.config import Config
-from sekisho.model.delivery import Deferred, Delivery, Failed, Kind, Outcome, Route
+from sekisho.model.delivery import Deferred, Delivery, Failed, Kind, Outcome
 from sekisho.model.event import Event, Troubled
 from sekisho.model.ident import make_id
 from sekisho.model.letter import Letter
 from sekisho.model.secret import Secret
 from sekisho.model.verdict import Reply
 from sekisho.net.dial import leads_home
+from sekisho.queue.hops import Hop
+from sekisho.queue.sources import way_for
 from sekisho.service.calling import Manner, NoCall, call
 from sekisho.service.destinations import Destinations
 from sekisho.service.errand import Errand
@@ -22,6 +24,8 @@ from sekisho.service.parts import Parts
 from sekisho.service.roads import Place, Roads
 from sekisho.wire.client_steps import Transaction
 from sekisho.world import Unavailable, World
+
+CHANCE_BITS = 30
 
 
 class RemoteCarrier:
@@ -44,7 +48,8 @@ class RemoteCarrier:
     async def carry(self, batch: tuple[Delivery, ...], letter: Letter) -> dict[str, Outcome]:
         """By delivery id. Whatever peers and world do becomes an Outcome."""
         errand = Errand(letter, Parts(self._world, letter), batch)
-        key = (errand.route, errand.requires_tls)
+        errand.way = way_for(letter.envelope, self._config)
+        key = (errand.route, errand.way, errand.requires_tls)
         try:
             await errand.prepare()
             while errand.remaining:
@@ -77,14 +82,14 @@ class RemoteCarrier:
     async def _open(self, place: Place, errand: Errand) -> None:
         """A session with the next host that lets us in; else the errand is over."""
         if errand.hops is None:
-            found = await self._destinations.find(errand.route)
+            found = await self._destinations.find(errand.route, errand.way)
             if isinstance(found, Deferred | Failed):
                 errand.settle_all(found)
                 return
             errand.hops = found
-        manner = await self._manner(errand.route)
         while errand.hops:
-            session = await call(self._world, errand.hops.pop(0), manner)
+            hop = errand.hops.pop(0)
+            session = await call(self._world, hop, await self._manner(errand, hop))
             place.opened()
             if not isinstance(session, NoCall):
                 place.session = session
@@ -127,20 +132,16 @@ class RemoteCarrier:
             place.pass_on()
             place.session = None
 
-    async def _manner(self, route: Route) -> Manner:
-        out = self._config.outbound
+    async def _manner(self, errand: Errand, hop: Hop) -> Manner:
+        out, route = self._config.outbound, errand.route
         user, password = "", None
         if route.credentials and out.smarthost is not None:
             user, password = out.smarthost.user, await self._password(out.smarthost.password_file)
-        return Manner(
-            out.helo or self._config.hostname,
-            out,
-            route.tls,
-            user,
-            password,
-            route.source or out.source,
-            lmtp=route.kind is Kind.LMTP,
+        way, lmtp = errand.way, route.kind is Kind.LMTP
+        source = (
+            way.address_for(hop.address, lambda: self._world.chance.bits(CHANCE_BITS)) if hop.port else ""
         )
+        return Manner(way.helo, out, route.tls, user, password, source, lmtp=lmtp)
 
     async def _password(self, path: str) -> Secret:
         try:

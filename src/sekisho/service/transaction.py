@@ -7,6 +7,9 @@ from sekisho.model.verdict import Act
 from sekisho.service.arriving import Arriving
 from sekisho.service.checking import Ruling
 
+GUARD = "takeover"
+"""The check that says what the guard thinks (checks/takeover.py)."""
+
 
 class Given(Struct, frozen=True):
     """A recipient as the client named it, the final addresses it leads to, and its NOTIFY and ORCPT."""
@@ -21,7 +24,7 @@ class Transaction:
     end.
     """
 
-    __slots__ = ("body", "delay_s", "given", "held_by", "message", "options", "sender", "size")
+    __slots__ = ("body", "delay_s", "given", "held_by", "message", "options", "sender", "size", "suspect")
 
     def __init__(self, message: str, sender: str, size: int) -> None:
         self.message = message
@@ -31,6 +34,7 @@ class Transaction:
         self.given: list[Given] = []
         self.delay_s = 0
         self.held_by: set[str] = set()
+        self.suspect = False
         self.body: Arriving | None = None
 
     @property
@@ -40,6 +44,7 @@ class Transaction:
     def obey(self, ruling: Ruling) -> None:
         """A delay or a hold at any stage is one of the whole message; whoever holds it releases it."""
         for verdict in ruling.others:
+            self.suspect |= verdict.by == GUARD and verdict.act in (Act.DELAY, Act.HOLD)
             if verdict.act is Act.DELAY:
                 self.delay_s = max(self.delay_s, verdict.delay_s)
             elif verdict.act is Act.HOLD:

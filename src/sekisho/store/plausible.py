@@ -48,6 +48,8 @@ def _rules() -> dict[Place, Rule]:
         ("outbound", "source"): _address_or_none,
         ("outbound", "own_addresses"): _networks,
         ("outbound", "resolver"): _resolvers,
+        ("source", ANY, "addresses"): _addresses,
+        ("source", ANY, "helo"): _hostname_or_none,
         ("guard", "webmail"): _networks,
     }
 
@@ -75,6 +77,10 @@ def _proxies(value: list[str]) -> Phrase | None:
 
 def _address_or_none(value: str) -> Phrase | None:
     return None if not value or is_address(value) else _not_address(value)
+
+
+def _addresses(value: list[str]) -> Phrase | None:
+    return next((_not_address(text) for text in value if not is_address(text)), None)
 
 
 def _resolvers(value: list[str]) -> Phrase | None:

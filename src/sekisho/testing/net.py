@@ -74,11 +74,13 @@ class FakeNet:
     ) -> None:
         self.peers = dict(peers or {})
         self.dialled: list[Place] = []
+        self.sources: list[str] = []
         self.down: set[str] = set()
         self._latency = latency
 
     async def dial(self, address: str, port: int, timeout_s: float, source: str = "") -> Stream:
         self.dialled.append((address, port))
+        self.sources.append(source)
         await asyncio.sleep(self._latency())
         make = self.peers.get((address, port))
         if make is None or address in self.down:
