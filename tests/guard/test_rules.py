@@ -130,6 +130,13 @@ def test_rule_3_a_watch_is_kept_a_day(town: Town) -> None:
     assert town.grade() == Grade.CLEAR
 
 
+def test_rule_3_a_watch_that_has_ended_can_begin_again(town: Town) -> None:
+    """The second journey is a finding of its own, as the first was."""
+    town.login(HOTEL)
+    town.wait(30 * DAY).sends("93.1.1.1", strangers(12))
+    assert town.grades() == [Grade.WATCH, Grade.WATCH]
+
+
 def test_rule_3_a_containment_ends_by_release_only(town: Town) -> None:
     """A quarter of a year later it still stands, and the owner worked all the time."""
     for number in range(5):

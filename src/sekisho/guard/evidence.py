@@ -22,8 +22,6 @@ from sekisho.model.incident import Grade
 
 SENDING = frozenset({"smtp", "smtps", "submission", "submissions"})
 """Services by which mail is sent; all others read it."""
-EPISODE = 0.5
-"""While S is under this, the next stranger is the first of a new episode."""
 SAME_LOGIN = 120 * SECOND
 """Rule 13: a policy request and a log line about one login of one address are this close."""
 
@@ -86,7 +84,7 @@ def _first_sight(memory: Memory, event: LoginTried, network: Network, grade: Gra
     if weight and event.fingerprint and memory.fingerprints:
         familiar = event.fingerprint in memory.fingerprints
         weight = max(0.0, weight - logins.FINGERPRINT) if familiar else weight + logins.FINGERPRINT
-    if grade == Grade.CLEAR and logins.score_at(memory, event.at) < EPISODE:
+    if grade == Grade.CLEAR and logins.score_at(memory, event.at) < logins.EPISODE:
         memory.first_stranger, memory.passed, memory.terms = event.at, 0, []
     add_term(
         memory,

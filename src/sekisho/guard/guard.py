@@ -9,11 +9,12 @@ database, and carries out what follows.
 
 from sekisho.guard import evidence, grading, logins
 from sekisho.guard.crowd import ACTIVE, CROWD_WEIGHT, Brake, Crowd
-from sekisho.guard.incident import Case, make_finding, sentence
+from sekisho.guard.incident import make_finding
 from sekisho.guard.keeping import Keeper
 from sekisho.guard.memory import DAY, EVENTS_KEPT, Flow, Memory, Term, digest
 from sekisho.guard.networks import NetworkTable, number_of, prefix_of
 from sekisho.guard.standing import Letter, login_treatment, mail_treatment, place_of
+from sekisho.guard.wording import Case, sentence
 from sekisho.model.config import Guard as Settings
 from sekisho.model.envelope import Network
 from sekisho.model.event import Accepted, DeliveryTried, Event, LoginTried, RecipientGiven
@@ -70,10 +71,13 @@ class Guard(Keeper):
         network = self._network(event.address, event.network)
         if event.trust == "open":
             return self._hear(account, memory, event, network), 0
+        stranger = isinstance(event, Accepted) and self._flow(memory, event, network) is memory.strange
+        if stranger:
+            grading.begin_count(memory, event.at)
         found, fresh = self._apply(account, memory, event, network)
         found += self._assess(account, memory, event.at)
-        if isinstance(event, Accepted) and grading.grade_at(memory, event.at) < Grade.CONTAIN:
-            memory.passed += network.place and network.key not in memory.confirmed
+        if stranger and grading.grade_at(memory, event.at) < Grade.CONTAIN:
+            memory.passed += 1
         return found, fresh
 
     def _apply(self, account: str, memory: Memory, event: Watched, network: Network) -> tuple[Findings, int]:
@@ -159,7 +163,7 @@ class Guard(Keeper):
         if score < self._settings.contain or event.at - memory.open_told < DAY:
             return ()
         memory.open_told = event.at
-        case = Case(Grade.CONTAIN, "takeover", score, self._settings.contain)
+        case = Case(Grade.CONTAIN, "open", score, self._settings.contain)
         return (make_finding(account, memory, case, event.at, "open"),)
 
     def _standing(

@@ -76,6 +76,7 @@ class Keeper:
         """The operator's word: contain or lock an account whatever the evidence says."""
         memory = self._memories.setdefault(account.lower(), Memory(born=at))
         memory.grade, memory.since, memory.gentle = grade, at, False
+        memory.ground = "said"
         memory.all_mail = grade >= Grade.LOCK
         memory.first_stranger = memory.first_stranger or at
         self._changed.add(account.lower())
@@ -96,6 +97,7 @@ class Keeper:
         memory.strange, memory.own = Flow(), Flow()
         memory.grade, memory.since, memory.watch_until = Grade.CLEAR, at, 0
         memory.gentle = memory.all_mail = False
+        memory.ground, memory.raised_score, memory.raised_limit = "", 0.0, 0.0
         memory.first_stranger, memory.incident, memory.action = 0, "", ""
         memory.denied = memory.passed = memory.over_cap = 0
         self._changed.add(account.lower())

@@ -74,6 +74,8 @@ REMAPPED = DAY
 REMAPPED_HEAVIEST = 1.0
 """For a day after a new network table, a first sight in a known country weighs at most this (rule 14)."""
 
+EPISODE = 0.5
+"""While S is under this, the next stranger is the first of a new episode, and sign-ins are not told of."""
 QUIET = 3.5
 """While S is at least this, nothing is confirmed, whatever the settings call a watch (rule 2)."""
 

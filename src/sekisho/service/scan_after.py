@@ -4,7 +4,7 @@ since."""
 from collections.abc import Callable, Iterable
 
 from sekisho.guard.after_lock import Cadence, cadence, shared_prefixes
-from sekisho.guard.incident import span
+from sekisho.guard.wording import span
 from sekisho.model.envelope import Network
 from sekisho.model.phrase import Phrase, phrase, phrases
 from sekisho.service.scan_report import After, BurstSeen

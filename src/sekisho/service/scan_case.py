@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct, structs
 
-from sekisho.guard.incident import span
+from sekisho.guard.wording import span
 from sekisho.logs.joining import Join
 from sekisho.logs.ledger import Visit
 from sekisho.logs.stamp import SECOND
