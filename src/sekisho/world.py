@@ -6,9 +6,11 @@ A door that cannot answer raises `Unavailable`, which becomes *defer* at one pla
 
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from msgspec import Struct
+
+from sekisho.mail.tlsa import Pins, Tlsa
 
 
 class Unavailable(Exception):
@@ -56,6 +58,34 @@ class Dns(Protocol):
 
     async def ptr(self, address: str) -> Sequence[str]: ...
 
+    async def validates(self) -> str:
+        """ "" when the answers below may be believed: somebody validates DNSSEC for us, which has been tried
+        out. Else why not.
+        """
+
+    async def proof(self, kind: Literal["mx", "addresses"], name: str) -> "Proof":
+        """How sure the answer to that question is."""
+
+    async def tlsa(self, name: str) -> Sequence[Tlsa]:
+        """Empty for "none, validated" and for "not signed"; Unavailable when the answer is forged."""
+
+
+class Proof(Struct, frozen=True):
+    """`secure`: every record of the answer, and every alias on the way, was validated (RFC 4035 AD).
+    `canonical` is the name behind all aliases.
+    """
+
+    secure: bool
+    canonical: str
+
+
+class NoTls(Unavailable):
+    """No encryption as it was wanted. `result` is the name that RFC 8460 4.3 has for it."""
+
+    def __init__(self, door: str, why: str, result: str) -> None:
+        super().__init__(door, why)
+        self.result = result
+
 
 class NotFound(Exception):
     """The name does not exist (NXDOMAIN): the one certain no that DNS can give."""
@@ -69,8 +99,11 @@ class Stream(Protocol):
 
     async def write(self, data: bytes) -> None: ...
 
-    async def start_tls(self, name: str, verify: bool) -> str:
-        """Handshake; returns a description such as "TLSv1.3 TLS_AES_256_GCM_SHA384"."""
+    async def start_tls(self, name: str, verify: bool, pins: Pins | None = None) -> str:
+        """Handshake; returns a description such as "TLSv1.3 TLS_AES_256_GCM_SHA384".
+
+        `verify`: the certificate is valid for `name`; with `pins` these decide instead. Raises NoTls.
+        """
 
     def close(self) -> None: ...
 

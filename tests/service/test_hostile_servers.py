@@ -19,6 +19,7 @@ from sekisho.host import HostClock
 from sekisho.lab.sink import Rules, Sink
 from sekisho.model.config import Config, Listen, Outbound, Queue
 from sekisho.model.delivery import Delivered, Failed, Outcome, Tls
+from sekisho.model.event import TlsCounted
 from sekisho.model.letter import Letter
 from sekisho.model.verdict import Reply
 from sekisho.net.dial import Dialer
@@ -167,7 +168,7 @@ def against(
 
 
 def _no_trouble(event: object) -> None:
-    raise AssertionError(event)
+    assert isinstance(event, TlsCounted), event
 
 
 BOMB = b"250-" + b"x" * 100 + b"\r\n"

@@ -9,6 +9,7 @@ from hosts import EHLO, Host, config, deliveries, letter, mx_route, relay_route,
 from covers import covers
 from sekisho.model.config import Config, Listen, Queue, Smarthost
 from sekisho.model.delivery import Deferred, Delivered, Delivery, Failed, Outcome, Tls
+from sekisho.model.event import TlsCounted
 from sekisho.model.letter import Letter
 from sekisho.service import resting
 from sekisho.service.remote import RemoteCarrier
@@ -51,7 +52,7 @@ def carry(
 
 
 def _no_trouble(event: object) -> None:
-    raise AssertionError(event)
+    assert isinstance(event, TlsCounted), event
 
 
 def one(fake: Fakes, settings: Config | None = None, domain: str = "example.net") -> Outcome:

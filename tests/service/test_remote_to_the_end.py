@@ -52,7 +52,7 @@ class Town:
 
 
 class NoHandshake(FakeStream):
-    async def start_tls(self, name: str, verify: bool) -> str:
+    async def start_tls(self, name: str, verify: bool, pins: object = None) -> str:
         raise Unavailable(name, "TLS: WRONG_VERSION_NUMBER")
 
 

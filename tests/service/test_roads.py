@@ -8,6 +8,7 @@ from hosts import EHLO, Host, config, deliveries, mx_route, told
 from sekisho.model.config import Config, Queue
 from sekisho.model.delivery import Delivered, Outcome
 from sekisho.model.envelope import Envelope, Message, Origin
+from sekisho.model.event import TlsCounted
 from sekisho.model.letter import Letter
 from sekisho.service.remote import RemoteCarrier
 from sekisho.testing.loop import run
@@ -63,7 +64,7 @@ class Town:
 
 
 def _no_trouble(event: object) -> None:
-    raise AssertionError(event)
+    assert isinstance(event, TlsCounted), event
 
 
 def pairs(hosts: Sequence[Host]) -> set[tuple[str, str, bytes]]:

@@ -107,10 +107,13 @@ class Queue(Settings, frozen=True):
     ] = 1024**3
 
 
+TlsLevel = Literal["none", "opportunistic", "required", "verify", "dane"]
+
+
 class Smarthost(Settings, frozen=True):
     host: Annotated[str, _about('"NAME:PORT" or "[IP]:PORT" that takes all mail for other hosts.')]
     tls: Annotated[
-        Literal["none", "opportunistic", "required", "verify", "dane"],
+        TlsLevel,
         _about(
             "none, opportunistic (if offered), required (encrypted), verify (the certificate is valid for "
             "the host's name), dane (it is the one that the host's TLSA records name)."
@@ -150,6 +153,20 @@ class Outbound(Settings, frozen=True):
     resolver: Annotated[
         tuple[str, ...], _about('DNS servers, "IP" or "IP:PORT"; empty: those of the system.')
     ] = ()
+    dnssec_probe: Annotated[
+        str,
+        _about(
+            'A signed name, such as ".", by which to find out that the DNS servers, which must be on this '
+            "machine, validate DNSSEC: then DANE is used. Empty: it is not."
+        ),
+    ] = ""
+    tls: Annotated[
+        dict[str, TlsLevel],
+        _about(
+            'Encryption by destination: "example.net", "*.example.net" (every name below it) or "*" = none, '
+            "opportunistic (DANE and MTA-STS where the destination publishes them), required, verify, dane."
+        ),
+    ] = {}
 
 
 class Local(Settings, frozen=True):

@@ -116,6 +116,21 @@ class DeliveryTried(Happened, frozen=True, kw_only=True, tag="delivery_tried"):
     local: bool = False
 
 
+class TlsCounted(Happened, frozen=True, kw_only=True, tag="tls_counted"):
+    """So many sessions with this host ended so on this day (UTC): what reports are made of (RFC 8460).
+
+    `policy`: tlsa, sts or no-policy-found; `result` as in RFC 8460 4.3, "" for success.
+    """
+
+    day: str
+    domain: str
+    policy: str
+    host: str
+    host_address: str
+    result: str
+    count: int
+
+
 class Bounced(Happened, frozen=True, kw_only=True, tag="bounced"):
     """A delivery status notification was made for `recipient` of `message`; "" for `bounce` means none was
     owed."""
@@ -155,6 +170,7 @@ Event = (
     | Refused
     | Judged
     | DeliveryTried
+    | TlsCounted
     | Bounced
     | ActionDone
     | Troubled

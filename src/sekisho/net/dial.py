@@ -8,10 +8,13 @@ import asyncio
 import errno
 import socket
 import ssl
+import sys
+import time
 from typing import cast
 
+from sekisho.mail.tlsa import Pins
 from sekisho.net.tls import TlsFailed, TlsPipe
-from sekisho.world import Stream, Unavailable
+from sekisho.world import NoTls, Stream, Unavailable
 
 AHEAD_BYTES = 256 * 1024
 DISCARD_PORT = 9
@@ -83,6 +86,13 @@ class ClientPipe(TlsPipe):
         self.ended = False
         self._tls = context.wrap_bio(self._arriving, self._leaving, server_hostname=name or None)
 
+    def chain(self) -> list[bytes]:
+        """What the server showed, in DER, its own certificate first; nobody has judged it yet."""
+        if sys.version_info >= (3, 13):
+            return list(self._tls.get_unverified_chain())
+        certificates = self._tls._sslobj.get_unverified_chain() or ()  # type: ignore[attr-defined]
+        return [ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in certificates]
+
 
 class Line(asyncio.Protocol):
     """One connection, for one reader. Implements `world.Stream`."""
@@ -94,6 +104,7 @@ class Line(asyncio.Protocol):
         self._pipe: ClientPipe | None = None
         self._ended = False
         self._broken = ""
+        self._result = "validation-failure"
         self._paused = False
         self._reader: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
@@ -123,18 +134,20 @@ class Line(asyncio.Protocol):
         if self._broken:
             raise Unavailable(self._peer, self._broken)
 
-    async def start_tls(self, name: str, verify: bool) -> str:
+    async def start_tls(self, name: str, verify: bool, pins: Pins | None = None) -> str:
         if self._arrived:
             raise Unavailable(self._peer, "words before the handshake")
         try:
-            pipe = self._pipe = ClientPipe(self._dialer.context(verify), name)
+            pipe = self._pipe = ClientPipe(self._dialer.context(verify and pins is None), name)
         except ValueError as error:  # a name that is none
-            raise Unavailable(self._peer, f"TLS: {error}") from error
+            raise NoTls(self._peer, f"TLS: {error}", "validation-failure") from error
         self._through(b"")
         while not pipe.established and not self._ended:
             await self._news()
         if not pipe.established:
-            raise Unavailable(self._peer, self._broken or "closed in the handshake")
+            raise NoTls(self._peer, self._broken or "closed in the handshake", self._result)
+        if pins is not None and not _proves(pins, pipe.chain()):
+            raise NoTls(self._peer, "DANE: no TLSA record fits the certificate", "validation-failure")
         return pipe.description
 
     def close(self) -> None:
@@ -160,6 +173,7 @@ class Line(asyncio.Protocol):
         try:
             self._arrived += self._pipe.receive(data)
         except TlsFailed as error:
+            self._result = error.result
             self._end(f"TLS: {error}")
         answer = self._pipe.take()
         if answer:
@@ -199,6 +213,12 @@ class Line(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._writable.set()
+
+
+def _proves(pins: Pins, chain: list[bytes]) -> bool:
+    from sekisho.mail.dane import proves  # cryptography's X.509: only who uses DANE pays for it
+
+    return proves(pins, chain, time.time_ns() // 1000)
 
 
 def _why(error: Exception) -> str:

@@ -4,25 +4,35 @@ cache.
 Only NXDOMAIN is a certain no (NotFound). SERVFAIL, a timeout and a server that is not there are
 Unavailable, and are remembered for a moment too, so that a dead resolver is not asked once for each of a
 thousand letters. ANY is never asked (RFC 8482).
+
+DNSSEC is validated by the resolver, not here: its AD flag is believed only when the settings name a probe,
+all servers are on this machine, and the probe has come back validated (RFC 7672 2.1.1, RFC 4035 4.9.3).
 """
 
 import asyncio
 from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Literal
 
 import dns.asyncresolver
 import dns.exception
+import dns.flags
+import dns.message
 import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 import dns.reversename
 from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.PTR import PTR
+from dns.rdtypes.ANY.SOA import SOA
+from dns.rdtypes.ANY.TLSA import TLSA
 from dns.rdtypes.ANY.TXT import TXT
 from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
 from msgspec import Struct
 
-from sekisho.world import Clock, MxHost, NotFound, Unavailable
+from sekisho.mail.tlsa import Tlsa
+from sekisho.world import Clock, MxHost, NotFound, Proof, Unavailable
 
 LIFETIME_S = 20.0
 """Longest wait for one answer, all servers and retries together."""
@@ -35,8 +45,13 @@ PAYLOAD_BYTES = 1232
 
 CACHE_ENTRIES = 10_000
 TTL_MIN_S, TTL_MAX_S = 1, 3600
-NOTHING_S = 60
-"""How long "no such name" and "no such record" are believed, at most (RFC 2308 5)."""
+NOTHING_S, NOTHING_MAX_S = 60, 900
+"""How long "no such name" and "no such record" are believed: as the zone says, up to the second; without a
+word of it the first (RFC 2308 5).
+"""
+
+PROVEN_S, UNPROVEN_S = 3600, 60
+"""How long the result of the probe is believed."""
 
 FAILURE_S = 5
 RECORDS_MAX = 500
@@ -45,28 +60,34 @@ RECORDS_MAX = 500
 SECOND = 1_000_000
 PORT = 53
 
-Record = MX | PTR | TXT | A | AAAA
+Record = MX | PTR | TXT | A | AAAA | TLSA | SOA
 
 
 class Known(Struct, frozen=True):
     """A remembered answer. `failure` is "" for a real one, else why there was none; `name` False is
-    NXDOMAIN.
+    NXDOMAIN; `secure`: the resolver has validated it; `canonical` stands behind all aliases.
     """
 
     until: int
     records: tuple[Record, ...] = ()
     name: bool = True
     failure: str = ""
+    secure: bool = False
+    canonical: str = ""
 
 
 class Resolver:
-    """`servers` as in `outbound.resolver`: "IP", "IP:PORT" or "[IPV6]:PORT"; empty: those of the system."""
+    """`servers` as in `outbound.resolver`: "IP", "IP:PORT" or "[IPV6]:PORT"; empty: those of the system.
+
+    `probe` is a signed name whose SOA record must come back validated; "" means that nobody validates for us.
+    """
 
     def __init__(
         self,
         clock: Clock,
         servers: Sequence[str] = (),
         *,
+        probe: str = "",
         lifetime_s: float = LIFETIME_S,
         entries: int = CACHE_ENTRIES,
     ) -> None:
@@ -75,6 +96,8 @@ class Resolver:
         self._cache: dict[tuple[str, str], Known] = {}
         self._asking: dict[tuple[str, str], asyncio.Lock] = {}
         self._resolver = _resolver(servers, lifetime_s)
+        self._probe = probe
+        self._proven = (0, "the settings name no probe")
 
     async def mx(self, domain: str) -> Sequence[MxHost]:
         """RFC 7505: the null MX is a host with the name ""."""
@@ -101,16 +124,55 @@ class Resolver:
         name = dns.reversename.from_address(address).to_text()
         return [_name(each.target) for each in await self._ask(name, "PTR") if isinstance(each, PTR)]
 
+    async def validates(self) -> str:
+        if not self._probe:
+            return self._proven[1]
+        now = self._clock.ticks()
+        if now >= self._proven[0]:
+            why = await self._tried()
+            self._proven = (now + (UNPROVEN_S if why else PROVEN_S) * SECOND, why)
+        return self._proven[1]
+
+    async def _tried(self) -> str:
+        if self._resolver is None:
+            return "no resolver is configured"
+        if not all(_is_local(str(server)) for server in self._resolver.nameservers):
+            return "a resolver is not on this machine"
+        known = await self._query(self._probe, "SOA")
+        if known.failure:
+            return known.failure
+        return "" if known.secure and known.records else f"{self._probe} does not come back validated"
+
+    async def proof(self, kind: Literal["mx", "addresses"], name: str) -> Proof:
+        if await self.validates():
+            return Proof(False, name)
+        answers = [await self._known_of(name, each) for each in _KINDS[kind]]
+        answers = [each for each in answers if not each.failure]
+        canonical = next((each.canonical for each in answers if each.records), name)
+        return Proof(bool(answers) and all(each.secure for each in answers), canonical or name)
+
+    async def tlsa(self, name: str) -> Sequence[Tlsa]:
+        if await self.validates():
+            return ()
+        known = await self._known_of(name, "TLSA")
+        if known.failure:
+            raise Unavailable("dns", known.failure)
+        if not known.secure:
+            return ()
+        found = [each for each in known.records if isinstance(each, TLSA)]
+        return [Tlsa(each.usage, each.selector, each.mtype, each.cert) for each in found]
+
     async def _ask(self, name: str, kind: str) -> tuple[Record, ...]:
-        key = (name.lower(), kind)
-        known = self._remembered(key)
-        if known is None:
-            known = await self._ask_once(key)
+        known = await self._known_of(name, kind)
         if known.failure:
             raise Unavailable("dns", known.failure)
         if not known.name:
             raise NotFound(name)
         return known.records
+
+    async def _known_of(self, name: str, kind: str) -> Known:
+        key = (name.lower(), kind)
+        return self._remembered(key) or await self._ask_once(key)
 
     async def _ask_once(self, key: tuple[str, str]) -> Known:
         """Whoever asks the same at the same time waits for the one answer."""
@@ -142,21 +204,36 @@ class Resolver:
             return self._known(FAILURE_S, failure="no resolver is configured")
         try:
             answer = await ask.resolve(name, kind, search=False, raise_on_no_answer=False)
-        except dns.resolver.NXDOMAIN:
-            return self._known(NOTHING_S, name=False)
+        except dns.resolver.NXDOMAIN as error:
+            response = next(iter(error.kwargs["responses"].values()), None)
+            return self._nothing(response, name=False)
         except (dns.exception.SyntaxError, ValueError):
             return self._known(NOTHING_S, name=False)  # not a name: no such name can exist
         except (dns.exception.DNSException, OSError) as error:
             return self._known(FAILURE_S, failure=f"{kind} of {name}: {type(error).__name__}")
         if answer.rrset is None:
-            return self._known(NOTHING_S)
-        ttl_s = min(max(int(answer.rrset.ttl), TTL_MIN_S), TTL_MAX_S)
-        return self._known(ttl_s, tuple(list(answer.rrset)[:RECORDS_MAX]))
+            return self._nothing(answer.response, name=True)
+        ttl_s = min(max(int(answer.chaining_result.minimum_ttl), TTL_MIN_S), TTL_MAX_S)
+        records = tuple(list(answer.rrset)[:RECORDS_MAX])
+        secure = bool(answer.response.flags & dns.flags.AD)
+        return Known(self._until(ttl_s), records, secure=secure, canonical=_name(answer.canonical_name))
 
-    def _known(
-        self, for_s: int, records: tuple[Record, ...] = (), *, name: bool = True, failure: str = ""
-    ) -> Known:
-        return Known(self._clock.ticks() + for_s * SECOND, records, name, failure)
+    def _nothing(self, response: dns.message.Message | None, *, name: bool) -> Known:
+        """RFC 2308 5: the zone's SOA says for how long."""
+        said = [
+            min(int(rrset.ttl), rrset[0].minimum)
+            for rrset in (response.authority if response is not None else ())
+            if rrset.rdtype == dns.rdatatype.SOA
+        ]
+        for_s = min(max(said[0], TTL_MIN_S), NOTHING_MAX_S) if said else NOTHING_S
+        secure = response is not None and bool(response.flags & dns.flags.AD)
+        return Known(self._until(for_s), name=name, secure=secure)
+
+    def _known(self, for_s: int, *, name: bool = True, failure: str = "") -> Known:
+        return Known(self._until(for_s), (), name, failure)
+
+    def _until(self, for_s: int) -> int:
+        return self._clock.ticks() + for_s * SECOND
 
 
 def _resolver(servers: Sequence[str], lifetime_s: float) -> dns.asyncresolver.Resolver | None:
@@ -170,7 +247,20 @@ def _resolver(servers: Sequence[str], lifetime_s: float) -> dns.asyncresolver.Re
     resolver.timeout = lifetime_s / TRIES
     resolver.lifetime = lifetime_s
     resolver.use_edns(0, 0, PAYLOAD_BYTES)
+    resolver.set_flags(dns.flags.RD | dns.flags.AD)  # RFC 6840 5.7: tell us whether it was validated
     return resolver
+
+
+_KINDS = {"mx": ("MX",), "addresses": ("A", "AAAA")}
+
+
+def _is_local(server: str) -> bool:
+    """What comes over any network can be forged on its way (RFC 7672 2.1.1)."""
+    address = server.removeprefix("Do53:").partition("@")[0]
+    try:
+        return ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _server(text: str) -> tuple[str, int]:

@@ -15,7 +15,14 @@ READ_BYTES = 64 * 1024
 
 
 class TlsFailed(Exception):
-    """The peer does not speak TLS, or not as we do. The text is OpenSSL's reason, not the peer's words."""
+    """The peer does not speak TLS, or not as we do. The text is OpenSSL's reason, not the peer's words.
+
+    `result` as in RFC 8460 4.3.
+    """
+
+    def __init__(self, why: str, result: str = "validation-failure") -> None:
+        super().__init__(why)
+        self.result = result
 
 
 def server_context(certificate: str, key: str) -> ssl.SSLContext:
@@ -38,6 +45,10 @@ def load(context: ssl.SSLContext, certificate: str, key: str) -> None:
         raise Unavailable(absent, "there is no such file") from error
     except OSError as error:
         raise Unavailable(certificate, error.strerror or str(error)) from error
+
+
+_RESULTS = {9: "certificate-expired", 10: "certificate-expired", 62: "certificate-host-mismatch"}
+"""OpenSSL's X509_V_ERR codes that RFC 8460 4.3.2 has names for."""
 
 
 class TlsPipe:
@@ -70,6 +81,10 @@ class TlsPipe:
             return self._read()
         except ssl.SSLWantReadError:
             return b""
+        except ssl.SSLCertVerificationError as error:
+            self.ended = True
+            result = _RESULTS.get(error.verify_code, "certificate-not-trusted")
+            raise TlsFailed(f"{error.reason}: {error.verify_message}", result) from error
         except ssl.SSLError as error:
             self.ended = True
             raise TlsFailed(error.reason or "TLS error") from error

@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from sekisho.mail.tlsa import Pins
 from sekisho.model.config import Outbound
 from sekisho.model.delivery import Tls
 from sekisho.model.secret import Secret
@@ -31,7 +33,7 @@ from sekisho.wire.client_steps import (
     Transaction,
 )
 from sekisho.wire.smtp_client import SmtpClient
-from sekisho.world import Stream, Unavailable, World
+from sekisho.world import NoTls, Stream, Unavailable, World
 
 BLOCK_BYTES = 64 * 1024
 BLOCK_S = 180
@@ -59,7 +61,10 @@ Follow = Callable[[], Transaction | None]
 
 
 class Manner(Struct, frozen=True):
-    """How to call: who we say we are, encryption, login, deadlines."""
+    """How to call: who we say we are, encryption, login, deadlines.
+
+    `testing`: a certificate that is not valid is noted, and nothing else.
+    """
 
     helo: str
     outbound: Outbound
@@ -69,6 +74,8 @@ class Manner(Struct, frozen=True):
     source: str = ""
     nonce: str = ""
     lmtp: bool = False
+    pins: Pins | None = None
+    testing: bool = False
 
     @property
     def settings(self) -> ClientSettings:
@@ -79,12 +86,16 @@ class Manner(Struct, frozen=True):
 
 
 class NoCall(Struct, frozen=True):
-    """No session with this hop. `stage` as in `Refused`, or "connect"; `cause` as in DeliveryTried."""
+    """No session with this hop. `stage` as in `Refused`, or connect, source, demand.
+
+    `cause` as in DeliveryTried. `result` says of encryption what RFC 8460 4.3 has a name for.
+    """
 
     hop: Hop
     reply: Reply
     cause: str
     stage: str
+    result: str = ""
 
 
 class Result(Struct, frozen=True):
@@ -99,7 +110,8 @@ class Result(Struct, frozen=True):
 class Call:
     """Opened by `call`; `usable` as long as another transaction may follow.
 
-    `followed`: the transaction that `follow` gave has begun; the next `deliver` is its.
+    `flaw` is what was wrong with its encryption (RFC 8460 4.3), "" for nothing. `followed`: the transaction
+    that `follow` gave has begun; the next `deliver` is its.
     """
 
     def __init__(self, world: World, hop: Hop, stream: Stream, manner: Manner) -> None:
@@ -115,6 +127,8 @@ class Call:
         self._stream = stream
         self._machine = SmtpClient(manner.settings)
         self._verify = manner.tls is Tls.VERIFY
+        self._pins = manner.pins
+        self.flaw = ""
         self._block_s = min(BLOCK_S, manner.outbound.reply_s)
         self._steps: deque[Step] = deque()
         self._cause = ""
@@ -156,15 +170,22 @@ class Call:
                     self._machine.derived(await self._world.spawn.thread(work))
                 case Refused(stage=stage, reply=reply):
                     self.drop()
-                    return NoCall(self.hop, reply, self._cause or _cause_of(stage, reply), stage)
+                    cause = self._cause or _cause_of(stage, reply)
+                    return NoCall(self.hop, reply, cause, stage, self._result(stage))
                 case _:  # what stood before the refusal that follows
                     pass
 
+    def _result(self, stage: str) -> str:
+        return (self.flaw or "starttls-not-supported") if stage == "tls" else ""
+
     async def _encrypt(self) -> None:
+        name = self._pins.names[0] if self._pins is not None else self.hop.name
         try:
-            async with asyncio.timeout(self._machine.handshake_s):
-                self._machine.tls_started(await self._stream.start_tls(self.hop.name, self._verify))
+            with self._deadline.within(self._machine.handshake_s):
+                encrypted = await self._stream.start_tls(name, self._verify, self._pins)
+            self._machine.tls_started(encrypted)
         except (Unavailable, TimeoutError) as trouble:
+            self.flaw = trouble.result if isinstance(trouble, NoTls) else "validation-failure"
             why = trouble.why if isinstance(trouble, Unavailable) else "no answer"
             self._lose(Reply(451, "4.7.5", f"no encryption with {self.hop}: {why}"), "tls")
 
@@ -295,12 +316,22 @@ class Call:
 
 
 async def call(world: World, hop: Hop, manner: Manner) -> Call | NoCall:
-    """A session that is ready, or why there is none. Under `may` a failed handshake is followed by plain
-    text.
+    """A session that is ready, or why there is none. Under `opportunistic` plain text follows a failed
+    handshake.
     """
+    flaw = ""
+    if manner.testing:
+        session = await _call(world, hop, replace(manner, tls=Tls.VERIFY))
+        if not isinstance(session, NoCall) or session.stage != "tls":
+            return session
+        flaw = session.result
     session = await _call(world, hop, manner)
     if isinstance(session, NoCall) and _may_be_plain(session, manner):
-        return await _call(world, hop, _in_the_clear(manner))
+        flaw = flaw or session.result
+        session = await _call(world, hop, replace(manner, tls=Tls.NONE))
+    if isinstance(session, Call):
+        unencrypted = "" if session.encrypted else "starttls-not-supported"
+        session.flaw = flaw or session.flaw or unencrypted
     return session
 
 
@@ -321,10 +352,6 @@ async def _call(world: World, hop: Hop, manner: Manner) -> Call | NoCall:
         )
     session = Call(world, hop, stream, manner)
     return await session.open() or session
-
-
-def _in_the_clear(manner: Manner) -> Manner:
-    return Manner(manner.helo, manner.outbound, Tls.NONE, source=manner.source, lmtp=manner.lmtp)
 
 
 def _cause_of(stage: str, reply: Reply) -> str:

@@ -10,6 +10,7 @@ from sekisho.queue.hops import Hop
 from sekisho.queue.sources import Way
 from sekisho.service.calling import Call, NoCall, Result
 from sekisho.service.parts import Parts
+from sekisho.service.securing import Guide
 from sekisho.wire.client_steps import Transaction
 
 TOO_MANY = 452
@@ -28,6 +29,7 @@ class Errand:
         self.troubles: list[NoCall] = []
         self.hops: list[Hop] | None = None
         self.way = Way("", "")
+        self.guide = Guide()
         self.begun: tuple[Delivery, ...] = ()
         self.requires_tls = "REQUIRETLS" in letter.envelope.options
         self._sender = letter.envelope.told
@@ -113,8 +115,10 @@ def outcome(reply: Reply, result: Result, host: str) -> Outcome:
 
 
 def _final(trouble: NoCall) -> bool:
-    """A refusal for ever by greeting or EHLO. Encryption and logins are a matter between hosts, and pass."""
-    return trouble.stage in ("greeting", "hello") and not trouble.reply.transient
+    """A refusal for ever by greeting or EHLO, or of what the sender demands. Encryption and logins are a
+    matter between hosts, and pass.
+    """
+    return trouble.stage in ("greeting", "hello", "demand") and not trouble.reply.transient
 
 
 def _together(troubles: list[NoCall]) -> str:

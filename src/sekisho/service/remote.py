@@ -17,11 +17,14 @@ from sekisho.model.verdict import Reply
 from sekisho.net.dial import leads_home
 from sekisho.queue.hops import Hop
 from sekisho.queue.sources import way_for
-from sekisho.service.calling import Manner, NoCall, call
+from sekisho.service.calling import Call, Manner, NoCall, call
 from sekisho.service.destinations import Destinations
 from sekisho.service.errand import Errand
 from sekisho.service.parts import Parts
 from sekisho.service.roads import Place, Roads
+from sekisho.service.securing import NOT_LISTED, NOT_PROVABLE, Demand, Securing
+from sekisho.service.sts import Policies
+from sekisho.service.tls_tally import TlsTally
 from sekisho.wire.client_steps import Transaction
 from sekisho.world import Unavailable, World
 
@@ -37,13 +40,18 @@ class RemoteCarrier:
         config: Config,
         record: Callable[[Event], None],
         is_ours: Callable[[str], bool] = leads_home,
+        policies: str = "",
     ) -> None:
+        """`policies` is the file in which other people's MTA-STS policies are kept."""
         self._world = world
         self._config = config
         self._record = record
         self._is_ours = is_ours
         self._destinations = Destinations(world, config, is_ours)
         self._roads = Roads(world, self._trouble)
+        self._policies = Policies(world, policies, self._private, self._trouble)
+        self._securing = Securing(world, config, self._policies)
+        self._tally = TlsTally(world, record)
 
     async def carry(self, batch: tuple[Delivery, ...], letter: Letter) -> dict[str, Outcome]:
         """By delivery id. Whatever peers and world do becomes an Outcome."""
@@ -66,9 +74,20 @@ class RemoteCarrier:
         """Tries that begin from now on go by these settings."""
         self._config = config
         self._destinations = Destinations(self._world, config, self._is_ours)
+        self._securing = Securing(self._world, config, self._policies)
+
+    async def check(self) -> None:
+        """Tells the operator when DANE was asked for and is not to be had. Once, at the start."""
+        if self._config.outbound.dnssec_probe and (why := await self._world.dns.validates()):
+            self._trouble("DANE is not used: nobody validates DNSSEC for us", why, "")
 
     async def close(self) -> None:
         await self._roads.close()
+        await self._policies.close()
+        self._tally.tell()
+
+    def _private(self) -> bool:
+        return self._config.outbound.private_networks
 
     async def _work(self, place: Place, errand: Errand) -> None:
         if place.session is not None:
@@ -87,15 +106,33 @@ class RemoteCarrier:
                 errand.settle_all(found)
                 return
             errand.hops = found
+            errand.guide = await self._securing.guide(errand.route)
+            if errand.guide.trouble:
+                self._tally.count(errand.guide.domain, "sts", "", "", errand.guide.trouble)
         while errand.hops:
-            hop = errand.hops.pop(0)
-            session = await call(self._world, hop, await self._manner(errand, hop))
+            session = await self._call(errand, errand.hops.pop(0))
             place.opened()
             if not isinstance(session, NoCall):
                 place.session = session
                 return
             errand.troubles.append(session)
         errand.give_up()
+
+    async def _call(self, errand: Errand, hop: Hop) -> Call | NoCall:
+        demand = await self._securing.demand(errand.guide, hop)
+        if isinstance(demand, NoCall):
+            self._note(errand, "sts" if demand.reply == NOT_LISTED else "tlsa", demand, demand.result)
+            return demand
+        if errand.requires_tls and not demand.proven:
+            return NoCall(hop, NOT_PROVABLE, "5yz", "demand")
+        session = await call(self._world, hop, await self._manner(errand, hop, demand))
+        if demand.policy and (isinstance(session, Call) or session.stage == "tls"):
+            result = session.flaw if isinstance(session, Call) else session.result
+            self._note(errand, demand.policy, session, result)
+        return session
+
+    def _note(self, errand: Errand, policy: str, met: Call | NoCall, result: str) -> None:
+        self._tally.count(errand.guide.domain, policy, met.hop.name, met.hop.address, result)
 
     async def _use(self, place: Place, errand: Errand) -> None:
         """As many transactions as the host wants, until the session breaks or goes on to the next errand."""
@@ -132,7 +169,7 @@ class RemoteCarrier:
             place.pass_on()
             place.session = None
 
-    async def _manner(self, errand: Errand, hop: Hop) -> Manner:
+    async def _manner(self, errand: Errand, hop: Hop, demand: Demand) -> Manner:
         out, route = self._config.outbound, errand.route
         user, password = "", None
         if route.credentials and out.smarthost is not None:
@@ -141,7 +178,8 @@ class RemoteCarrier:
         source = (
             way.address_for(hop.address, lambda: self._world.chance.bits(CHANCE_BITS)) if hop.port else ""
         )
-        return Manner(way.helo, out, route.tls, user, password, source, lmtp=lmtp)
+        tls, pins, testing = demand.tls, demand.pins, demand.testing
+        return Manner(way.helo, out, tls, user, password, source, lmtp=lmtp, pins=pins, testing=testing)
 
     async def _password(self, path: str) -> Secret:
         try:

@@ -43,7 +43,7 @@ def real_world(config: Config) -> World:
     return World(
         clock=clock,
         chance=HostChance(),
-        dns=Resolver(clock, config.outbound.resolver),
+        dns=Resolver(clock, config.outbound.resolver, probe=config.outbound.dnssec_probe),
         net=Dialer(),
         disk=HostDisk(),
         spawn=HostSpawn(),
@@ -93,7 +93,8 @@ class FrontOffice:
         self._addressing = Addressing(world, self._directory, config)
         self._bouncer = Bouncer(world.disk, config, zone_of(config.zone), self._language)
         self._reporter = Reporter(world, self._spool, self._addressing, self._bouncer, recorder.record)
-        self._remote = RemoteCarrier(world, config, recorder.record)
+        policies = os.path.join(config.state, f"mta-sts-{self._number}.json")
+        self._remote = RemoteCarrier(world, config, recorder.record, policies=policies)
         local = LocalCarrier(world, config.state)
         remote = dict.fromkeys((Kind.MX, Kind.RELAY, Kind.LMTP), self._remote)
         self._pipe = PipeCarrier(world, config)
@@ -107,6 +108,7 @@ class FrontOffice:
         recorder.tell_watch(watch)
         world.spawn.task("bounces", self._reporter.run(recorder.trouble))
         world.spawn.task("delivery", self._deliverer.run())
+        world.spawn.task("DNSSEC", self._remote.check())
         self.listening = await self._reception.listen(sockets)
 
     async def handle(self, request: Request) -> Struct | None:

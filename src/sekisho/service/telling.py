@@ -11,6 +11,7 @@ from sekisho.model.event import (
     LoginTried,
     RecipientGiven,
     Refused,
+    TlsCounted,
     Troubled,
 )
 from sekisho.model.phrase import Phrase, Value, phrase, phrases
@@ -40,10 +41,25 @@ def sentence(event: Event) -> Phrase:
             return phrase(
                 "the sender was told about {recipient} in {bounce}", recipient=recipient, bounce=bounce
             )
+        case TlsCounted():
+            return _encryption(event)
         case ActionDone():
             return _done(event)
         case Troubled(what=what, about=about, trace=trace):
             return phrase("trouble in {what} {about}: {trace}", what=what, about=about, trace=trace)
+
+
+def _encryption(event: TlsCounted) -> Phrase:
+    return phrases(
+        "one session with {host} for {domain} on {day} by {policy}: {result}",
+        "{count} sessions with {host} for {domain} on {day} by {policy}: {result}",
+        event.count,
+        host=event.host or "?",
+        domain=event.domain,
+        day=event.day,
+        policy=event.policy,
+        result=event.result or "success",
+    )
 
 
 def place(event: Event) -> str:

@@ -7,7 +7,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from sekisho.world import Stream, Unavailable
+from sekisho.mail.tlsa import Pins
+from sekisho.world import NoTls, Stream, Unavailable
+
+VALID = b"valid"
 
 Place = tuple[str, int]
 
@@ -25,7 +28,10 @@ class Peer(Protocol):
 
 
 class FakeStream:
-    def __init__(self, peer: Peer, latency: Callable[[], float]) -> None:
+    def __init__(
+        self, peer: Peer, latency: Callable[[], float], shows: Callable[[str], bytes] = lambda _: VALID
+    ) -> None:
+        self._shows = shows
         self._peer = peer
         self._latency = latency
         self._arrived: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -46,9 +52,14 @@ class FakeStream:
         self._say(lambda: self._peer.receive(data))
         await asyncio.sleep(0)
 
-    async def start_tls(self, name: str, verify: bool) -> str:
+    async def start_tls(self, name: str, verify: bool, pins: Pins | None = None) -> str:
         self.tls = name
         await asyncio.sleep(self._latency())
+        shown = self._shows(name)
+        if pins is not None and not any(record.data == shown for record in pins.records):
+            raise NoTls("net", "DANE: no TLSA record fits the certificate", "validation-failure")
+        if verify and pins is None and shown != VALID:
+            raise NoTls("net", "TLS: CERTIFICATE_VERIFY_FAILED", "certificate-not-trusted")
         return "TLSv1.3 TLS_FAKE"
 
     def close(self) -> None:
@@ -65,7 +76,10 @@ class FakeStream:
 
 
 class FakeNet:
-    """`peers` by (address, port) make a peer for each connection; nobody else answers."""
+    """`peers` by (address, port) make a peer for each connection; nobody else answers.
+
+    `certificates` by address: what a TLSA record of that host must hold; `VALID` is believed under any name.
+    """
 
     def __init__(
         self,
@@ -73,6 +87,7 @@ class FakeNet:
         latency: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.peers = dict(peers or {})
+        self.certificates: dict[str, bytes] = {}
         self.dialled: list[Place] = []
         self.sources: list[str] = []
         self.down: set[str] = set()
@@ -85,7 +100,7 @@ class FakeNet:
         make = self.peers.get((address, port))
         if make is None or address in self.down:
             raise Unavailable("net", "connection refused")
-        return FakeStream(make(), self._latency)
+        return FakeStream(make(), self._latency, lambda _: self.certificates.get(address, VALID))
 
 
 class Silent:

@@ -11,10 +11,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from sekisho.mail.tlsa import Tlsa
 from sekisho.testing.disk import FakeDisk
 from sekisho.testing.loop import VirtualLoop
 from sekisho.testing.net import FakeNet
-from sekisho.world import Disk, MxHost, Net, NotFound, Promise, Unavailable, World
+from sekisho.world import Disk, MxHost, Net, NotFound, Promise, Proof, Unavailable, World
 
 NOW = 1_374_486_766_000_000
 """2013-07-22T09:52:46Z: the moment of the source's first stray login."""
@@ -88,6 +89,9 @@ class FakeDns:
             "ptr": ptr or {},
         }
         self.fail: set[str] = set()
+        self.tlsa_records: dict[str, Sequence[Tlsa]] = {}
+        self.signed: set[str] | None = None
+        """Names whose answers are validated; None: nobody validates."""
         self.asked: list[str] = []
 
     async def mx(self, domain: str) -> Sequence[MxHost]:
@@ -101,6 +105,18 @@ class FakeDns:
 
     async def ptr(self, address: str) -> Sequence[str]:
         return self._answer("ptr", address)
+
+    async def validates(self) -> str:
+        return "" if self.signed is not None else "no resolver validates"
+
+    async def proof(self, kind: str, name: str) -> Proof:
+        return Proof(self.signed is not None and name in self.signed, name)
+
+    async def tlsa(self, name: str) -> Sequence[Tlsa]:
+        self.asked.append(f"tlsa {name}")
+        if f"tlsa {name}" in self.fail:
+            raise Unavailable("dns", f"no answer for {name}")
+        return self.tlsa_records.get(name, ()) if self.signed is not None and name in self.signed else ()
 
     def _answer(self, kind: str, name: str) -> Sequence[Any]:
         self.asked.append(f"{kind} {name}")

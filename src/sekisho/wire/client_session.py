@@ -157,7 +157,7 @@ class Session:
         wanted = tls is not Tls.NONE and not self.encrypted and not self._tls_refused
         if wanted and "STARTTLS" in self.extensions:
             self._order(Verb.STARTTLS, "STARTTLS")
-        elif tls in (Tls.REQUIRED, Tls.VERIFY) and not self.encrypted:
+        elif tls not in (Tls.NONE, Tls.OPPORTUNISTIC) and not self.encrypted:
             self._opening = Verb.STARTTLS
             yield from self._end(NO_TLS)
         elif not self._logged_in:
