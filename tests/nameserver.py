@@ -44,6 +44,12 @@ class NameServer(asyncio.DatagramProtocol):
             await writer.drain()
         writer.close()
 
+    def _add_soa(self, response: dns.message.Message) -> None:
+        """What says how long "nothing" holds, if the zone names it under ("example", "SOA") (RFC 2308 3)."""
+        soa = self.zone.get(("example", "SOA"))
+        if soa:
+            response.authority.append(dns.rrset.from_text("example.", 86400, "IN", "SOA", soa))
+
     def _answer(self, data: bytes, over: str) -> bytes | None:
         query = dns.message.from_wire(data)
         (question,) = query.question
@@ -56,8 +62,11 @@ class NameServer(asyncio.DatagramProtocol):
         response = dns.message.make_response(query, recursion_available=True)
         if isinstance(records, dns.rcode.Rcode):
             response.set_rcode(records)
+            self._add_soa(response)
         elif records:
             response.answer.append(dns.rrset.from_text(question.name, 300, "IN", kind, *records))
+        else:
+            self._add_soa(response)
         wire = response.to_wire(max_size=65535)
         if over == "udp" and len(wire) > PAYLOAD_BYTES:
             cut = dns.message.make_response(query, recursion_available=True)

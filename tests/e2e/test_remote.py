@@ -139,7 +139,7 @@ def test_both_refuse(site: tuple[Installation, Outside]) -> None:
     assert b"554 5.7.1 not you" in words and b"never.test[127.0.0.14]: 554 never" in words
 
 
-@covers("Q-06")
+@covers("Q-06", "Q-36")
 def test_a_large_answer(site: tuple[Installation, Outside]) -> None:
     """An MX answer of 6 KB comes over TCP, and the letter arrives."""
     server, outside = site
@@ -150,7 +150,7 @@ def test_a_large_answer(site: tuple[Installation, Outside]) -> None:
     assert not any(kind == "ANY" for _, kind, _ in outside.names.asked)
 
 
-@covers("Q-06")
+@covers("Q-06", "Q-36")
 def test_servfail_waits(site: tuple[Installation, Outside]) -> None:
     """The letter stays queued, with the reason; nothing bounces."""
     server, _ = site
@@ -175,7 +175,7 @@ def test_servfail_waits(site: tuple[Installation, Outside]) -> None:
         ("nobody@second.test", b"5.1.1"),
     ],
 )
-@covers("Q-12", partly="0.0.0.0, private and NAT addresses in tests/service/test_remote.py")
+@covers("Q-12")
 def test_what_comes_back_at_once(site: tuple[Installation, Outside], recipient: str, status: bytes) -> None:
     """Null MX, no domain, ourselves by name and by address, an unknown user: a report, without a call to
     us.

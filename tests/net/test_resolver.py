@@ -42,6 +42,7 @@ def asking(
     ask: Callable[[Resolver, TestClock], Coroutine[Any, Any, Any]],
     lifetime_s: float = 5,
     entries: int = 100,
+    probe: str = "",
 ) -> NameServer:
     """Runs `ask` with a resolver that uses a name server of this zone."""
 
@@ -50,7 +51,8 @@ def asking(
         port = await server.start()
         clock = TestClock()
         try:
-            await ask(Resolver(clock, [f"127.0.0.1:{port}"], lifetime_s=lifetime_s, entries=entries), clock)
+            servers = [f"127.0.0.1:{port}"]
+            await ask(Resolver(clock, servers, lifetime_s=lifetime_s, entries=entries, probe=probe), clock)
         finally:
             server.stop()
         return server
@@ -76,7 +78,7 @@ def test_mx() -> None:
     )
 
 
-@covers("Q-06", partly="delivery over such an answer is shown in tests/service")
+@covers("Q-06", "Q-36")
 def test_large_answers_come_over_tcp() -> None:
     """An answer of 6 KB is truncated over UDP and fetched over TCP; EDNS0 is offered, ANY never asked."""
     hosts = [f"{number} mail-host-with-a-long-name-{number:03d}.example.net." for number in range(1, 130)]
@@ -108,7 +110,7 @@ def test_addresses_of_both_families() -> None:
     )
 
 
-@covers("Q-06", partly="that nothing bounces is shown in tests/service")
+@covers("Q-06", "Q-36")
 def test_only_nxdomain_is_a_certain_no() -> None:
     """SERVFAIL and REFUSED are Unavailable, NXDOMAIN is NotFound, and so is what cannot be a name."""
 
@@ -186,6 +188,68 @@ def test_the_cache_is_bounded() -> None:
         assert 3 == len(resolver._cache)
 
     asking({}, ask, entries=3)
+
+
+def test_how_long_nothing_is_believed() -> None:
+    """RFC 2308 5: as long as the zone's SOA says, within our limits; a minute when it says nothing."""
+
+    async def ask(resolver: Resolver, clock: TestClock) -> None:
+        for at in (0, 61, 299, 301, 899, 901):
+            clock.at = at * SECOND
+            assert [] == await resolver.mx("empty.example")
+            with pytest.raises(NotFound):
+                await resolver.mx("gone.example")
+
+    def run(soa: str) -> int:
+        zone = {("gone.example", "MX"): dns.rcode.NXDOMAIN, ("example", "SOA"): soa}
+        asked = asking(zone, ask).asked
+        assert 2 * len(asked) == 4 * sum(name == "gone.example" for name, _, _ in asked)
+        return len(asked) // 2
+
+    assert 2 == run("ns.example. root.example. 1 2 3 4 86400")
+    assert 3 == run("ns.example. root.example. 1 2 3 4 300")
+    assert 6 == run("ns.example. root.example. 1 2 3 4 0")
+    assert 4 == run("")
+
+
+@pytest.mark.parametrize("servers", [["192.0.2.1"], ["127.0.0.1", "192.0.2.1"], ["[2001:db8::1]:53"]])
+def test_only_a_resolver_on_this_machine_is_believed(servers: list[str]) -> None:
+    """RFC 7672 2.1.1: an AD flag that came over the network proves nothing; nobody is asked."""
+
+    async def run() -> None:
+        resolver = Resolver(TestClock(), servers, probe=".", lifetime_s=0.1)
+        assert "machine" in await resolver.validates()
+        assert () == await resolver.tlsa("_25._tcp.mx.example.net")
+        assert not (await resolver.proof("mx", "example.net")).secure
+
+    asyncio.run(run())
+
+
+def test_a_resolver_that_does_not_validate() -> None:
+    """The probe comes back without AD: nothing is secure, and it is tried again after a minute."""
+
+    async def ask(resolver: Resolver, clock: TestClock) -> None:
+        assert "validated" in await resolver.validates()
+        clock.at = 30 * SECOND
+        assert await resolver.validates()
+        clock.at = 61 * SECOND
+        assert await resolver.validates()
+        assert () == await resolver.tlsa("_25._tcp.mx.example.net")
+
+    zone = {("signed.example", "SOA"): ["ns.example. root.example. 1 2 3 4 5"]}
+    server = asking(zone, ask, probe="signed.example")
+    assert ["signed.example"] * 2 == [name for name, _, _ in server.asked]
+
+
+@covers("Q-06", "Q-36")
+def test_a_text_of_4_kb() -> None:
+    """It comes over TCP, as one text."""
+
+    async def ask(resolver: Resolver, clock: TestClock) -> None:
+        assert [b"x" * 4000] == await resolver.txt("example.net")
+
+    server = asking({("example.net", "TXT"): [" ".join(['"' + "x" * 250 + '"'] * 16)]}, ask)
+    assert ["udp", "tcp"] == [over for _, _, over in server.asked]
 
 
 def test_txt_and_ptr() -> None:

@@ -87,7 +87,7 @@ def test_equal_preferences_share_the_load() -> None:
     assert {(A, 25), (B, 25)} == called
 
 
-@covers("Q-20", partly="against a live server in tests/service/test_hostile_servers.py")
+@covers("Q-20")
 @pytest.mark.parametrize("greeting", [b"421 4.3.2 busy\r\n", b"554 5.7.1 no\r\n", b"450 later\r\n", None])
 def test_the_next_host_when_the_first_is_not_at_home(greeting: bytes | None) -> None:
     """Refused connection, 4yz, 5yz or reset instead of a greeting: the next MX is called."""
@@ -260,7 +260,7 @@ def test_what_dns_can_say_for_ever(dns: FakeDns, becomes: tuple[str, int, str], 
     assert [] == net.dialled
 
 
-@covers("Q-06")
+@covers("Q-06", "Q-36")
 @pytest.mark.parametrize("silent", ["mx example.net", "addresses mx1.example.net"])
 def test_what_dns_does_not_say_is_not_for_ever(silent: str) -> None:
     """No answer about the domain or about its only host: deferred."""
@@ -271,7 +271,7 @@ def test_what_dns_does_not_say_is_not_for_ever(silent: str) -> None:
     assert isinstance(end, Deferred) and ("4.4.3", "dns") == (end.reply.status, end.cause)
 
 
-@covers("Q-06")
+@covers("Q-06", "Q-36")
 def test_a_great_many_exchanges() -> None:
     """40 MX hosts of which only the last of the first twenty answers within the ten that are called."""
     hosts = [(number, f"h{number}.example.net") for number in range(40)]

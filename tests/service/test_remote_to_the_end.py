@@ -280,7 +280,7 @@ def test_expired_letters_come_back_with_the_last_reply() -> None:
     play(town(RCPT=b"450 4.2.1 busy\r\n"), act)
 
 
-@covers("Q-06")
+@covers("Q-06", "Q-36")
 def test_a_resolver_that_is_down_bounces_nothing() -> None:
     """SERVFAIL for half an hour: the letter waits, and goes out when DNS is back."""
     host = Host()
