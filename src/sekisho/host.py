@@ -13,7 +13,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from sekisho.world import Unavailable
+from sekisho.world import Buffer, Unavailable
 
 
 class HostClock:
@@ -67,6 +67,26 @@ class HostDisk:
         with _door(path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
             return HostFile(path, os.open(path, flags, 0o600))
+
+    def fixed(self, path: str, size: int) -> "HostFixed":
+        with _door(path):
+            try:
+                handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+                if os.fstat(handle).st_size == size:
+                    return HostFixed(path, handle)
+                os.close(handle)
+                os.unlink(path)
+            except FileNotFoundError:
+                pass
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+            file = HostFixed(path, os.open(path, flags, 0o600))
+        try:
+            file.fill(size)
+        except Unavailable:
+            file.close()
+            self.unlink(path)
+            raise
+        return file
 
     def sync_folder(self, path: str) -> None:
         with _door(path):
@@ -161,6 +181,41 @@ class HostFile:
         if not self._finished:
             with _door(self._path):
                 os.unlink(self._path)
+
+
+class HostFixed:
+    """Zeros are written, not left as a hole: blocks that are there need no journal of the file system."""
+
+    FILL = bytes(1024 * 1024)
+
+    def __init__(self, path: str, handle: int) -> None:
+        self._path = path
+        self._handle = handle
+
+    def fill(self, size: int) -> None:
+        for offset in range(0, size, len(self.FILL)):
+            self.write(offset, memoryview(self.FILL)[: size - offset])
+        with _door(self._path):
+            os.fsync(self._handle)
+
+    def write(self, offset: int, data: Buffer) -> None:
+        with _door(self._path):
+            left = memoryview(data)
+            while left:
+                done = os.pwrite(self._handle, left, offset)
+                left, offset = left[done:], offset + done
+
+    def sync(self) -> None:
+        with _door(self._path):
+            os.fdatasync(self._handle)
+
+    def read(self, offset: int, size: int) -> bytes:
+        with _door(self._path):
+            return os.pread(self._handle, size, offset)
+
+    def close(self) -> None:
+        with _door(self._path):
+            os.close(self._handle)
 
 
 class _door:

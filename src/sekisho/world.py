@@ -113,6 +113,9 @@ class Net(Protocol):
         """`address` is that of a host, or the absolute path of a unix socket."""
 
 
+Buffer = bytes | bytearray | memoryview
+
+
 class NewFile(Protocol):
     """A file being written part by part. As a context manager it is removed unless `finish` was reached."""
 
@@ -128,6 +131,20 @@ class NewFile(Protocol):
     ) -> None: ...
 
 
+class FixedFile(Protocol):
+    """A file that never grows: its blocks stood on the disk before it was used, so that to sync it is to sync
+    data only."""
+
+    def write(self, offset: int, data: Buffer) -> None:
+        """Durable only after `sync`. When either fails, nothing is known of these bytes: use another file."""
+
+    def sync(self) -> None: ...
+
+    def read(self, offset: int, size: int) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
 class Disk(Protocol):
     """The file operations whose order decides whether mail survives. Paths are strings; all calls block."""
 
@@ -136,6 +153,10 @@ class Disk(Protocol):
 
     def create(self, path: str) -> NewFile:
         """Create exclusively, to be written part by part."""
+
+    def fixed(self, path: str, size: int) -> FixedFile:
+        """Opens `path`; when there is none of this size, it is made anew, filled with zeros and synced. The
+        name is durable only after sync_folder."""
 
     def sync_folder(self, path: str) -> None: ...
 

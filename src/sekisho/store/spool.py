@@ -1,7 +1,8 @@
 """The spool: what was answered with 250 is here until it is delivered, bounced or purged, whatever crashes.
 
 `docs/queue.md` tabulates the states and their guarantees. One process owns a spool (its lock file says so).
-One writer thread keeps everything that waits in one transaction; readers read beside it.
+One writer thread keeps everything that waits in one batch: in the journal, from where what does not end soon
+moves into the table. Whoever looks at the table has the journal moved into it first.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,18 +13,21 @@ from msgspec import Struct
 
 from sekisho.model.action import Performed
 from sekisho.model.config import Queue
-from sekisho.model.delivery import Delivery
+from sekisho.model.delivery import Delivery, State
 from sekisho.model.letter import Draft, Letter, Settled
 from sekisho.model.queue_row import QueueRow
 from sekisho.model.selector import Selector
 from sekisho.model.verdict import Reply
 from sekisho.store import spool_actions, spool_claims, spool_recovery, spool_select
 from sekisho.store.bodies import IN_DATABASE_MAX, BigBody, remove
+from sekisho.store.journal import SIZE_BYTES, Journal
 from sekisho.store.spool_file import TROUBLE, Database, SpoolFile
+from sekisho.store.spool_keeper import Files, Keeper
 from sekisho.store.spool_rows import SQL, delivery_of, letter_of, rows_of
 from sekisho.store.spool_select import Census
-from sekisho.store.spool_works import Change, Claim, Files, Settlement, Submission, Taker
-from sekisho.store.spool_writer import Writer
+from sekisho.store.spool_works import Change, Claim, Settlement, Submission, Taker
+from sekisho.store.spool_writer import Tell, Writer
+from sekisho.store.spool_young import Young
 from sekisho.world import Clock, Disk, Promise, Spawn, Unavailable
 
 __all__ = ["BigBody", "Draft", "Due", "Letter", "Settled", "Spool", "Want"]
@@ -46,7 +50,7 @@ class Spool:
     """All methods are called on the loop's thread. Each raises (or its promise holds) Unavailable when the
     disk fails."""
 
-    def __init__(self, folder: str, doors: Doors, settings: Queue) -> None:
+    def __init__(self, folder: str, doors: Doors, settings: Queue, journal_bytes: int) -> None:
         """Use `open`."""
         self._bodies = f"{folder}/bodies"
         self._folder = folder
@@ -54,18 +58,25 @@ class Spool:
         self._settings = settings
         self._unlock = doors.disk.lock(f"{folder}/lock")
         self._file = SpoolFile(f"{folder}/spool.db", doors.database)
-        self.recovered = spool_recovery.recover(self._file.writer, self._bodies, doors, settings)
+        journal = Journal(folder, doors.disk, journal_bytes)
+        self.recovered = spool_recovery.recover(self._file.writer, journal, self._bodies, doors, settings)
         self._next_n: int = self._file.writer.execute(SQL["last_message"]).get + 1
-        self._writer = Writer(self._file, doors.spawn, self._after)
+        self._young = Young()
+        self._writer = Writer(
+            self._file, Keeper(self._file, journal, self._young, doors.clock), doors.spawn, self._after
+        )
         self.taker: Taker | None = None
 
     @classmethod
-    def open(cls, folder: str, doors: Any, settings: Queue) -> Self:
+    def open(cls, folder: str, doors: Any, settings: Queue, journal_bytes: int = SIZE_BYTES) -> Self:
         """Takes the lock (Unavailable if another process has it) and recovers. In a running loop."""
         doors.disk.make_folders(f"{folder}/bodies")
-        spool = cls(folder, Doors(doors.clock, doors.disk, doors.spawn, doors.database), settings)
-        doors.disk.sync_folder(folder)
-        return spool
+        ours = Doors(doors.clock, doors.disk, doors.spawn, doors.database)
+        return cls(folder, ours, settings, journal_bytes)
+
+    def on_alarm(self, alarm: Tell) -> None:
+        """Who is told what an operator must know of the disk."""
+        self._writer.alarm = alarm
 
     def submit(
         self,
@@ -91,8 +102,7 @@ class Spool:
         n, self._next_n = self._next_n, self._next_n + 1
         names = frozenset(delivery.id for delivery in claimed)
         work = Submission(rows_of(n, draft, None if path else data, names, now), self._writer.promise())
-        work.reports = [delivery.id for delivery in reports]
-        work.reported = list({delivery.message for delivery in reports})
+        work.ends = [Settled(each.id, each.message, State.DONE) for each in reports]
         work.taker, work.claimed, work.performed = self.taker, claimed, performed
         if len(claimed) < len(draft.deliveries):
             work.waiting = [each for each in draft.deliveries if each.id not in names and not each.held_by]
@@ -145,6 +155,9 @@ class Spool:
 
     async def letter(self, message_id: str) -> Letter:
         """Unavailable when the message is gone."""
+        young = self._young.letter(message_id, f"{self._bodies}/{message_id}")
+        if young is not None:
+            return young
         row = self._row(SQL["letter"], (message_id,))
         if row is None:
             raise Unavailable("spool", f"no message {message_id}")
@@ -152,6 +165,11 @@ class Spool:
 
     async def deliveries(self, message_id: str) -> list[Delivery]:
         """All deliveries of a message that have not come to their end."""
+        young = self._young.deliveries(message_id)
+        if young is not None:
+            return young
+        if self._young.owes:
+            await self._fold()
         try:
             return [
                 delivery_of(row) for row in self._file.reader.execute(SQL["deliveries_of"], (message_id,))
@@ -225,8 +243,14 @@ class Spool:
         self._writer.put(Change(run, promise))
         return await promise
 
+    async def _fold(self) -> None:
+        """What the journal knows moves into the table."""
+        await self._change(_nothing)
+
     async def _read(self, run: Callable[[Any], Result]) -> Result:
         """A long look, off the loop, on a connection of its own."""
+        if self._writer.dirty:
+            await self._fold()
         result: Result = await self._doors.spawn.thread(partial(self._look, run))
         return result
 
@@ -245,3 +269,7 @@ class Spool:
         for files in results:
             for name in files:
                 remove(self._doors.disk, f"{self._bodies}/{name}")
+
+
+def _nothing(db: Any) -> tuple[None, Files]:
+    return None, []

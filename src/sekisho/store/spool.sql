@@ -63,8 +63,8 @@ insert into messages (n, id, accepted_at, sender, account, address, network, bou
 insert into bodies (message, head, body) values
 
 -- name: add_deliveries
-insert into deliveries (id, message, recipient, lane, route, tries, next_at, expires_at, state, held_by, held_at)
-  values
+insert into deliveries (id, message, recipient, lane, route, tries, next_at, expires_at, state, held_by, held_at,
+  reply) values
 
 -- name: finish
 -- Deliveries that came to their end leave the table.
@@ -156,9 +156,19 @@ select id from messages where in_file
 update deliveries set held_at = iif(held_by = '', ?, held_at), held_by = ? where held_by = ''
   and message = (select n from messages where id = ?)
 
--- name: alive
--- Proof that the disk takes writes again.
-insert or replace into facts values ('alive', ?)
+-- name: journal_read
+-- The salt of the journal's frames, and the number of the last one that the table knows all of.
+select s.value, n.value from facts s join facts n on s.name = 'journal_salt' and n.name = 'journal_number'
+
+-- name: journal_number
+-- Written with what the frames say, in one transaction; also the proof that the disk takes writes again.
+insert or replace into facts values ('journal_number', ?)
+
+-- name: journal_salt
+insert or replace into facts values ('journal_salt', ?)
+
+-- name: new_salt
+select randomblob(16)
 
 -- name: count
 -- Each message's bytes once, however many of its deliveries match.

@@ -1,16 +1,18 @@
-"""What a spool does when it is opened: whatever the crash left half done is put right before anything else.
-"""
+"""What a spool does when it is opened: whatever the crash left half done is put right before anything else."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import apsw
+import msgspec
 from msgspec import Struct
 
 from sekisho.model.config import Queue
 from sekisho.store.bodies import remove
+from sekisho.store.journal import Journal
 from sekisho.store.spool_file import TROUBLE
 from sekisho.store.spool_rows import SQL
+from sekisho.store.spool_young import Young, decoder, watermark
 from sekisho.world import Clock, Disk, Unavailable
 
 MISSING_BODY = "alarm-body-file-missing"
@@ -30,17 +32,23 @@ class Doors(Protocol):
 
 class Recovered(Struct, frozen=True):
     """For the operator: `tried` deliveries were under way, `orphans` files had no row, `missing` messages
-    no file."""
+    no file. `holes` frames of the journal were damaged behind which others stood, `refused` messages could
+    not be rows: no crash leaves such a thing, only a disk or a program with a fault."""
 
     tried: int
     orphans: int
     missing: tuple[str, ...]
+    holes: int = 0
+    refused: tuple[str, ...] = ()
 
 
-def recover(db: Any, bodies: str, doors: Doors, settings: Queue) -> Recovered:
+def recover(db: Any, journal: Journal, bodies: str, doors: Doors, settings: Queue) -> Recovered:
     now = doors.clock.now()
     try:
         db.execute("begin immediate")
+        holes, refused = _take_in(db, journal)
+        (salt,) = db.execute(SQL["new_salt"]).fetchone()
+        db.execute(SQL["journal_salt"], (salt,))
         db.execute(SQL["recover"])
         tried = db.changes()
         clamp(db, now, settings)
@@ -52,10 +60,27 @@ def recover(db: Any, bodies: str, doors: Doors, settings: Queue) -> Recovered:
         db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     except TROUBLE as error:
         raise Unavailable("spool", str(error)) from error
+    _, number = watermark(db)
+    journal.begin(salt, number)
     orphans = there - named
     for name in orphans:
         remove(doors.disk, f"{bodies}/{name}")
-    return Recovered(tried, len(orphans), tuple(missing))
+    return Recovered(tried, len(orphans), tuple(missing), holes, tuple(refused))
+
+
+def _take_in(db: Any, journal: Journal) -> tuple[int, list[str]]:
+    """What the journal says and the table does not know. Returns the holes, and messages that are refused."""
+    salt, known = watermark(db)
+    young, number, count = Young(), known, 0
+    for number, frame in journal.frames(salt, known):
+        count += 1
+        try:
+            young.apply(decoder.decode(frame), number, 0)
+        except msgspec.MsgspecError as error:
+            raise Unavailable(journal.path, f"frame {number} is not of this version: {error}") from error
+    _, refused = young.fold(db, number)
+    db.execute(SQL["journal_number"], (number,))
+    return number - known - count, refused
 
 
 def clamp(db: Any, now: int, settings: Queue) -> tuple[None, list[str]]:

@@ -29,12 +29,21 @@ _route = msgspec.json.Decoder(Route)
 _reply = msgspec.json.Decoder(Reply)
 
 
-class Rows(Struct):
+class Rows(Struct, array_like=True):
     """A draft as rows, made on the loop's thread: what cannot be a row fails there, alone."""
 
     message: Row
     body: Row
     deliveries: list[Row]
+
+    @property
+    def ident(self) -> str:
+        ident: str = self.message[1]
+        return ident
+
+    @property
+    def in_file(self) -> bool:
+        return bool(self.message[11])
 
 
 def rows_of(n: int, draft: Draft, body: bytes | None, claimed: frozenset[str], now: int) -> Rows:
@@ -57,7 +66,7 @@ def _delivery_row(n: int, delivery: Delivery, claimed: frozenset[str], now: int)
     held_by = " ".join(sorted(delivery.held_by))
     return (
         delivery.id, n, delivery.recipient, delivery.route.lane, _json.encode(delivery.route), delivery.tries,
-        delivery.next_at, delivery.expires_at, state.value, held_by, now if held_by else 0,
+        delivery.next_at, delivery.expires_at, state.value, held_by, now if held_by else 0, None,
     )  # fmt: skip
 
 
@@ -128,6 +137,18 @@ def letter_of(row: Row, path: str) -> Letter:
     return Letter(
         Message(ident, size, digest), _envelope.decode(envelope), head, parts, path if in_file else ""
     )
+
+
+def letter_from(rows: Rows, path: str) -> Letter:
+    """The same, of rows that are not in the table yet."""
+    _, ident, *_, size, digest, in_file, envelope = rows.message
+    _, head, body = rows.body
+    return letter_of((ident, size, digest, envelope, in_file, head, body), path)
+
+
+def delivery_from(message: str, row: Row) -> Delivery:
+    ident, _, recipient, _, route, tries, next_at, expires_at, state, held_by, _, reply = row
+    return delivery_of((ident, message, recipient, route, tries, next_at, expires_at, held_by, state, reply))
 
 
 def add_action(db: Any, kind: str, performed: Performed) -> None:

@@ -1,5 +1,4 @@
-"""What can be asked of a spool's writer: keep a message, settle tries, or any other change as one function.
-"""
+"""What can be asked of a spool's writer: keep a message, settle tries, or any other change as one function."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -8,11 +7,13 @@ from sekisho.model.action import Performed
 from sekisho.model.delivery import Delivery
 from sekisho.model.letter import Letter, Settled
 from sekisho.store.spool_claims import Due, Want, claim
-from sekisho.store.spool_rows import SQL, Rows, add, add_action, as_json, finish, settle
+from sekisho.store.spool_keeper import Files
+from sekisho.store.spool_rows import SQL, Rows, add, add_action, as_json, settle
+from sekisho.store.spool_young import Batch
 from sekisho.world import Promise
 
-Files = list[str]
-"""Ids of messages whose body file is to be removed once the batch is durable."""
+ROW_BYTES = 1000
+"""About as much as a delivery takes beside the letter."""
 
 
 class Taker(Protocol):
@@ -36,27 +37,33 @@ class Taker(Protocol):
 
 
 class Submission:
-    """A message to keep, and deliveries that it reports on, which end with it in the same transaction."""
+    """A message to keep, and deliveries that it reports on, which end with it in the same step."""
 
     kept = False
+    lazy = False
 
     def __init__(self, rows: Rows, promise: Promise) -> None:
         self.rows = rows
         self.promise = promise
-        self.reports: Sequence[str] = ()
-        self.reported: Sequence[str] = ()
+        self.size = len(rows.body[1]) + len(rows.body[2] or b"") + ROW_BYTES * (1 + len(rows.deliveries))
+        self.ends: Sequence[Settled] = ()
         self.performed: Performed | None = None
         self.taker: Taker | None = None
         self.claimed: tuple[Delivery, ...] = ()
         self.waiting: Sequence[Delivery] = ()
         self.letter: Letter | None = None
 
+    def enter(self, batch: Batch) -> bool:
+        batch.added.append(self.rows)
+        batch.settled.extend(self.ends)
+        return self.performed is None
+
     def apply(self, db: Any, works: "Sequence[Submission]") -> Sequence[Files]:
         add(db, [work.rows for work in works])
         for work in works:
             if work.performed is not None:
                 add_action(db, "deposit", work.performed)
-        return [finish(db, work.reports, work.reported) if work.reports else [] for work in works]
+        return [settle(db, work.ends) for work in works]
 
     def answered(self, result: Files, error: Exception | None) -> None:
         if self.taker is not None:
@@ -65,7 +72,7 @@ class Submission:
 
     def withdraw(self, db: Any) -> None:
         """The client was told 451 and keeps the message. A report has no client: it may stay."""
-        if not self.reports:
+        if not self.ends:
             for statement in ("withdraw_deliveries", "withdraw_body", "withdraw_message"):
                 db.execute(SQL[statement], (self.rows.message[0],))
 
@@ -86,6 +93,12 @@ class Settlement:
     def __init__(self, changes: Sequence[Settled], promise: Promise | None) -> None:
         self.changes = changes
         self.promise = promise
+        self.lazy = promise is None
+        self.size = ROW_BYTES * len(changes)
+
+    def enter(self, batch: Batch) -> bool:
+        batch.settled.extend(self.changes)
+        return True
 
     def apply(self, db: Any, works: "Sequence[Settlement]") -> Sequence[Files]:
         files = settle(db, [change for work in works for change in work.changes])
@@ -103,6 +116,8 @@ class Claim:
     """Deliveries to be tried: see `spool_claims`."""
 
     kept = False
+    lazy = False
+    size = ROW_BYTES
 
     def __init__(self, now: int, wants: Sequence[Want], taker: Taker, promise: Promise) -> None:
         self._now = now
@@ -110,6 +125,9 @@ class Claim:
         self._taker = taker
         self._promise = promise
         self._due: Due | None = None
+
+    def enter(self, batch: Batch) -> bool:
+        return False
 
     def apply(self, db: Any, works: "Sequence[Claim]") -> Sequence[Files]:
         for work in works:
@@ -132,11 +150,16 @@ class Change:
     durable."""
 
     kept = False
+    lazy = False
+    size = ROW_BYTES
 
     def __init__(self, run: Callable[[Any], tuple[Any, Files]], promise: Promise) -> None:
         self.run = run
         self.promise = promise
         self.result: Any = None
+
+    def enter(self, batch: Batch) -> bool:
+        return False
 
     def apply(self, db: Any, works: "Sequence[Change]") -> Sequence[Files]:
         return [work._run(db) for work in works]

@@ -12,7 +12,7 @@ from random import Random
 from types import TracebackType
 from typing import Any, Self
 
-from sekisho.world import Unavailable
+from sekisho.world import Buffer, Unavailable
 
 SECTOR = 512
 """Writes are torn at this grain."""
@@ -30,6 +30,8 @@ class Inode:
         self.durable = bytearray(data)
         self.data = bytearray(data)
         self.pending: list[Write | int] = []
+        self.fixed = 0
+        """The size of a file that never grows; 0 for any other."""
 
     def write(self, offset: int, data: bytes) -> None:
         _apply(self.data, (offset, data))
@@ -47,6 +49,7 @@ class Inode:
     def after(self, kept: Sequence[Write | int]) -> "Inode":
         """This file as a crash leaves it, when of the pending changes these were written."""
         left = Inode(bytes(self.durable))
+        left.fixed = self.fixed
         for change in kept:
             _apply(left.durable, change)
         left.data = bytearray(left.durable)
@@ -94,6 +97,17 @@ class FakeDisk:
         if path in self.names:
             raise FileExistsError(path)
         return FakeFile(self, path, self.make(path))
+
+    def fixed(self, path: str, size: int) -> "FakeFixed":
+        """Its zeros are imagined: what lies behind the last write reads as nothing."""
+        inode = self.names.get(path)
+        if inode is None or inode.fixed != size:
+            if inode is not None:
+                self.unlink(path)
+            inode = self.make(path)
+            self.sync(path, inode)
+            inode.fixed = size
+        return FakeFixed(self, path, inode)
 
     def sync_folder(self, path: str) -> None:
         self._operate("sync_folder", path)
@@ -267,6 +281,34 @@ class FakeFile:
     ) -> None:
         if not self._finished and not isinstance(error, PowerCut):
             self._disk.unlink(self._path)
+
+
+class FakeFixed:
+    """Each page of a write may reach the disk without the others."""
+
+    PAGE = 4096
+
+    def __init__(self, disk: FakeDisk, path: str, inode: Inode) -> None:
+        self._disk = disk
+        self._path = path
+        self._inode = inode
+
+    def write(self, offset: int, data: Buffer) -> None:
+        assert offset + len(data) <= self._inode.fixed, "it never grows"
+        whole = bytes(data)
+        for start in range(0, len(whole), self.PAGE):
+            page = whole[start : start + self.PAGE]
+            self._disk.write_at(self._path, self._inode, offset + start, page)
+
+    def sync(self) -> None:
+        self._disk.sync(self._path, self._inode)
+
+    def read(self, offset: int, size: int) -> bytes:
+        part = bytes(self._inode.data[offset : offset + size])
+        return part + bytes(max(0, min(size, self._inode.fixed - offset) - len(part)))
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 def _folder(path: str) -> str:
