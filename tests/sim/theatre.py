@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from mailbag import Mailbag
 from sekisho.model.config import Config, Queue
 from sekisho.model.delivery import Deferred, Delivered, Delivery, Failed, Kind, Outcome, State
-from sekisho.model.event import Bounced, Event, Troubled
+from sekisho.model.event import Bounced, DeliveryTried, Event, Troubled
 from sekisho.model.letter import BOUNCE_OF, Letter
 from sekisho.model.queue_row import QueueRow
 from sekisho.model.selector import Selector
@@ -25,6 +25,7 @@ from sekisho.service.messages import QueueAnswer, QueueAsk
 from sekisho.service.reporting import Report, Reporter
 from sekisho.service.spool_owner import SpoolOwner
 from sekisho.store.spool import Spool
+from sekisho.store.spool_writer import DISK_FAILED
 from sekisho.testing.disk import FakeDisk
 from sekisho.testing.loop import run
 from sekisho.testing.world import NOW, Fakes, FakeSpawn, fakes
@@ -43,6 +44,9 @@ QUEUE = Queue(
     active=100,
 )
 CONFIG = Config(hostname="mx.example.com", queue=QUEUE)
+JOURNAL_BYTES = (1 << 15, 1 << 16, 1 << 17, 1 << 20)
+"""Small: it goes round often, and some letters do not fit and go straight into the table."""
+
 LIVES_MAX = 5
 LAST_ACT_S = 40 * 3600
 PLACES = ("example.com", "good.test", "flaky.test", "dead.test", "strict.test", "doubtful.test")
@@ -204,7 +208,7 @@ class Life:
         world, ledger = self._fakes.world, self._play.ledger
         for _ in range(50):  # a disk that fails at start is tried again, as a supervisor would
             try:
-                self._spool = Spool.open(SPOOL, world, QUEUE)
+                self._spool = Spool.open(SPOOL, world, QUEUE, self._luck.choice(JOURNAL_BYTES))
                 break
             except Unavailable:
                 self._play.disk = self._play.disk.restart()
@@ -366,10 +370,14 @@ class Life:
             self._over.set_result(None)
 
     def _record(self, event: Event) -> None:
-        if isinstance(event, Bounced) and not event.bounce:
+        """A failure without a return path is an event: of the try, and of the report that is not made."""
+        failed = isinstance(event, DeliveryTried) and event.result == "failed"
+        if failed or (isinstance(event, Bounced) and not event.bounce):
             self._play.ledger.unreported.add((event.message, event.recipient))
 
     def _trouble(self, what: str, about: str, trace: str) -> None:
+        if what == DISK_FAILED:
+            return  # as played
         if "ZeroDivisionError" not in trace and "PowerCut" not in trace:
             self._play.ledger.troubled.append(
                 Troubled(id="", at=0, source="", what=what, about=about, trace=trace)

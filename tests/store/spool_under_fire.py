@@ -4,11 +4,13 @@ Run under strace, which makes system calls of its choice fail.
 """
 
 import asyncio
+import contextlib
 import sys
 
 from mailbag import BODY, Mailbag
 from sekisho.host import HostChance, HostClock, HostDisk, HostSpawn
 from sekisho.model.config import Queue
+from sekisho.model.selector import Selector
 from sekisho.store.spool import Doors, Spool
 from sekisho.testing.world import fakes
 from sekisho.world import Unavailable
@@ -29,6 +31,12 @@ async def keep(spool: Spool, mailbag: Mailbag, number: int) -> bool:
     return True
 
 
+async def look(spool: Spool) -> None:
+    """For which everything moves into the table."""
+    with contextlib.suppress(Unavailable):
+        await spool.count(Selector())
+
+
 async def main(folder: str) -> None:
     spawn = HostSpawn()
     spool = Spool.open(folder, Doors(HostClock(), HostDisk(), spawn), Queue())
@@ -36,6 +44,8 @@ async def main(folder: str) -> None:
     print("open", flush=True)
     for number in range(LETTERS):
         await keep(spool, mailbag, number)
+        if number % 4 == 1:
+            await look(spool)
     async with asyncio.timeout(PATIENCE_S):
         while not await keep(spool, mailbag, LETTERS):
             await asyncio.sleep(0.2)

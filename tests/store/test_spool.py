@@ -312,15 +312,15 @@ def test_no_promise_is_kept_before_its_sync() -> None:
             promise.add_done_callback(lambda _: told.append(("kept", "")))
         await promises[-1]
         await asyncio.sleep(0)
-        log = [operation for operation, name in told if name in ("spool.db-wal", "")]
+        log = [operation for operation, name in told if name in ("journal", "")]
         assert ["sync", *["kept"] * 20] == log[-21:]
         assert "write" in log[:-21] and "kept" not in log[:-21]
         told.clear()
         large = await store.keep_large(LARGE)
         body = [told.index(each) for each in (("sync", large.message.id), ("sync_folder", "bodies"))]
-        row = told.index(("write", "spool.db-wal"))
+        row = told.index(("write", "journal"))
         assert body[0] < body[1] < row
-        assert ("sync", "spool.db-wal") == told[-1]
+        assert ("sync", "journal") == told[-1]
 
     with_store(scene)
 

@@ -97,8 +97,14 @@ class Deliverer:
     # The loop.
 
     async def run(self) -> None:
-        for message in self._spool.recovered.missing:
+        self._spool.on_alarm(lambda what, why: self._voice.trouble(what, why, ""))
+        found = self._spool.recovered
+        for message in found.missing:
             self._voice.trouble("the body of a kept message is missing; it is held", message, "")
+        for message in found.refused:
+            self._voice.trouble("a kept message is not taken by the table", message, "")
+        if found.holes:
+            self._voice.trouble("frames of the spool's journal are damaged", str(found.holes), "")
         while not self._stopping:
             with boundary(self._voice.trouble, "delivery"):
                 try:

@@ -70,7 +70,8 @@ def name_of(delivery: str) -> str:
 
 
 def mailbox_form(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """From wire form: CRLF becomes LF, and the dot is taken off lines that begin with one (RFC 5321 4.5.2)."""
+    """From wire form: CRLF becomes LF, and the dot is taken off lines that begin with one (RFC 5321 4.5.2).
+    """
     kept = b"\r\n"  # as if a line had ended before the first
     first = True
     for part in parts:

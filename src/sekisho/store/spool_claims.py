@@ -32,7 +32,8 @@ class LaneRow(Struct, frozen=True):
 
 
 class Due(Struct, frozen=True):
-    """What was taken, and for every lane that was asked when the next of the rest is due; 0: nothing waits."""
+    """What was taken, and for every lane that was asked when the next of the rest is due; 0: nothing waits.
+    """
 
     deliveries: list[Delivery]
     next_at: dict[str, int]

@@ -21,6 +21,8 @@ SQL = statements("spool")
 STEPS = (32, 8, 1)
 """Rows per statement: few shapes, so that each is prepared once and stays prepared."""
 
+INTEGER_MAX = (1 << 63) - 1
+
 Row = tuple[Any, ...]
 
 _json = msgspec.json.Encoder()
@@ -47,9 +49,13 @@ class Rows(Struct, array_like=True):
 
 
 def rows_of(n: int, draft: Draft, body: bytes | None, claimed: frozenset[str], now: int) -> Rows:
-    """`n` is the message's number in the table; `body` None when it is in a file."""
+    """`n` is the message's number in the table; `body` None when it is in a file. OverflowError for a number
+    that the table cannot hold: found here, it costs this message alone."""
     envelope, message = draft.envelope, draft.message
     origin = envelope.origin
+    latest = max((max(each.next_at, each.expires_at) for each in draft.deliveries), default=0)
+    if max(latest, origin.at, message.size) > INTEGER_MAX:
+        raise OverflowError(f"a time or a size is out of range: {message.id}")
     return Rows(
         (
             n, message.id, origin.at, envelope.sender, origin.account, origin.address, origin.network,

@@ -31,6 +31,7 @@ LOOK_S = 1.0
 """How often to see whether something has waited long enough to be moved into the table."""
 
 NO_WRITES = "the disk does not take writes"
+DISK_FAILED = "the disk of the spool failed"
 
 FAULTS = (Unavailable, *TROUBLE)
 MISTAKES = (apsw.Error, TypeError, ValueError, OverflowError)
@@ -128,7 +129,8 @@ class Writer:
         self._file.checkpoint_when_long()
         if self._keeper.refused:
             refused, self._keeper.refused = self._keeper.refused, []
-            self._say("kept messages that the table does not take", " ".join(refused))
+            for message in refused:
+                self._say("a kept message is not taken by the table", message)
 
     def _write(self, batch: list[Work]) -> bool:
         """False when the disk failed."""
@@ -182,7 +184,7 @@ class Writer:
         """What is refused now must not be there later, whatever of it reached the disk."""
         self._failures += 1
         self._keeper.doubt(batch)
-        self._say("the disk of the spool failed", str(error))
+        self._say(DISK_FAILED, str(error))
         try:
             self._keeper.mend()
         except FAULTS:
