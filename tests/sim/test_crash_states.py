@@ -4,9 +4,6 @@ Between two syncs nothing is promised, so the moments just before each are the o
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator
-
-from msgspec import Struct
 
 from mailbag import Mailbag
 from sekisho.model.config import Queue
@@ -18,25 +15,13 @@ from sekisho.store.bodies import parts_of
 from sekisho.store.maildir import Maildir, name_of
 from sekisho.store.spool import Draft, Spool
 from sekisho.store.spool_actions import Order, Verb
-from sekisho.testing.disk import FakeDisk, PowerCut
-from sekisho.testing.loop import Deadlock, run
+from sekisho.testing.disk import FakeDisk
+from sekisho.testing.loop import run
 from sekisho.testing.world import fakes
-
-STATES_MAX = 60
-"""Most states looked at for one moment: mostly that is all of them, else the first of the product."""
+from sim.cutting import Story, cut_at_every_sync
 
 SPOOL = "/state/spool"
 DONE = Reply(250, "2.0.0", "ok")
-SYNCS = ("sync", "sync_folder")
-
-
-class Story(Struct):
-    """What was said aloud before the power went, by message id."""
-
-    kept: dict[str, str] = {}
-    ending: set[str] = set()
-    ended: set[str] = set()
-    held: set[str] = set()
 
 
 async def spool_life(disk: FakeDisk, story: Story) -> None:
@@ -77,34 +62,6 @@ async def maildir_life(disk: FakeDisk, story: Story) -> None:
     story.ending.add(delivery)
     Maildir(disk, "/mail").deliver(delivery, [b"Subject: x\n\n", b"words\n" * 3000])
     story.kept[delivery] = ""
-
-
-def cut_at_every_sync(
-    life: Callable[[FakeDisk, Story], Awaitable[None]],
-) -> Iterator[tuple[int, FakeDisk, Story]]:
-    """The life again and again, each time ended at the next sync, and every disk that may be left of it."""
-    cut = 0
-    while True:
-        disk, story = FakeDisk(), Story({}, set(), set(), set())
-        left = [cut]
-
-        def before(operation: str, path: str, disk: FakeDisk = disk, left: list[int] = left) -> None:
-            if operation in SYNCS:
-                left[0] -= 1
-            if left[0] < 0:
-                disk.off = True
-                raise PowerCut
-
-        disk.before = before
-        try:
-            run(life(disk, story))  # type: ignore[arg-type]
-        except (PowerCut, Deadlock):  # the second when it was the writer's turn: nobody answers any more
-            assert disk.off
-        for state in disk.states(STATES_MAX):
-            yield cut, state, story
-        if not disk.off:
-            return
-        cut += 1
 
 
 async def look(disk: FakeDisk, story: Story) -> None:
