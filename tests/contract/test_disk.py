@@ -106,3 +106,22 @@ def test_room_is_told(place: tuple[Disk, str]) -> None:
     """Some number of bytes."""
     disk, folder = place
     assert 0 < disk.free_bytes(folder)
+
+
+def test_a_fixed_file_is_full_of_zeros_and_keeps_its_size(place: tuple[Disk, str]) -> None:
+    """Opened again it is the same; asked for in another size it is made anew."""
+    disk, folder = place
+    file = disk.fixed(f"{folder}/a", 3 * 4096)
+    assert bytes(10) == file.read(5000, 10)
+    file.write(4096, bytearray(b"x" * 5000))
+    file.sync()
+    file.close()
+    again = disk.fixed(f"{folder}/a", 3 * 4096)
+    assert b"\0" + b"x" * 5000 + b"\0" == again.read(4095, 5002)
+    assert b"" == again.read(3 * 4096, 10)
+    again.close()
+    other = disk.fixed(f"{folder}/a", 4096)
+    assert bytes(4096) == other.read(0, 9000)
+    other.close()
+    disk.sync_folder(folder)
+    assert ["a"] == list(disk.list(folder))

@@ -325,6 +325,120 @@ def test_no_promise_is_kept_before_its_sync() -> None:
     with_store(scene)
 
 
+def touched(store: Store) -> list[str]:
+    """From now on, the names of files that are written."""
+    names: list[str] = []
+    store.disk.before = lambda operation, path: names.append(path.rpartition("/")[2])
+    return names
+
+
+def test_mail_that_ends_soon_never_touches_the_table() -> None:
+    """Kept, taken and done: only the journal is written, and the end waits for nobody."""
+
+    async def scene(store: Store) -> None:
+        store.spool.taker = Taking()
+        names = touched(store)
+        for number in range(40):
+            draft = await store.keep(f"x{number}@example.com")
+            assert BODY == await content(store, draft)
+            store.spool.settle([settled(draft, State.DONE, DONE)])
+        await asyncio.sleep(120)
+        assert {"journal"} == set(names)
+        assert [] == await store.rows()
+
+    with_store(scene)
+
+
+def test_what_does_not_end_moves_into_the_table_by_itself() -> None:
+    """After half a minute; until then a restart finds it in the journal."""
+
+    async def scene(store: Store) -> None:
+        first = await store.keep("a@example.net")
+        store.reopen(store.disk.restart())
+        assert [first.message.id] == [row.message for row in await store.rows()]
+        names = touched(store)
+        draft = await store.keep("b@example.net", "c@example.net")
+        later = store.fakes.clock.now() + 10**9
+        await store.spool.settled([settled(draft, State.WAITING, LATER, 0, later)])
+        await asyncio.sleep(20)
+        assert "spool.db-wal" not in names
+        await asyncio.sleep(20)
+        assert "spool.db-wal" in names
+        first_row, second_row = (await store.rows())[1:]
+        assert {1, 0} == {first_row.tries, second_row.tries}
+        assert {str(LATER), ""} == {first_row.last_reply, second_row.last_reply}
+
+    with_store(scene)
+
+
+def test_what_ended_in_the_journal_is_ended_after_a_crash() -> None:
+    """One of two deliveries done, one failed: the done one is not tried again, the failed one is owed."""
+
+    async def scene(store: Store) -> None:
+        store.spool.taker = Taking()
+        draft = await store.keep("a@example.net", "b@example.net", "c@example.net")
+        changes = [settled(draft, State.DONE, DONE), settled(draft, State.FAILED, NEVER, 1)]
+        await store.spool.settled(changes)
+        store.reopen(store.disk.restart())
+        assert [draft.message.id] == await store.spool.failed_messages()
+        states = {
+            each.recipient: (each.state, each.tries)
+            for each in await store.spool.deliveries(draft.message.id)
+        }
+        wanted = {"b@example.net": (State.FAILED, 1), "c@example.net": (State.WAITING, 1)}
+        assert wanted == states
+
+    with_store(scene)
+
+
+def test_the_journal_is_a_bounded_memory() -> None:
+    """Many more letters than it holds, none of which ends: all are kept, and moved as it fills."""
+
+    async def scene(store: Store) -> None:
+        store.spool.close()
+        store.spool = Spool.open(FOLDER, store.fakes.world, store.settings, 128 * 1024)
+        drafts = [store.mailbag.draft(f"x{number}@example.com") for number in range(300)]
+        body = b"y" * 3000 + b"\r\n"
+        for start in range(0, 300, 7):
+            promises = [store.spool.submit(draft, (body,)) for draft in drafts[start : start + 7]]
+            await asyncio.gather(*promises)  # type: ignore[arg-type]
+        store.reopen(store.disk.restart())
+        assert {draft.message.id for draft in drafts} == {row.message for row in await store.rows()}
+
+    with_store(scene)
+
+
+def test_a_message_that_the_table_refuses_stops_no_other() -> None:
+    """An id that stands there already would be a mistake of ours: the others move, and it is told."""
+
+    async def scene(store: Store) -> None:
+        alarms: list[str] = []
+        store.spool.on_alarm(lambda what, about: alarms.append(about))
+        first = await store.keep("a@example.com")
+        await store.rows()
+        twin = replace(store.mailbag.draft("b@example.com"), message=first.message)
+        await store.spool.submit(twin, (BODY,))
+        await store.keep("c@example.com")
+        assert ["a@example.com", "c@example.com"] == [row.recipient for row in await store.rows()]
+        await asyncio.sleep(1)
+        assert [first.message.id] == alarms
+
+    with_store(scene)
+
+
+def test_a_number_that_no_table_holds_is_refused_at_once() -> None:
+    """A clock that stands in the year 300000 keeps nobody else's letters from the table."""
+
+    async def scene(store: Store) -> None:
+        draft = store.mailbag.draft(delay_s=1 << 60)
+        with pytest.raises(OverflowError):
+            store.spool.submit(draft, (BODY,))
+        await store.keep("b@example.com")
+        assert 1 == len(await store.rows())
+
+    with_store(scene)
+
+
 def test_every_way_of_looking_has_its_index() -> None:
     """What incidents and the loop ask often is found without reading the whole table."""
 
