@@ -99,6 +99,6 @@ def test_no_250_precedes_its_sync(tmp_path: Path) -> None:
             answers += 1
             assert synced, line
             synced = False
-        elif re.search(r"f(data)?sync\(\d+<[^>]*spool\.db", line) or "sync resumed" in line:
+        elif re.search(r"f(data)?sync\(\d+<[^>]*spool/1/journal", line) or "sync resumed" in line:
             synced = True
     assert 20 == answers
