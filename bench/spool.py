@@ -8,7 +8,6 @@ usual case. CPU is of the whole process (the writers are cheap), system calls th
 
 import asyncio
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -31,8 +30,10 @@ def run() -> dict[str, object]:
         for size in SIZES:
             for sessions in SESSIONS:
                 for end in ENDS:
-                    found = [_cell(disk / f"{size}-{sessions}-{end}-{turn}", size, sessions, end)
-                             for turn in range(ROUNDS)]
+                    found = [
+                        _cell(disk / f"{size}-{sessions}-{end}-{turn}", size, sessions, end)
+                        for turn in range(ROUNDS)
+                    ]
                     rows.append(sorted(found, key=lambda row: row["cpu_us"])[len(found) // 2])
         return {"machine": machine.description(disk), "rounds": ROUNDS, "results": rows}
 

@@ -81,7 +81,7 @@ class Journal:
         self._disk.sync_folder(self._folder)
 
     def renew(self) -> None:
-        """After a write or sync that failed: its pages are never tried again, other blocks take their place."""
+        """After a write or sync that failed: its pages are never tried again, others take their place."""
         self.close()
         if self._disk.exists(self.path):
             self._disk.unlink(self.path)

@@ -1,4 +1,4 @@
-"""What a spool does when it is opened: whatever the crash left half done is put right before anything else."""
+"""What a spool does when it is opened: what the crash left half done is put right before anything else."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol

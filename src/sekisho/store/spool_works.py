@@ -1,4 +1,4 @@
-"""What can be asked of a spool's writer: keep a message, settle tries, or any other change as one function."""
+"""What can be asked of a spool's writer: keep a message, settle tries, or any other change."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol

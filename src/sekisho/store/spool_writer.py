@@ -84,7 +84,7 @@ class Writer:
         self._worker.poke()
 
     def close(self) -> None:
-        """Writes what waits; then the table has all there is, unless the disk fails: then the journal has it."""
+        """Writes what waits. Then all is in the table, or, if the disk fails, in the journal."""
         self._closing = True
         self._worker.stop()
         try:

@@ -116,7 +116,7 @@ class Young:
         return latest
 
     def fold(self, db: Any, upto: int) -> tuple[list[str], list[str]]:
-        """In the open transaction: into the table with what came up to frame `upto`, and with all that is owed.
+        """In the open transaction: what came up to frame `upto` into the table, and all that is owed.
 
         That may be of later frames: they say the same again when they are read after a crash, which changes
         nothing. Returns messages whose body file is to be removed, and messages that the table refuses.
