@@ -1,21 +1,22 @@
 """Who is tried when: lanes by turns, limits, pauses, memory."""
 
 from mailbag import Mailbag
-from sekisho.model.config import Queue
+from sekisho.model.config import Limit, Queue
 from sekisho.model.delivery import Delivery
-from sekisho.model.letter import Letter
-from sekisho.queue.schedule import BATCH_RECIPIENTS, TROUBLE_MAX, Batch, Schedule
+from sekisho.model.letter import Letter, party_of
+from sekisho.queue.lane import WINDOW_FIRST
+from sekisho.queue.schedule import BATCH_RECIPIENTS, NEW_LEAST, NEW_MAX, TROUBLE_MAX, Batch, Schedule
 from sekisho.testing.world import NOW
 
 SECOND = 1_000_000
-SETTINGS = Queue(concurrency=4, lane_concurrency=2, active=50, first_retry_s=60, longest_retry_s=3600)
+SETTINGS = Queue(concurrency=4, lane_concurrency=2, active=100, first_retry_s=60, longest_retry_s=3600)
 MAILBAG = Mailbag()
 
 
-def new(schedule: Schedule, *recipients: str, size: int = 10) -> bool:
+def new(schedule: Schedule, *recipients: str, size: int = 10, account: str = "") -> bool:
     """One letter comes straight from its commit."""
-    draft = MAILBAG.draft(*recipients)
-    if not schedule.reserve(draft.deliveries, size, NOW):
+    draft = MAILBAG.draft(*recipients, account=account)
+    if not schedule.reserve(draft.deliveries, size, party_of(draft.envelope), NOW):
         return False
     schedule.hand_over(draft.deliveries, Letter(draft.message, draft.envelope, draft.head, (b"x",)))
     return True
@@ -68,9 +69,9 @@ def test_recipients_of_one_letter_and_lane_go_together_up_to_a_hundred() -> None
 def test_memory_is_bounded() -> None:
     """Deliveries and bytes in memory: what does not fit waits in the table."""
     schedule = Schedule(SETTINGS)
-    assert not new(schedule, *(f"x{n}@far.test" for n in range(51)))
+    assert not new(schedule, *(f"x{n}@far.test" for n in range(101)))
     assert not new(schedule, "a@far.test", size=1 << 30)
-    assert new(schedule, *(f"x{n}@far.test" for n in range(50)))
+    assert new(schedule, *(f"x{n}@far.test" for n in range(100)))
     assert not new(schedule, "a@far.test")
     (batch,) = schedule.start(NOW)
     schedule.ended(batch, trouble=False, now=NOW, luck=0.5)
@@ -132,3 +133,111 @@ def test_a_clock_that_was_set_back_pauses_nobody_for_ever() -> None:
     schedule.waits("mx:far.test", NOW + 10**15)
     schedule.set_back(NOW)
     assert ["mx:far.test"] == [name for name, _ in schedule.wants(NOW)]
+
+
+def test_one_account_does_not_starve_another_in_its_lane() -> None:
+    """Ten thousand letters of one account: another's finds room, and goes second."""
+    schedule = Schedule(Queue(concurrency=1, lane_concurrency=1))
+    taken = sum(new(schedule, "a@far.test", account="flood@example.com") for _ in range(10_000))
+    assert NEW_MAX == taken
+    assert all(new(schedule, "b@far.test", account="anna@example.com") for _ in range(3))
+    order = []
+    for _ in range(8):
+        (batch,) = schedule.start(NOW)
+        order.append(batch.party.partition("@")[0])
+        schedule.ended(batch, trouble=False, now=NOW, luck=0.5)
+    assert ["flood", "anna"] * 3 + ["flood"] * 2 == order
+
+
+def test_a_flood_for_slow_hosts_leaves_memory_for_others() -> None:
+    """When memory is half full, a lane gets no more than a few; another lane still finds room."""
+    schedule = Schedule(Queue(active=2000))
+    for number in range(5):
+        for _ in range(1000):
+            new(schedule, f"a@slow{number}.test")
+    assert 1001 <= schedule.in_memory <= 1000 + 5 * NEW_LEAST
+    assert new(schedule, "a@fast.test")
+
+
+def test_a_destination_begins_slowly_and_grows() -> None:
+    """A few connections at first, one more with every batch that arrives; after trouble it begins anew."""
+    schedule = Schedule(Queue(lane_concurrency=8))
+    for _ in range(30):
+        new(schedule, "a@far.test")
+    started = schedule.start(NOW)
+    assert WINDOW_FIRST == len(started)
+    schedule.ended(started.pop(), trouble=False, now=NOW, luck=0.5)
+    started += schedule.start(NOW)
+    assert WINDOW_FIRST + 1 == len(started), "two in place of one"
+    for batch in started:
+        schedule.ended(batch, trouble=False, now=NOW, luck=0.5)
+    started = schedule.start(NOW)
+    assert 8 == len(started), "and no more than its limit"
+    for batch in started:
+        schedule.ended(batch, trouble=True, now=NOW, luck=0.5)
+    later = NOW + 10**12
+    schedule.wants(later)
+    (one,) = schedule.start(later)
+    schedule.ended(one, trouble=False, now=later, luck=0.5)
+    assert 2 == len(schedule.start(later))
+
+
+def test_messages_by_the_minute_are_spread_evenly() -> None:
+    """Six a minute: one each ten seconds, and the time of the next is known."""
+    schedule = Schedule(Queue(limits={"far.test": Limit(per_minute=6)}))
+    assert 6 == sum(new(schedule, "a@far.test") for _ in range(10)), "a minute's worth in memory"
+    times = []
+    now = NOW
+    while len(times) < 5:
+        schedule.wants(now)
+        for batch in schedule.start(now):
+            times.append((now - NOW) // SECOND)
+            schedule.ended(batch, trouble=False, now=now, luck=0.5)
+        now = max(now + SECOND, min(schedule.next_at(), now + 60 * SECOND))
+    assert [0, 10, 20, 30, 40] == times
+
+
+def test_new_limits_hold_at_once() -> None:
+    """A lane that has all it may start more as soon as the limit is raised."""
+    schedule = Schedule(Queue(limits={"*.test": Limit(concurrency=1)}))
+    for _ in range(6):
+        new(schedule, "a@far.test")
+    assert 1 == len(schedule.start(NOW)) and [] == schedule.start(NOW)
+    schedule.reload(Queue(limits={"*.test": Limit(concurrency=3)}))
+    assert 2 == len(schedule.start(NOW))
+
+
+def test_what_finds_no_place_is_first_again_when_woken() -> None:
+    """Nothing of the lane starts before; what was answered has gone; memory is counted right."""
+    schedule = Schedule(Queue())
+    new(schedule, "a@far.test", "b@far.test")
+    new(schedule, "c@far.test")
+    first, second = schedule.start(NOW)
+    schedule.postponed(first, first.deliveries[1:], NOW + 60 * SECOND, NOW)
+    assert 2 == schedule.in_memory
+    schedule.ended(second, trouble=True, now=NOW, luck=0.5)
+    assert [] == schedule.start(NOW) and not new(schedule, "d@far.test")
+    schedule.waits("mx:far.test", NOW)
+    assert [] == schedule.wants(NOW)
+    assert schedule.woken("mx:far.test", NOW) and not schedule.woken("mx:other.test", NOW)
+    assert ["mx:far.test"] == [name for name, _ in schedule.wants(NOW)], "the table is asked again"
+    (again,) = schedule.start(NOW)
+    assert ["b@far.test"] == [delivery.recipient for delivery in again.deliveries]
+    schedule.postponed(again, again.deliveries, NOW + 60 * SECOND, NOW)
+    schedule.wants(NOW + 60 * SECOND)
+    (again,) = schedule.start(NOW + 60 * SECOND)
+    schedule.ended(again, trouble=False, now=NOW, luck=0.5)
+    assert 0 == schedule.in_memory
+
+
+def test_the_operator_ends_every_pause() -> None:
+    """`queue retry` means now."""
+    schedule = Schedule(SETTINGS)
+    for _ in range(TROUBLE_MAX + 2):
+        new(schedule, "a@dead.test")
+    for _ in range(TROUBLE_MAX):
+        for batch in schedule.start(NOW):
+            schedule.ended(batch, trouble=True, now=NOW, luck=0.5)
+    assert [] == schedule.start(NOW)
+    schedule.forgive(NOW)
+    assert 1 == len(schedule.start(NOW)), "one, to see whether the road is good"

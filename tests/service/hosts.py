@@ -2,12 +2,15 @@
 them.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from sekisho.model.config import Config, Outbound
 from sekisho.model.delivery import Delivery, Kind, Outcome, Route, Tls
 from sekisho.model.envelope import Envelope, Message, Origin
 from sekisho.model.letter import Letter
+from sekisho.queue.places import Full
+from sekisho.service.remote import RemoteCarrier
 from sekisho.testing.net import HungUp
 
 Answer = bytes | None | Callable[[str], bytes | None]
@@ -110,9 +113,21 @@ def letter(
     return Letter(Message("m1", len(body), ""), envelope, head, (body,))
 
 
-def told(outcomes: Mapping[str, Outcome]) -> dict[str, tuple[str, int, str]]:
+async def carry_in_turn(
+    carrier: RemoteCarrier, batch: tuple[Delivery, ...], given: Letter, pause_s: float
+) -> Mapping[str, Outcome | Full]:
+    """As the queue does it: who finds no place comes again."""
+    while True:
+        ends = await carrier.carry(batch, given)
+        if not any(isinstance(end, Full) for end in ends.values()):
+            return ends
+        await asyncio.sleep(pause_s)
+
+
+def told(outcomes: Mapping[str, Outcome | Full]) -> dict[str, tuple[str, int, str]]:
     """By recipient: delivered, deferred or failed, with code and cause."""
     return {
         recipient: (type(end).__name__.lower(), end.reply.code, getattr(end, "cause", ""))
         for recipient, end in outcomes.items()
+        if not isinstance(end, Full)
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import trustme
-from hosts import BODY, deliveries, letter, mx_route, told
+from hosts import BODY, carry_in_turn, deliveries, letter, mx_route, told
 from msgspec import structs
 
 from covers import covers
@@ -512,7 +512,7 @@ def test_lane_concurrency_on_real_sockets(authority: trustme.CA) -> None:
         batches = [
             deliveries(mx_route("evil.test", Tls.REQUIRED), f"b{number}@evil.test") for number in range(60)
         ]
-        ends = await asyncio.gather(*(carrier.carry(batch, letter()) for batch in batches))
+        ends = await asyncio.gather(*(carry_in_turn(carrier, batch, letter(), 0.01) for batch in batches))
         assert all(isinstance(end, Delivered) for each in ends for end in each.values())
         assert 60 == len(sink.messages) and sink.most_at_once <= 4 and sink.connections <= 8
         assert all(message.tls.startswith("TLSv1.3") for message in sink.messages)

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 import pytest
-from hosts import EHLO, Host, config, deliveries, letter, mx_route, relay_route, told
+from hosts import EHLO, Host, carry_in_turn, config, deliveries, letter, mx_route, relay_route, told
 
 from covers import covers
-from sekisho.model.config import Config, Listen, Queue, Smarthost
+from sekisho.model.config import Config, Limit, Listen, Queue, Smarthost
 from sekisho.model.delivery import Deferred, Delivered, Delivery, Failed, Outcome, Tls
 from sekisho.model.event import TlsCounted
 from sekisho.model.letter import Letter
+from sekisho.queue.hops import Hop
+from sekisho.queue.places import Full, Seat
 from sekisho.service import resting
 from sekisho.service.remote import RemoteCarrier
 from sekisho.testing.loop import run
@@ -540,12 +542,82 @@ def test_lane_concurrency() -> None:
     async def main() -> None:
         carrier = RemoteCarrier(fake.world, settings, _no_trouble, elsewhere)
         batches = [deliveries(mx_route("example.net"), f"b{number}@example.net") for number in range(12)]
-        ends = await asyncio.gather(*(carrier.carry(batch, letter()) for batch in batches))
+        ends = await asyncio.gather(*(carry_in_turn(carrier, batch, letter(), 1) for batch in batches))
         assert all(isinstance(end, Delivered) for each in ends for end in each.values())
         await carrier.close()
 
     run(main())
     assert 3 == most
+
+
+@covers("Q-05", partly="the whole server in tests/e2e/test_limits.py")
+def test_domains_that_share_a_host_share_its_connections() -> None:
+    """Three domains, one MX host, four connections at most: also those that rest count, and give way."""
+    open_now: set[int] = set()
+    most = 0
+
+    class Counting(Host):
+        def greeting(self) -> bytes:
+            nonlocal most
+            open_now.add(id(self))
+            most = max(most, len(open_now))
+            return super().greeting()
+
+        def receive(self, data: bytes) -> bytes:
+            if data.startswith(b"QUIT"):
+                open_now.discard(id(self))
+            return super().receive(data)
+
+    net = FakeNet({(A, 25): Counting}, latency=lambda: 1.0)
+    names = ("one.test", "two.test", "three.test")
+    dns = FakeDns({name: [(10, "mx.shared.test")] for name in names}, {"mx.shared.test": [A]})
+    fake = fakes(net=net, dns=dns)
+    settings = Config(hostname="me.example", queue=Queue(host_concurrency=4))
+
+    async def main() -> None:
+        carrier = RemoteCarrier(fake.world, settings, _no_trouble, elsewhere)
+        batches = [deliveries(mx_route(name), f"b{n}@{name}") for n in range(8) for name in names]
+        ends = await asyncio.gather(*(carry_in_turn(carrier, batch, letter(), 1) for batch in batches))
+        assert all(isinstance(end, Delivered) for each in ends for end in each.values())
+        await carrier.close()
+
+    run(main())
+    assert 4 == most
+
+
+def test_a_full_host_is_waited_for_and_not_gone_round() -> None:
+    """The backup host is for when the first is down, not for when we have enough connections to it."""
+    fake, net = world({A: Host(), B: Host()})
+    settings = Config(hostname="me.example", queue=Queue(limits={A: Limit(concurrency=1)}))
+
+    async def main() -> None:
+        carrier = RemoteCarrier(fake.world, settings, _no_trouble, elsewhere)
+        assert isinstance(carrier.places.enter("mx:other.test", Hop(A, A, 25), fake.clock.now()), Seat)
+        ends = await carrier.carry(deliveries(mx_route("example.net"), "b@example.net"), letter())
+        assert all(isinstance(end, Full) for end in ends.values())
+
+    run(main())
+    assert [] == net.dialled
+
+
+def test_a_host_that_does_not_answer_is_not_called_again_at_once() -> None:
+    """After three calls its backup is called without delay; with no backup the letter waits, untried."""
+    fake, net = world({B: Host()})
+
+    async def main() -> None:
+        carrier = RemoteCarrier(fake.world, config(), _no_trouble, elsewhere)
+        for _ in range(5):
+            ends = await carrier.carry(deliveries(mx_route("example.net"), "b@example.net"), letter())
+            assert all(isinstance(end, Delivered) for end in ends.values())
+            await carrier.close()
+        hop = Hop("mx1.example.net", A, 25)
+        until = carrier.places.silent_until(hop, fake.clock.now())
+        assert until
+        ends = await carrier.carry(deliveries(relay_route(f"[{A}]:25"), "b@example.net"), letter())
+        assert [Full(until)] == list(ends.values())
+
+    run(main())
+    assert 3 == net.dialled.count((A, 25)) and 5 == net.dialled.count((B, 25))
 
 
 def test_a_host_that_never_answers_costs_its_deadline_only() -> None:

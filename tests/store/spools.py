@@ -30,7 +30,7 @@ class Taking:
         self.given_back: list[Delivery] = []
         self.due: list[Due] = []
 
-    def reserve(self, deliveries: Sequence[Delivery], size: int) -> bool:
+    def reserve(self, deliveries: Sequence[Delivery], size: int, party: str) -> bool:
         return self.room
 
     def take(self, deliveries: tuple[Delivery, ...], letter: Letter) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sekisho.model.config import Config
-from sekisho.store.schema import all_fields, dotted, literal
+from sekisho.store.schema import ANY, all_fields, dotted, literal
 from sekisho.store.settings import ConfigError, describe_markdown, load, read
 from sekisho.store.tomllines import lines_of
 
@@ -110,6 +110,8 @@ def test_an_unknown_key_is_an_error_with_its_neighbour(tmp_path: Path) -> None:
             "192.0.2.1 is not a host",
         ),
         ("[outbound.smarthost]\nhost = 'x'", "outbound.smarthost.host", "x is not a host"),
+        ("[queue.limits.'*x']", 'queue.limits."*x"', "*x is not a name such as"),
+        ("[queue.limits.'192.0.2.1/24']", 'queue.limits."192.0.2.1/24"', "nor an address or network"),
         ("[queue]\nlongest_retry_s = 9", "queue.first_retry_s", "this must not be above longest_retry_s"),
     ],
 )
@@ -183,7 +185,7 @@ def test_every_default_is_a_value_that_is_accepted(tmp_path: Path) -> None:
     """The defaults of all tables, written out as TOML, are read back as the same settings."""
     tables: dict[str, list[str]] = {}
     for field in all_fields():
-        named = field.place[0] in ("listen", "source") or "smarthost" in field.place
+        named = ANY in field.place or "smarthost" in field.place
         if field.table is None and not field.required and not named:
             tables.setdefault(dotted(field.place[:-1]), []).append(
                 f"{field.place[-1]} = {literal(field.default)}"

@@ -76,6 +76,14 @@ class Limits(Settings, frozen=True):
     ] = 100 * 1024 * 1024
 
 
+class Limit(Settings, frozen=True):
+    concurrency: Annotated[int, _about("Most connections at once; 0: as everywhere.", ge=0)] = 0
+    per_minute: Annotated[int, _about("Most messages a minute, spread evenly; 0: as everywhere.", ge=0)] = 0
+    lifetime_s: Annotated[
+        int, _about("After this long a recipient there is given up and reported; 0: as everywhere.", ge=0)
+    ] = 0
+
+
 class Queue(Settings, frozen=True):
     lifetime_s: Annotated[
         int, _about("After this long an undelivered recipient is given up and reported.", ge=60)
@@ -92,6 +100,19 @@ class Queue(Settings, frozen=True):
     ] = 300
     longest_retry_s: Annotated[int, _about("Longest wait between two tries.", ge=1)] = 4 * 3600
     lane_concurrency: Annotated[int, _about("Most connections to one destination at once.", ge=1)] = 20
+    lane_per_minute: Annotated[
+        int, _about("Most messages a minute to one destination, spread evenly; 0: no limit.", ge=0)
+    ] = 0
+    host_concurrency: Annotated[
+        int, _about("Most connections to one address at once, whichever destinations it serves.", ge=1)
+    ] = 20
+    limits: Annotated[
+        dict[str, Limit],
+        _about(
+            'Other limits by destination or host: "example.net", "*.example.net" (every name below it), '
+            '"*" (every name), "192.0.2.1" or "192.0.2.0/24" (addresses that are called).'
+        ),
+    ] = {}
     concurrency: Annotated[int, _about("Most tries under way at once, all destinations together.", ge=1)] = (
         500
     )

@@ -44,3 +44,8 @@ class Settled(Struct, frozen=True):
     reply: Reply | None = None
     tries: int = 0
     next_at: int = 0
+
+
+def party_of(envelope: Envelope) -> str:
+    """On whose behalf it is sent: parties take turns. A client without a login is its address."""
+    return envelope.origin.account or envelope.origin.address

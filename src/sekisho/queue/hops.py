@@ -39,11 +39,15 @@ Exchange = tuple[int, str]
 
 
 class Hop(Struct, frozen=True):
-    """One address to call. `name` is what a certificate must say; the address where there is no name."""
+    """One address to call. `name` is what a certificate must say; the address where there is no name.
+
+    `rank` 0 are those to be called first; the others only when these do not let us in.
+    """
 
     name: str
     address: str
     port: int
+    rank: int = 0
 
     def __str__(self) -> str:
         return self.name if self.name == self.address else f"{self.name}[{self.address}]"

@@ -1,27 +1,29 @@
-"""Who is tried when: one lane per (route, destination), each with its own concurrency and back-off.
+"""Who is tried when: one lane per (route, destination), each with its own concurrency, pace and back-off.
 
 The table is the truth; this is a cache of it that is rebuilt at start. It holds what is in memory: batches
 handed over as new, batches taken from the table, and for every other lane only when its next delivery is
-due. Lanes take turns; within a lane retries and new mail take turns. A flood of new mail therefore starves
-nobody.
+due. Lanes take turns; within a lane retries and new mail take turns, and among new mail the accounts that
+sent it. A flood of new mail therefore starves nobody.
 """
 
 import heapq
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
-
 from sekisho.model.config import Queue
 from sekisho.model.delivery import Delivery
 from sekisho.model.letter import Letter
+from sekisho.queue.lane import BATCH_RECIPIENTS, NEVER, Batch, Lane, batches
+from sekisho.queue.limits import Limits
 from sekisho.queue.retry import SECOND, wait_s
 
-BATCH_RECIPIENTS = 100
-"""Most recipients of one transaction: every host must take so many (RFC 5321 4.5.3.1.8)."""
+__all__ = ["BATCH_RECIPIENTS", "NEVER", "Batch", "Schedule"]
 
 NEW_MAX = 1000
 """Most new deliveries that wait in memory for one lane; the rest waits in the table."""
+
+NEW_LEAST = 20
+"""So many of one party are taken whoever else fills the lane, and when memory is half full only so many."""
 
 TROUBLE_MAX = 3
 """After this many batches in a row that reached nobody, the lane pauses, and then tries one batch at a
@@ -30,61 +32,8 @@ time."""
 BYTES_MAX = 64 * 1024 * 1024
 """Most bytes of bodies kept in memory for new deliveries; the rest is read again when its turn comes."""
 
-NEVER = 1 << 62
-
-
-class Batch(Struct, frozen=True):
-    """Deliveries of one message in one lane. `letter` is there if it is still in memory."""
-
-    deliveries: tuple[Delivery, ...]
-    letter: Letter | None = None
-
-    @property
-    def lane(self) -> str:
-        return self.deliveries[0].route.lane
-
-
-class Lane:
-    """What is known of one lane. `next_at`: when the first delivery in the table is due."""
-
-    __slots__ = (
-        "active",
-        "claimed",
-        "name",
-        "new",
-        "next_at",
-        "paused_until",
-        "queued",
-        "reserved",
-        "trouble",
-        "turn",
-    )
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.new: deque[Batch] = deque()
-        self.claimed: deque[Batch] = deque()
-        self.active = 0
-        self.reserved = 0
-        self.trouble = 0
-        self.paused_until = 0
-        self.next_at = NEVER
-        self.turn = False
-        self.queued = False
-
-    def take(self) -> Batch | None:
-        """New mail and what was taken from the table, by turns."""
-        first, second = (self.claimed, self.new) if self.turn else (self.new, self.claimed)
-        self.turn = not self.turn
-        chosen = first or second
-        return chosen.popleft() if chosen else None
-
-    @property
-    def idle(self) -> bool:
-        return (
-            not (self.new or self.claimed or self.active or self.reserved or self.trouble)
-            and self.next_at == NEVER
-        )
+PACED_S = 10
+"""Where messages are counted by the minute, so many seconds' worth of them are taken from the table."""
 
 
 class Schedule:
@@ -92,6 +41,7 @@ class Schedule:
 
     def __init__(self, settings: Queue) -> None:
         self.settings = settings
+        self.limits = Limits(settings)
         self.in_memory = 0
         self.active = 0
         self._lanes: dict[str, Lane] = {}
@@ -99,34 +49,48 @@ class Schedule:
         self._times: list[tuple[int, str]] = []
         self._due: dict[str, None] = {}
         self._bytes = 0
-        self._kept: dict[str, list[int]] = {}
+        self._kept: dict[str, tuple[int, int, str]] = {}
+
+    def reload(self, settings: Queue) -> None:
+        """What starts from now on goes by these; every lane looks whether it may do more."""
+        self.settings = settings
+        self.limits = Limits(settings)
+        for lane in self._lanes.values():
+            self._queue(lane)
 
     # What comes in.
 
-    def reserve(self, deliveries: Sequence[Delivery], size: int, now: int) -> bool:
+    def reserve(self, deliveries: Sequence[Delivery], size: int, party: str, now: int) -> bool:
         """Room in memory for these new deliveries of one message, and for its body? All or none."""
         if self.in_memory + len(deliveries) > self.settings.active or self._bytes + size > BYTES_MAX:
             return False
         lanes = {delivery.route.lane for delivery in deliveries}
-        if any(not self._open(name, now) for name in lanes):
+        if any(not self._open(name, party, now) for name in lanes):
             return False
         for delivery in deliveries:
-            self._lane(delivery.route.lane).reserved += 1
+            self._lane(delivery.route.lane).reserve(party, 1)
         self.in_memory += len(deliveries)
         self._bytes += size
-        self._kept[deliveries[0].message] = [len(deliveries), size]
+        self._kept[deliveries[0].message] = (len(deliveries), size, party)
         return True
 
-    def _open(self, name: str, now: int) -> bool:
+    def _open(self, name: str, party: str, now: int) -> bool:
         lane = self._lanes.get(name)
-        return lane is None or (lane.reserved < NEW_MAX and lane.paused_until <= now and not lane.trouble)
+        if lane is None:
+            return True
+        if lane.trouble or max(lane.paused_until, lane.blocked_until) > now:
+            return False
+        most = NEW_MAX if self.in_memory <= self.settings.active // 2 else NEW_LEAST
+        if per_minute := self.limits.lane(name).per_minute:
+            most = min(most, per_minute)
+        return lane.reserved < most or lane.shares.get(party, 0) < min(most, NEW_LEAST)
 
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """Reserved, and not kept after all."""
+        party = self._release(deliveries[0].message, len(deliveries))
         for delivery in deliveries:
-            self._lane(delivery.route.lane).reserved -= 1
+            self._lane(delivery.route.lane).release(party, 1)
         self.in_memory -= len(deliveries)
-        self._release(deliveries[0].message, len(deliveries))
 
     def hand_over(self, deliveries: Sequence[Delivery], letter: Letter) -> None:
         """New deliveries that `reserve` made room for."""
@@ -177,8 +141,18 @@ class Schedule:
         return started
 
     def _may_start(self, lane: Lane, now: int) -> bool:
-        limit = 1 if lane.trouble else self.settings.lane_concurrency
-        return lane.active < limit and lane.paused_until <= now
+        pace = self.limits.lane(lane.name)
+        if not lane.has_room(pace):
+            return False
+        ready_at = lane.ready_at(pace)
+        if ready_at > now:
+            if pace.per_minute:
+                heapq.heappush(self._times, (ready_at, lane.name))
+            return False
+        if pace.per_minute and (lane.new or lane.claimed):
+            lane.due = pace.after(lane.due, now)
+            heapq.heappush(self._times, (lane.due, lane.name))
+        return True
 
     def ended(self, batch: Batch, *, trouble: bool, now: int, luck: float) -> bool:
         """A batch was tried. True when its lane has just been paused."""
@@ -188,30 +162,72 @@ class Schedule:
         self._forget(lane, batch)
         paused = False
         if not trouble:
-            lane.trouble = lane.paused_until = 0
+            lane.trouble = 0
+            self._end_pause(lane, now)
+            lane.window = min(lane.window + 1, self.settings.concurrency)
         else:
             lane.trouble += 1
+            lane.window = 1
             if lane.trouble >= TROUBLE_MAX and lane.paused_until <= now:
                 pause_s = wait_s(lane.trouble - TROUBLE_MAX + 1, luck, self.settings)
-                lane.paused_until = now + round(pause_s * SECOND)
-                heapq.heappush(self._times, (lane.paused_until, lane.name))
+                self._pause(lane, now + round(pause_s * SECOND))
                 paused = True
         self._queue(lane)
         self._drop_if_idle(lane.name)
         return paused
 
+    def postponed(self, batch: Batch, rest: Sequence[Delivery], until: int, now: int) -> None:
+        """These of a batch that was started found no place: they are first again, then or when woken."""
+        lane = self._lane(batch.lane)
+        lane.active -= 1
+        self.active -= 1
+        names = {delivery.id for delivery in rest}
+        ended = tuple(delivery for delivery in batch.deliveries if delivery.id not in names)
+        if ended:
+            self._forget(lane, Batch(ended, batch.letter))
+        lane.take_again(Batch(tuple(rest), batch.letter))
+        lane.blocked_until = max(until, now)
+        heapq.heappush(self._times, (lane.blocked_until, lane.name))
+
+    def woken(self, name: str, now: int) -> bool:
+        """There is a place for this lane. False when it has nothing in memory that could take it."""
+        lane = self._lanes.get(name)
+        if lane is None:
+            return False
+        self._end_pause(lane, now)
+        self._queue(lane)
+        return bool(lane.new or lane.claimed)
+
+    def forgive(self, now: int) -> None:
+        """No lane pauses any longer: the operator wants it tried now."""
+        for lane in self._lanes.values():
+            self._end_pause(lane, now)
+            self._queue(lane)
+
+    def _end_pause(self, lane: Lane, now: int) -> None:
+        if max(lane.paused_until, lane.blocked_until) > now:
+            heapq.heappush(self._times, (now, lane.name))  # what is due in the table is asked for again
+        lane.paused_until = lane.blocked_until = 0
+
+    def _pause(self, lane: Lane, until: int) -> None:
+        lane.paused_until = until
+        heapq.heappush(self._times, (until, lane.name))
+
     def _forget(self, lane: Lane, batch: Batch) -> None:
         self.in_memory -= len(batch.deliveries)
         if batch.letter is not None:
-            lane.reserved -= len(batch.deliveries)
-            self._release(batch.deliveries[0].message, len(batch.deliveries))
+            party = self._release(batch.deliveries[0].message, len(batch.deliveries))
+            lane.release(party, len(batch.deliveries))
 
-    def _release(self, message: str, count: int) -> None:
-        kept = self._kept[message]
-        kept[0] -= count
-        if kept[0] == 0:
-            self._bytes -= kept[1]
+    def _release(self, message: str, count: int) -> str:
+        """Whose they were."""
+        kept, size, party = self._kept[message]
+        if kept == count:
+            self._bytes -= size
             del self._kept[message]
+        else:
+            self._kept[message] = (kept - count, size, party)
+        return party
 
     def wants(self, now: int) -> list[tuple[str, int]]:
         """Lanes that have something due in the table and room for it: name and how many."""
@@ -219,9 +235,12 @@ class Schedule:
             _, name = heapq.heappop(self._times)
             lane = self._lanes.get(name)
             if lane is not None:
+                if lane.due <= now:
+                    lane.due = 0
                 self._queue(lane)
                 if lane.next_at <= now:
                     self._due[name] = None
+                self._drop_if_idle(name)
         left = self.settings.active - self.in_memory
         found = []
         for name in list(self._due):
@@ -233,10 +252,13 @@ class Schedule:
 
     def _room(self, lane: Lane, now: int) -> int:
         """How many to take from the table: a good many at once, or none; one while the road is in doubt."""
-        if lane.paused_until > now:
+        if max(lane.paused_until, lane.blocked_until) > now:
             del self._due[lane.name]  # the end of the pause brings it back
             return 0
-        concurrency = self.settings.lane_concurrency
+        pace = self.limits.lane(lane.name)
+        concurrency = pace.concurrency
+        if pace.per_minute:
+            concurrency = min(concurrency, max(1, pace.per_minute * PACED_S // 60 // 2))
         room = 2 * concurrency - sum(len(batch.deliveries) for batch in lane.claimed)
         if room < concurrency:
             return 0
@@ -294,18 +316,6 @@ class Schedule:
     def _drop_if_idle(self, name: str) -> None:
         if name not in self._due and self._lanes[name].idle:
             del self._lanes[name]
-
-
-def batches(deliveries: Sequence[Delivery], letter: Letter | None) -> list[Batch]:
-    """Deliveries of one message and lane together, in pieces that every host takes."""
-    groups: dict[tuple[str, str], list[Delivery]] = {}
-    for delivery in deliveries:
-        groups.setdefault((delivery.message, delivery.route.lane), []).append(delivery)
-    return [
-        Batch(tuple(group[start : start + BATCH_RECIPIENTS]), letter)
-        for group in groups.values()
-        for start in range(0, len(group), BATCH_RECIPIENTS)
-    ]
 
 
 def _holds(batch: Batch, ids: set[str]) -> bool:

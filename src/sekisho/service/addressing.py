@@ -8,6 +8,7 @@ from sekisho.model.address import domain_of
 from sekisho.model.config import Config
 from sekisho.model.delivery import Delivery, Route
 from sekisho.model.ident import make_id
+from sekisho.queue.limits import Limits, destination
 from sekisho.queue.retry import SECOND
 from sekisho.queue.routes import lmtp_route, route_for
 from sekisho.world import World
@@ -27,11 +28,12 @@ class Addressing:
     def __init__(self, world: World, directory: Directory, config: Config) -> None:
         self._world = world
         self._directory = directory
-        self._config = config
+        self.reload(config)
 
     def reload(self, config: Config) -> None:
         """Letters from now on go by these settings; those that wait keep their road."""
         self._config = config
+        self._limits = Limits(config.queue)
 
     def route(self, target: str) -> Route:
         """Of a final address. Raises Unavailable when the directory does not answer."""
@@ -40,21 +42,27 @@ class Addressing:
             return lmtp_route(server)
         return route_for(target, self._directory.mailbox(target) if ours else "", self._config.outbound)
 
+    def lifetime_s(self, route: Route, sender: str | None) -> int:
+        """How long a delivery is tried; one that nobody can be told about, less long."""
+        queue = self._config.queue
+        usual_s = queue.lifetime_s if sender else queue.bounce_lifetime_s
+        return self._limits.lifetime_s(destination(route.lane), usual_s)
+
     def deliveries(self, message: str, address: str) -> Sequence[Delivery]:
         """One for each final address that `address` leads to; none when it leads nowhere."""
         at = self._world.clock.now()
-        expires_at = at + self._config.queue.bounce_lifetime_s * SECOND
+        roads = [(target, self.route(target)) for target in self._targets(address)]
         return [
             Delivery(
                 make_id(at, self._world.chance.bits(30)),
                 message,
                 target,
-                self.route(target),
+                route,
                 0,
                 at,
-                expires_at,
+                at + self.lifetime_s(route, None) * SECOND,
             )
-            for target in self._targets(address)
+            for target, route in roads
         ]
 
     def _targets(self, address: str) -> tuple[str, ...]:

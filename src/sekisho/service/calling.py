@@ -119,6 +119,8 @@ class Call:
         self.transactions = 0
         self.idle_since = 0
         self.followed = False
+        self.wanted: Callable[[], bool] = _unwanted
+        self.when_closed: Callable[[], None] | None = None
         self._world = world
         self._opened_at = world.clock.ticks()
         self._deadline = Deadline()
@@ -143,10 +145,10 @@ class Call:
 
     @property
     def worn(self) -> bool:
-        """Not for another letter: RFC 9422 MAILMAX, and our own limits."""
+        """Not for another letter: RFC 9422 MAILMAX, our own limits, or another lane waits for its place."""
         most = limit(self._machine.extensions, "MAILMAX") or TRANSACTIONS_MAX
         age = self._world.clock.ticks() - self._opened_at
-        return self.transactions >= min(most, TRANSACTIONS_MAX) or age > SESSION_S * SECOND
+        return self.transactions >= min(most, TRANSACTIONS_MAX) or age > SESSION_S * SECOND or self.wanted()
 
     @property
     def recipients_max(self) -> int:
@@ -312,7 +314,17 @@ class Call:
 
     def drop(self) -> None:
         self._deadline.stop()
+        self._close()
+
+    def _close(self) -> None:
         self._stream.close()
+        when_closed, self.when_closed = self.when_closed, None
+        if when_closed is not None:
+            when_closed()
+
+
+def _unwanted() -> bool:
+    return False
 
 
 async def call(world: World, hop: Hop, manner: Manner) -> Call | NoCall:

@@ -15,6 +15,7 @@ from sekisho.model.delivery import Deferred, Delivery, Failed, Kind, Outcome, Ro
 from sekisho.model.event import Event
 from sekisho.model.letter import Letter, Settled
 from sekisho.model.verdict import Reply
+from sekisho.queue.places import Full
 from sekisho.queue.retry import SECOND, expired, judge, lane_in_trouble
 from sekisho.queue.schedule import NEVER, Batch, Schedule
 from sekisho.service.boundary import Record, boundary
@@ -39,9 +40,9 @@ OURS = Reply(451, "4.3.0", "an error of ours; it will be tried again")
 
 
 class Carrier(Protocol):
-    async def carry(self, batch: tuple[Delivery, ...], letter: Letter) -> dict[str, Outcome]:
-        """Tries all deliveries of one message in one lane: outcomes by delivery id. Never raises for peers.
-        """
+    async def carry(self, batch: tuple[Delivery, ...], letter: Letter) -> Mapping[str, Outcome | Full]:
+        """Tries all deliveries of one message in one lane: outcomes by delivery id, `Full` for those that
+        were not tried for want of a place. Never raises for peers."""
 
 
 class Voice(Struct, frozen=True):
@@ -63,6 +64,7 @@ class Deliverer:
         self._reporter = reporter
         self._voice = voice
         self._schedule = Schedule(spool.settings)
+        self._sleeps_until = 0
         self._wake = asyncio.Event()
         self._quiet = asyncio.Event()
         self._stopping = False
@@ -74,8 +76,8 @@ class Deliverer:
 
     # The spool's Taker.
 
-    def reserve(self, deliveries: Sequence[Delivery], size: int) -> bool:
-        return not self._stopping and self._schedule.reserve(deliveries, size, self._now())
+    def reserve(self, deliveries: Sequence[Delivery], size: int, party: str) -> bool:
+        return not self._stopping and self._schedule.reserve(deliveries, size, party, self._now())
 
     def take(self, deliveries: tuple[Delivery, ...], letter: Letter) -> None:
         self._schedule.hand_over(deliveries, letter)
@@ -144,7 +146,18 @@ class Deliverer:
 
     def reload(self) -> None:
         """Goes by the spool's settings as they are now."""
-        self._schedule.settings = self._spool.settings
+        self._schedule.reload(self._spool.settings)
+        self._start()
+        self._wake.set()
+
+    def woken(self, lane: str) -> bool:
+        """There is a place for this lane at a host that was full. Does it want it?"""
+        self._wake.set()
+        return self._schedule.woken(lane, self._now())
+
+    def forgive(self) -> None:
+        """What pauses is tried now: the operator knows better."""
+        self._schedule.forgive(self._now())
         self._wake.set()
 
     def refresh(self) -> None:
@@ -172,7 +185,8 @@ class Deliverer:
             await self._spool.tidy()
 
     async def _rest(self) -> None:
-        left_s = (self._schedule.next_at() - self._now()) / SECOND
+        self._sleeps_until = self._schedule.next_at()
+        left_s = (self._sleeps_until - self._now()) / SECOND
         if not self._wake.is_set() and left_s > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left_s, REST_S)):
@@ -208,11 +222,13 @@ class Deliverer:
             return
         for batch in self._schedule.start(self._now()):
             self._world.spawn.task("try", self._try(batch))
+        if self._schedule.next_at() < self._sleeps_until:
+            self._wake.set()
 
     # One try.
 
     async def _try(self, batch: Batch) -> None:
-        outcomes: dict[str, Outcome] = {}
+        outcomes: Mapping[str, Outcome | Full] = {}
         letter: Letter | None = None
         with boundary(self._voice.trouble, "delivery", batch.deliveries[0].message):
             try:
@@ -221,9 +237,24 @@ class Deliverer:
             except Unavailable as trouble:
                 outcomes = {each.id: _deferred(trouble) for each in batch.deliveries}
         with boundary(self._voice.trouble, "delivery", batch.deliveries[0].message):
-            self._settle(batch, letter, [outcomes.get(each.id, Deferred(OURS)) for each in batch.deliveries])
+            self._learn(batch, letter, [outcomes.get(each.id, Deferred(OURS)) for each in batch.deliveries])
 
-    async def _carry(self, batch: Batch, letter: Letter) -> dict[str, Outcome]:
+    def _learn(self, batch: Batch, letter: Letter | None, outcomes: Sequence[Outcome | Full]) -> None:
+        tried_ = [(each, end) for each, end in zip(batch.deliveries, outcomes, strict=True)
+                  if not isinstance(end, Full)]  # fmt: skip
+        if len(tried_) == len(outcomes):
+            ends = [end for _, end in tried_]
+            self._settle(batch, letter, ends)
+            self._end(batch, ends, self._now())
+            return
+        if tried_:
+            self._settle(Batch(tuple(each for each, _ in tried_)), letter, [end for _, end in tried_])
+        until = min(end.until for end in outcomes if isinstance(end, Full))
+        rest = [each for each, end in zip(batch.deliveries, outcomes, strict=True) if isinstance(end, Full)]
+        self._schedule.postponed(batch, rest, until, self._now())
+        self._after_try()
+
+    async def _carry(self, batch: Batch, letter: Letter) -> Mapping[str, Outcome | Full]:
         route = batch.deliveries[0].route
         carrier = self._carriers.get(route.kind)
         if carrier is None:
@@ -242,7 +273,6 @@ class Deliverer:
             self._spool.settle(changes)
         else:
             self._spool.settled(changes).add_done_callback(lambda _: self._settled(batch.lane, changes))
-        self._end(batch, outcomes, now)
 
     def _settled(self, lane: str, changes: Sequence[Settled]) -> None:
         """They are durable. Only now: the schedule must not hear of times that the table does not know."""
@@ -258,6 +288,9 @@ class Deliverer:
         paused = self._schedule.ended(batch, trouble=trouble, now=now, luck=self._luck())
         if paused and outcomes:
             self._world.spawn.task("expire", self._expire(batch.lane, expired(outcomes[-1].reply)))
+        self._after_try()
+
+    def _after_try(self) -> None:
         if not self._schedule.active:
             self._quiet.set()
         self._start()

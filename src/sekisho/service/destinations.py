@@ -6,6 +6,8 @@ What DNS does not say is never a permanent failure: only NXDOMAIN and an empty a
 
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from sekisho.model.config import Config
 from sekisho.model.delivery import Deferred, Failed, Kind, Route
 from sekisho.model.verdict import Reply
@@ -94,7 +96,7 @@ class Destinations:
     async def _search(self, hosts: Sequence[Exchange], way: Way) -> "_Search":
         """All addresses of better preference than our own."""
         search = _Search(way, [])
-        for group in in_order(hosts, lambda: self._world.chance.bits(CHANCE_BITS)):
+        for rank, group in enumerate(in_order(hosts, lambda: self._world.chance.bits(CHANCE_BITS))):
             found: list[Hop] = []
             for name in group:
                 found += await self._host(name, search)
@@ -102,7 +104,7 @@ class Destinations:
             if self._leads_home(group, found):
                 search.home = True
                 return search
-            search.hops += _some_of_each(found, way)
+            search.hops += [replace(hop, rank=rank) for hop in _some_of_each(found, way)]
             if len(search.hops) >= HOPS_MAX:
                 return search
         return search

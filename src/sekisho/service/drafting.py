@@ -162,21 +162,19 @@ def _trace(letter: InHand) -> Trace:
 def _deliveries(letter: InHand) -> tuple[Delivery, ...]:
     """One for each final address, however many names led to it."""
     front, transaction = letter.session.front, letter.transaction
-    queue = front.config.queue
-    lifetime_s = queue.lifetime_s if transaction.sender else queue.bounce_lifetime_s
     held_by = frozenset(transaction.held_by)
     next_at = letter.at + transaction.delay_s * SECOND
-    expires_at = letter.at + lifetime_s * SECOND
+    targets = dict.fromkeys(target for given in transaction.given for target in given.targets)
     return tuple(
         Delivery(
             id=front.ident(letter.at),
             message=transaction.message,
             recipient=target,
-            route=front.route(target),
+            route=route,
             tries=0,
             next_at=next_at,
-            expires_at=expires_at,
+            expires_at=letter.at + front.lifetime_s(route, transaction.sender) * SECOND,
             held_by=held_by,
         )
-        for target in dict.fromkeys(target for given in transaction.given for target in given.targets)
+        for target, route in ((target, front.route(target)) for target in targets)
     )

@@ -7,6 +7,7 @@ from sekisho.model.letter import Letter
 from sekisho.model.text import LIMIT
 from sekisho.model.verdict import Reply
 from sekisho.queue.hops import Hop
+from sekisho.queue.places import Full
 from sekisho.queue.sources import Way
 from sekisho.service.calling import Call, NoCall, Result
 from sekisho.service.parts import Parts
@@ -24,10 +25,12 @@ class Errand:
         self.letter = letter
         self.parts = parts
         self.route = batch[0].route
-        self.outcomes: dict[str, Outcome] = {}
+        self.outcomes: dict[str, Outcome | Full] = {}
         self.remaining: dict[str, Delivery] = {delivery.id: delivery for delivery in batch}
         self.troubles: list[NoCall] = []
         self.hops: list[Hop] | None = None
+        self.full: tuple[int, Full] | None = None
+        self._silent: Full | None = None
         self.way = Way("", "")
         self.guide = Guide()
         self.begun: tuple[Delivery, ...] = ()
@@ -93,8 +96,25 @@ class Errand:
         for delivery in list(self.remaining.values()):
             self._settle(delivery, end)
 
+    def silent(self, until: int) -> None:
+        """A host is not called before this time, since it did not answer of late."""
+        self._silent = Full(min(until, self._silent.until) if self._silent else until)
+
+    def waits_before(self, hop: Hop) -> bool:
+        """A host that is full for the moment is waited for; those behind it are for when it is down."""
+        return self.full is not None and hop.rank > self.full[0]
+
+    def wait(self, full: Full) -> None:
+        """Those who remain are not tried this time."""
+        self.outcomes.update(dict.fromkeys(self.remaining, full))
+        self.remaining.clear()
+
     def give_up(self) -> None:
         """Nobody is left to call. For ever only if everybody refused for ever (RFC 5321 3.1, 4.2.4.2)."""
+        wait = self.full[1] if self.full else None if self.troubles else self._silent
+        if wait is not None:
+            self.wait(wait)
+            return
         last = next((each for each in self.troubles if not _final(each)), self.troubles[-1])
         reply = Reply(last.reply.code, last.reply.status, _together(self.troubles) or last.reply.text)
         end = Failed if _final(last) else Deferred

@@ -102,7 +102,8 @@ class Front:
         self.zone = zone
         self.judging.configure(config.guard)
         self.doorstep.most = config.vault.wrong_per_address
-        self.route = Addressing(self.world, self.stores.directory, config).route
+        addressing = Addressing(self.world, self.stores.directory, config)
+        self.route, self.lifetime_s = addressing.route, addressing.lifetime_s
 
     def now(self) -> int:
         return self.world.clock.now()

@@ -16,6 +16,8 @@ from sekisho.model.secret import Secret
 from sekisho.model.verdict import Reply
 from sekisho.net.dial import leads_home
 from sekisho.queue.hops import Hop
+from sekisho.queue.limits import Limits
+from sekisho.queue.places import Full, Places, Seat
 from sekisho.queue.sources import way_for
 from sekisho.service.calling import Call, Manner, NoCall, call
 from sekisho.service.destinations import Destinations
@@ -49,19 +51,21 @@ class RemoteCarrier:
         self._is_ours = is_ours
         self._destinations = Destinations(world, config, is_ours)
         self._roads = Roads(world, self._trouble)
+        self._limits = Limits(config.queue)
+        self.places = Places(self._limits)
         self._policies = Policies(world, policies, self._private, self._trouble)
         self._securing = Securing(world, config, self._policies)
         self._tally = TlsTally(world, record)
 
-    async def carry(self, batch: tuple[Delivery, ...], letter: Letter) -> dict[str, Outcome]:
-        """By delivery id. Whatever peers and world do becomes an Outcome."""
+    async def carry(self, batch: tuple[Delivery, ...], letter: Letter) -> dict[str, Outcome | Full]:
+        """By delivery id. Whatever peers and world do becomes an Outcome; who finds no place is `Full`."""
         errand = Errand(letter, Parts(self._world, letter), batch)
         errand.way = way_for(letter.envelope, self._config)
         key = (errand.route, errand.way, errand.requires_tls)
         try:
             await errand.prepare()
             while errand.remaining:
-                place = await self._roads.enter(key, self._config.queue.lane_concurrency, errand)
+                place = await self._roads.enter(key, self._sessions(errand), errand)
                 try:
                     await self._work(place, errand)
                 finally:
@@ -75,6 +79,8 @@ class RemoteCarrier:
         self._config = config
         self._destinations = Destinations(self._world, config, self._is_ours)
         self._securing = Securing(self._world, config, self._policies)
+        self._limits = Limits(config.queue)
+        self.places.reload(self._limits)
 
     async def check(self) -> None:
         """Tells the operator when DANE was asked for and is not to be had. Once, at the start."""
@@ -88,6 +94,9 @@ class RemoteCarrier:
 
     def _private(self) -> bool:
         return self._config.outbound.private_networks
+
+    def _sessions(self, errand: Errand) -> int:
+        return self._limits.lane(errand.route.lane).concurrency
 
     async def _work(self, place: Place, errand: Errand) -> None:
         if place.session is not None:
@@ -109,14 +118,43 @@ class RemoteCarrier:
             errand.guide = await self._securing.guide(errand.route)
             if errand.guide.trouble:
                 self._tally.count(errand.guide.domain, "sts", "", "", errand.guide.trouble)
-        while errand.hops:
-            session = await self._call(errand, errand.hops.pop(0))
-            place.opened()
-            if not isinstance(session, NoCall):
+        while errand.hops and not errand.waits_before(errand.hops[0]):
+            session = await self._enter(errand, errand.hops.pop(0))
+            if isinstance(session, Call):
+                place.opened()
                 place.session = session
                 return
-            errand.troubles.append(session)
+        place.opened()
         errand.give_up()
+
+    async def _enter(self, errand: Errand, hop: Hop) -> Call | None:
+        """Unless the host has been silent of late, or has as many of our connections as it may."""
+        now = self._world.clock.now()
+        if silent_until := self.places.silent_until(hop, now):
+            errand.silent(silent_until)
+            return None
+        seat = self.places.enter(errand.route.lane, hop, now)
+        if isinstance(seat, Full):
+            errand.full = (hop.rank, seat)
+            return None
+        session: Call | NoCall | None = None
+        try:
+            session = await self._call(errand, hop)
+        finally:
+            if not isinstance(session, Call):
+                self.places.leave(seat, self._world.clock.now())
+        if isinstance(session, NoCall):
+            errand.troubles.append(session)
+            if session.stage in ("connect", "greeting") and session.cause in ("connect", "timeout"):
+                self.places.unanswered(hop, self._world.clock.now())
+            return None
+        self.places.answered(hop)
+        session.when_closed = lambda: self._left(seat)
+        session.wanted = lambda: self.places.wanted(seat)
+        return session
+
+    def _left(self, seat: Seat) -> None:
+        self.places.leave(seat, self._world.clock.now())
 
     async def _call(self, errand: Errand, hop: Hop) -> Call | NoCall:
         demand = await self._securing.demand(errand.guide, hop)
@@ -140,7 +178,7 @@ class RemoteCarrier:
         assert session is not None
 
         def follow() -> Transaction | None:
-            if len(errand.remaining) > len(asked):
+            if len(errand.remaining) > len(asked) or session.wanted() or self.places.paced(session.hop):
                 return None
             follower = place.follower()
             if follower is None:
@@ -153,6 +191,9 @@ class RemoteCarrier:
         again, finished = True, False
         try:
             while again and errand.remaining and (session.usable or errand.begun):
+                if not errand.begun and (full := self.places.send(session.hop, self._world.clock.now())):
+                    errand.wait(full)
+                    break
                 asked, begun = errand.begun or errand.choose(session), bool(errand.begun)
                 errand.begun = ()
                 transaction = None if begun else errand.transaction(asked)

@@ -21,7 +21,7 @@ from sekisho.service.bouncing import Bouncer
 from sekisho.service.channel import Channel, NotDone
 from sekisho.service.delivery import Carrier, Deliverer, Voice
 from sekisho.service.local import LocalCarrier
-from sekisho.service.messages import DropSessions, Request, StatusAnswer, StatusAsk
+from sekisho.service.messages import DropSessions, QueueAsk, Request, StatusAnswer, StatusAsk
 from sekisho.service.piping import PipeCarrier
 from sekisho.service.reception import Reception
 from sekisho.service.reception import Roles as Neighbours
@@ -101,6 +101,7 @@ class FrontOffice:
         carriers: dict[Kind, Carrier] = {Kind.MAILDIR: local, Kind.PIPE: self._pipe, **remote}
         voice = Voice(recorder.record, recorder.trouble)
         self._deliverer = Deliverer(world, self._spool, carriers, self._reporter, voice)
+        self._remote.places.wake = self._deliverer.woken
         self._reception = Reception(
             world, config, self._directory, Neighbours(watch, vault), self._spool, recorder.record
         )
@@ -120,6 +121,8 @@ class FrontOffice:
             case StatusAsk():
                 counts = {"sessions": self._reception.sessions, "trying": self._deliverer.under_way}
                 return StatusAnswer(True, os.getpid(), self.listening, counts)
+            case QueueAsk(verb="retry"):
+                self._remote.places.forgive()
         answer = await self._owner.handle(request)
         if answer is None:
             raise NotDone(f"a front does not answer {type(request).__name__}")

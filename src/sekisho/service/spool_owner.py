@@ -49,6 +49,8 @@ class Deliverer(Protocol):
 
     def refresh(self) -> None: ...
 
+    def forgive(self) -> None: ...
+
 
 async def _quiet(account: str) -> None:
     """Nobody is taking mail on."""
@@ -110,6 +112,8 @@ class SpoolOwner:
                 await self._deliverer.put_back()
             performed = await self._spool.perform(order)
         self._deliverer.refresh()
+        if order.verb == "retry":
+            self._deliverer.forgive()
         return performed
 
     async def _head(self, message: str) -> str:

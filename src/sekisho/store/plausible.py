@@ -30,6 +30,21 @@ def implausible(place: Place, value: Any) -> Phrase | None:
     return None
 
 
+def not_a_limited_name(text: str) -> Phrase | None:
+    """Names in `queue.limits`: a host or domain, "*", "*.NAME", an address or a network."""
+    name = text.removeprefix("*.") if text != "*" else "x"
+    if is_hostname(name.lower()) and not is_address(name):
+        return None
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return phrase(
+            '{value} is not a name such as "example.net" or "*.example.net", nor an address or network',
+            value=printable(text, 100),
+        )
+    return None
+
+
 def is_hostname(text: str) -> bool:
     """A name of at most 253 characters in labels of letters, digits and hyphens (RFC 1123 2.1)."""
     return len(text) <= 253 and _HOSTNAME.fullmatch(text) is not None

@@ -18,7 +18,7 @@ from sekisho.checks import registry
 from sekisho.model.config import Config
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
-from sekisho.store.plausible import implausible
+from sekisho.store.plausible import implausible, not_a_limited_name
 from sekisho.store.schema import Field, Place, all_fields, dotted, entry_of, fields_of, literal
 from sekisho.store.tomllines import lines_of
 
@@ -173,6 +173,9 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
         yield ("guard", "contain"), phrase("this must not be below watch nor above whole_account")
     if config.queue.first_retry_s > config.queue.longest_retry_s:
         yield ("queue", "first_retry_s"), phrase("this must not be above longest_retry_s")
+    for name in config.queue.limits:
+        if why := not_a_limited_name(name):
+            yield ("queue", "limits", name), why
     taken: set[str] = set()
     for name, listener in config.listen.items():
         if listener.proxy_from and not listener.requires_proxy:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from sekisho.model.action import Performed
 from sekisho.model.config import Queue
 from sekisho.model.delivery import Delivery, State
-from sekisho.model.letter import Draft, Letter, Settled
+from sekisho.model.letter import Draft, Letter, Settled, party_of
 from sekisho.model.queue_row import QueueRow
 from sekisho.model.selector import Selector
 from sekisho.model.verdict import Reply
@@ -116,7 +116,7 @@ class Spool:
         if self.taker is None:
             return ()
         ready = tuple(each for each in draft.deliveries if not each.held_by and each.next_at <= now)
-        return ready if ready and self.taker.reserve(ready, size) else ()
+        return ready if ready and self.taker.reserve(ready, size, party_of(draft.envelope)) else ()
 
     def big_body(self, message_id: str) -> BigBody:
         """For a body over `IN_DATABASE_MAX`: written while it is received, finished before `submit`."""

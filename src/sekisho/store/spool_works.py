@@ -20,8 +20,11 @@ class Taker(Protocol):
     """Who delivers at once what has just been kept, with the body still in memory. All on the loop's
     thread."""
 
-    def reserve(self, deliveries: Sequence[Delivery], size: int) -> bool:
-        """True if there is room for these and a body of `size`: they are kept as `trying`, then taken."""
+    def reserve(self, deliveries: Sequence[Delivery], size: int, party: str) -> bool:
+        """True if there is room for these and a body of `size`: they are kept as `trying`, then taken.
+
+        `party` is who sends it: parties take turns.
+        """
 
     def take(self, deliveries: tuple[Delivery, ...], letter: Letter) -> None:
         """They are durable."""
