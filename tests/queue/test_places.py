@@ -3,7 +3,7 @@
 from sekisho.model.config import Limit, Queue
 from sekisho.queue.hops import Hop
 from sekisho.queue.limits import Limits
-from sekisho.queue.places import KEPT_S, SILENT_AFTER, SILENT_MAX_S, SILENT_S, Full, Seat, Places
+from sekisho.queue.places import KEPT_S, SILENT_AFTER, SILENT_MAX_S, SILENT_S, Full, Places, Seat
 
 SECOND = 1_000_000
 NOW = 1_000_000 * SECOND
