@@ -24,7 +24,7 @@ from sekisho.service.reception import Reception, Roles
 from sekisho.store.bodies import BigBody
 from sekisho.testing import loop
 from sekisho.testing.world import FakeChance, FakeClock, FakeDns
-from sekisho.world import Unavailable, World
+from sekisho.world import Promise, Unavailable, World
 
 HOST = "mx.example.com"
 PASSWORD = "correct horse"
@@ -92,7 +92,10 @@ class MemorySpool:
         self.trouble: Exception | None = None
         self.gate: asyncio.Event | None = None
 
-    async def submit(self, draft: Draft, body: Sequence[bytes] | BigBody) -> None:
+    def submit(self, draft: Draft, body: Sequence[bytes] | BigBody) -> Promise:
+        return asyncio.ensure_future(self._keep(draft, body))
+
+    async def _keep(self, draft: Draft, body: Sequence[bytes] | BigBody) -> None:
         if self.gate is not None:
             await self.gate.wait()
         if self.trouble is not None:

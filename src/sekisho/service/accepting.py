@@ -3,29 +3,38 @@
 To hold a letter is to keep it with the incident's mark on every delivery, and to answer 250 all the same.
 """
 
+from functools import partial
+
 from msgspec.structs import replace
 
 from sekisho.checks.ask import BodyFacts
-from sekisho.model.event import Judged
+from sekisho.model.event import Accepted, Judged
 from sekisho.model.verdict import Reply
+from sekisho.service.answer import Answer, Later
 from sekisho.service.arriving import Arriving
 from sekisho.service.checking import rule
 from sekisho.service.drafting import InHand, accepted, draft
 from sekisho.service.session import Session
+from sekisho.service.underway import Taking
 from sekisho.wire.steps import BodyEnd
+from sekisho.world import Promise
 
 UTF8_HEADER = Reply(550, "5.6.0", "A header field is neither ASCII nor UTF-8")
 
 
-async def accept(session: Session, step: BodyEnd) -> Reply:
+async def accept(session: Session, step: BodyEnd) -> Answer:
+    taking = session.front.underway.message_of(session.account)
+    answer: Answer | None = None
     try:
-        with session.front.underway.message_of(session.account):
-            return await _take(session, step)
+        answer = await _judge(session, step, taking)
+        return answer
     finally:
-        session.end_transaction()
+        if not isinstance(answer, Later):
+            taking.end()
+            session.end_transaction()
 
 
-async def _take(session: Session, step: BodyEnd) -> Reply:
+async def _judge(session: Session, step: BodyEnd, taking: Taking) -> Answer:
     front, transaction = session.front, session.transaction
     assert transaction is not None and transaction.body is not None, "a letter ends only after it has begun"
     body = transaction.body
@@ -43,13 +52,24 @@ async def _take(session: Session, step: BodyEnd) -> Reply:
     if ruling.refused is not None:
         return session.refused("body", ruling.verdict.by, ruling.refused)
     transaction.obey(ruling)
-    await front.stores.spool.submit(draft(letter, event), kept)
-    transaction.body = None
-    if transaction.held_by:
-        event = replace(event, held_by=" ".join(sorted(transaction.held_by)))
-    front.record(event)
-    _tell_asked(letter)
-    return Reply(250, "2.6.0", f"queued as {transaction.message}")
+    promise = front.stores.spool.submit(draft(letter, event), kept)
+    return Later(promise, partial(_taken, letter, event, promise, taking))
+
+
+def _taken(letter: InHand, event: Accepted, promise: Promise, taking: Taking) -> Reply:
+    """The spool has answered. Raises Unavailable if it does not have the letter."""
+    session, transaction = letter.session, letter.transaction
+    try:
+        promise.result()
+        transaction.body = None
+        if transaction.held_by:
+            event = replace(event, held_by=" ".join(sorted(transaction.held_by)))
+        session.front.record(event)
+        _tell_asked(letter)
+        return Reply(250, "2.6.0", f"queued as {transaction.message}")
+    finally:
+        taking.end()
+        session.end_transaction()
 
 
 def _header_flaw(body: Arriving) -> Reply | None:

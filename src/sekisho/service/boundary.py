@@ -21,6 +21,8 @@ FRAMES = 30
 
 
 class boundary:
+    """One may be entered again once it has been left."""
+
     def __init__(self, record: Record, what: str, about: str = "") -> None:
         self._record = record
         self._what = what
@@ -28,27 +30,24 @@ class boundary:
         self.failed = False
 
     async def __aenter__(self) -> Self:
-        return self
+        return self.__enter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        return self._judge(error)
+        return error is not None and self._judge(error)
 
     def __enter__(self) -> Self:
+        self.failed = False
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        return self._judge(error)
+        return error is not None and self._judge(error)
 
-    def _judge(self, error: BaseException | None) -> bool:
-        if (
-            error is None
-            or isinstance(error, asyncio.CancelledError | Unavailable)
-            or not isinstance(error, Exception)
-        ):
+    def _judge(self, error: BaseException) -> bool:
+        if isinstance(error, asyncio.CancelledError | Unavailable) or not isinstance(error, Exception):
             return False
         self.failed = True
         self._record(self._what, printable(self._about, 200), trace_of(error))

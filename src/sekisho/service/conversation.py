@@ -4,17 +4,20 @@ A handler that never waits is run on the spot, without a task. One that waits is
 the machine reads nothing more until it has answered. A bug ends this session with 421 and nothing else.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from typing import Any
 
 from sekisho.model.verdict import Reply
+from sekisho.service.answer import Answer, Later
 from sekisho.service.arriving import Arriving
 from sekisho.service.boundary import boundary
 from sekisho.service.checking import deferred
 from sekisho.service.session import Session
 from sekisho.service.steps import HANDLERS
 from sekisho.wire.steps import Opened, Quit, Rcpt, Refused, Step, Violated
-from sekisho.world import Unavailable
+from sekisho.world import Promise, Unavailable
 
 INTERNAL = Reply(421, "4.3.0", "Internal error, closing")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors, closing")
@@ -36,7 +39,7 @@ class Conversation:
     said QUIT, or nothing yet, so no word of ours can cross one of its own.
     """
 
-    __slots__ = ("_on_answer", "gone", "left", "machine", "more", "session", "waiting")
+    __slots__ = ("_on_answer", "_turn", "gone", "left", "machine", "more", "session", "waiting")
 
     def __init__(self, session: Session, on_answer: Callable[[], None]) -> None:
         self.session = session
@@ -46,6 +49,7 @@ class Conversation:
         self.left = False
         self.more = False
         self._on_answer = on_answer
+        self._turn = boundary(session.front.trouble, "session", session.ident)
 
     @property
     def behind(self) -> bool:
@@ -62,7 +66,7 @@ class Conversation:
         """What can be answered now is, up to `AT_ONCE`; then `machine.take()` has the replies."""
         taken = 0
         self.more = False
-        with boundary(self.session.front.trouble, "session", self.session.ident) as turn:
+        with self._turn:
             for step in self.machine.receive(data):
                 taken += 1
                 if not self._take_up(step):
@@ -70,7 +74,7 @@ class Conversation:
                 if taken == AT_ONCE:
                     self.more = True
                     break
-        if turn.failed:
+        if self._turn.failed:
             self._fail()
 
     def shut(self, reply: Reply) -> None:
@@ -92,37 +96,60 @@ class Conversation:
         if isinstance(step, SETTLED):
             self._note(step)
             return True
-        work = self._answer(step)
         try:
-            waited_for = work.send(None)
-        except StopIteration as end:
-            self._reply(end.value, step)
+            answer = begun(HANDLERS[type(step)](self.session, step))
+        except Unavailable as trouble:
+            answer = self._deferred(step, trouble)
+        if isinstance(answer, Reply):
+            self._reply(answer, step)
             return True
         self.waiting = True
-        self.session.front.world.spawn.task("smtp answer", self._finish(step, Rest(work, waited_for)))
+        if isinstance(answer, Later):
+            answer.promise.add_done_callback(partial(self._kept, step, answer))
+        else:
+            self.session.front.world.spawn.task("smtp answer", self._finish(step, answer))
         return False
 
-    async def _answer(self, step: Step) -> Reply:
-        session = self.session
-        try:
-            return await HANDLERS[type(step)](session, step)
-        except Unavailable as trouble:
-            verdict = deferred(trouble)
-            assert verdict.reply is not None
-            return session.refused(type(step).__name__.lower(), trouble.door, verdict.reply)
+    def _deferred(self, step: Step, trouble: Unavailable) -> Reply:
+        verdict = deferred(trouble)
+        assert verdict.reply is not None
+        return self.session.refused(type(step).__name__.lower(), trouble.door, verdict.reply)
+
+    def _kept(self, step: Step, later: Later, promise: Promise) -> None:
+        """The promise is done: without a task, because this is the way of every letter."""
+        with self._turn:
+            try:
+                reply = later.reply()
+            except Unavailable as trouble:
+                reply = self._deferred(step, trouble)
+            self._resume(step, reply)
+        self._go_on(failed=self._turn.failed)
 
     async def _finish(self, step: Step, rest: "Rest") -> None:
+        """In a task: the handler waits for more than a promise."""
         async with boundary(self.session.front.trouble, "session", self.session.ident) as turn:
-            reply = await rest
-            self.waiting = False
-            if self.gone or self.machine.closed:
-                self.session.end_transaction()
-                return
-            self._reply(reply, step)
+            try:
+                answer = await rest
+                if isinstance(answer, Later):
+                    await asyncio.wait((asyncio.ensure_future(answer.promise),))
+                    answer = answer.reply()
+            except Unavailable as trouble:
+                answer = self._deferred(step, trouble)
+            self._resume(step, answer)
+        self._go_on(failed=turn.failed)
+
+    def _resume(self, step: Step, reply: Reply) -> None:
         self.waiting = False
-        if turn.failed:
-            self._fail()
+        if self.gone or self.machine.closed:
+            self.session.end_transaction()
         else:
+            self._reply(reply, step)
+
+    def _go_on(self, *, failed: bool) -> None:
+        self.waiting = False
+        if failed:
+            self._fail()
+        elif not self.gone:
             self.hear(b"")
         self._on_answer()
 
@@ -131,7 +158,9 @@ class Conversation:
         if reply.code >= 500 and not isinstance(step, Rcpt):
             session.errors += 1
         self.left = isinstance(step, OUTER)
-        self.machine.reply(self._farewell() or reply)
+        if session.errors or session.bad_recipients:
+            reply = self._farewell() or reply
+        self.machine.reply(reply)
 
     def _note(self, step: Refused | Violated) -> None:
         by = step.what if isinstance(step, Violated) else step.verb or "syntax"
@@ -155,18 +184,30 @@ class Conversation:
         self.shut(INTERNAL)
 
 
-class Rest(Generator[Any, Any, Reply]):
+def begun(work: Reply | Coroutine[Any, Any, Answer]) -> "Answer | Rest":
+    """The answer of a handler that did not have to wait, or what remains of one that does."""
+    if isinstance(work, Reply):
+        return work
+    try:
+        waited_for = work.send(None)
+    except StopIteration as end:
+        answer: Answer = end.value
+        return answer
+    return Rest(work, waited_for)
+
+
+class Rest(Generator[Any, Any, Answer]):
     """What remains of a coroutine that was begun by hand and waits for `waited_for`; await it in a task.
 
     It passes everything on to the coroutine, except the first question, whose answer it has.
     """
 
-    def __init__(self, work: Coroutine[Any, Any, Reply], waited_for: Any) -> None:
+    def __init__(self, work: Coroutine[Any, Any, Answer], waited_for: Any) -> None:
         self._work = work
         self._waited_for = waited_for
         self._begun = False
 
-    def __await__(self) -> Generator[Any, Any, Reply]:
+    def __await__(self) -> Generator[Any, Any, Answer]:
         return self
 
     def send(self, value: Any) -> Any:

@@ -2,7 +2,7 @@
 sessions.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from sekisho.service.doorstep import Doorstep
 from sekisho.service.judging import Judging
 from sekisho.service.underway import Underway
 from sekisho.store.bodies import BigBody
-from sekisho.world import World
+from sekisho.world import Promise, World
 
 SOURCE = "front"
 
@@ -60,7 +60,7 @@ class Spool(Protocol):
     @property
     def accepting(self) -> bool: ...
 
-    def submit(self, draft: Draft, body: Sequence[bytes] | BigBody) -> Awaitable[None]: ...
+    def submit(self, draft: Draft, body: Sequence[bytes] | BigBody) -> Promise: ...
 
     def big_body(self, message_id: str) -> BigBody: ...
 

@@ -3,7 +3,7 @@
 Logging in is in `login.py`, the end of a letter in `accepting.py`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from sekisho.checks.ask import MailFacts, RcptFacts, SessionFacts, Stage
@@ -11,6 +11,7 @@ from sekisho.model.envelope import NO_WISH, Wish
 from sekisho.model.event import Connected, RecipientGiven
 from sekisho.model.verdict import Reply
 from sekisho.service.accepting import accept
+from sekisho.service.answer import Answer
 from sekisho.service.arriving import Arriving
 from sekisho.service.checking import CLEAR, Ruling, rule
 from sekisho.service.login import login
@@ -63,7 +64,7 @@ async def hello(session: Session, step: Hello) -> Reply:
     return Reply(250, "", session.front.config.hostname)
 
 
-async def start_tls(session: Session, step: StartTls) -> Reply:
+def start_tls(session: Session, step: StartTls) -> Reply:
     return READY_FOR_TLS
 
 
@@ -113,35 +114,36 @@ async def rcpt(session: Session, step: Rcpt) -> Reply:
     return RECIPIENT_OK
 
 
-async def data(session: Session, step: Data) -> Reply:
+def data(session: Session, step: Data) -> Reply:
     assert session.transaction is not None, "the machine lets DATA come after RCPT only"
     session.transaction.body = Arriving(session.front, session.transaction.message)
     return GO_AHEAD
 
 
-async def reset(session: Session, step: Reset) -> Reply:
+def reset(session: Session, step: Reset) -> Reply:
     session.end_transaction()
     return OK
 
 
-async def noop(session: Session, step: Noop) -> Reply:
+def noop(session: Session, step: Noop) -> Reply:
     return OK
 
 
-async def verify(session: Session, step: Verify) -> Reply:
+def verify(session: Session, step: Verify) -> Reply:
     return CANNOT_VERIFY
 
 
-async def show_help(session: Session, step: Help) -> Reply:
+def show_help(session: Session, step: Help) -> Reply:
     return HELP
 
 
-async def leave(session: Session, step: Quit) -> Reply:
+def leave(session: Session, step: Quit) -> Reply:
     session.end_transaction()
     return BYE
 
 
-Handler = Callable[[Session, Any], Awaitable[Reply]]
+Handler = Callable[[Session, Any], Reply | Coroutine[Any, Any, Answer]]
+"""One that asks nobody answers at once."""
 
 HANDLERS: dict[type, Handler] = {
     Opened: opened,

@@ -16,7 +16,7 @@ class Underway:
         self._open: dict[str, set[asyncio.Future[None]]] = {}
 
     def message_of(self, account: str) -> "Taking":
-        """`with` it around judging and keeping one message."""
+        """Judging and keeping one message begins; `end` it, or put `with` around it."""
         return Taking(self._open, account)
 
     async def quiet(self, account: str) -> None:
@@ -26,23 +26,31 @@ class Underway:
 
 
 class Taking:
+    """Nobody asks about mail that belongs to no account, so nothing is noted of it."""
+
+    __slots__ = ("_account", "_end", "_open")
+
     def __init__(self, open_: dict[str, set[asyncio.Future[None]]], account: str) -> None:
         self._open = open_
         self._account = account
-        self._end: asyncio.Future[None] | None = None
-
-    def __enter__(self) -> None:
-        if self._account:
+        if account:
             self._end = asyncio.get_running_loop().create_future()
-            self._open.setdefault(self._account, set()).add(self._end)
+            open_.setdefault(account, set()).add(self._end)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._end is None:
+    def end(self) -> None:
+        """Once."""
+        if not self._account:
             return
         self._end.set_result(None)
         rest = self._open[self._account]
         rest.discard(self._end)
         if not rest:
             del self._open[self._account]
+
+    def __enter__(self) -> None:
+        """It has begun."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
