@@ -15,9 +15,9 @@ HEAD_BYTES = 256 * 1024
 LINES = 10_000
 """Most lines of a head, folded ones counted singly."""
 
-_FOLDS = (b" ", b"\t")
-_NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
-"""RFC 5322 3.6.8; white space before the colon is obsolete syntax (4.5.8)."""
+_FIELD_ENDS = re.compile(rb"\r\n(?![ \t])")
+_NAME_LETTERS = bytes(range(33, 127)).replace(b":", b"")
+"""RFC 5322 3.6.8. White space between name and colon is obsolete syntax (4.5.8), and read all the same."""
 
 
 class Field(Struct, frozen=True):
@@ -43,7 +43,7 @@ class Head(Struct, frozen=True):
         return None
 
     def count(self, name: bytes) -> int:
-        return sum(1 for field in self.fields if field.name == name)
+        return [field.name for field in self.fields].count(name)
 
 
 class TooLarge(Exception):
@@ -70,20 +70,16 @@ def fields_of(head: bytes) -> tuple[Field, ...]:
     if len(head) > HEAD_BYTES or head.count(b"\n") > LINES:
         raise TooLarge
     found: list[Field] = []
-    name, value_at, begun, at = b"", 0, 0, 0
-    for line in head[:-2].split(b"\r\n"):
-        if line[:1] in _FOLDS:
-            if not name:
-                return tuple(found)
-        else:
-            if name:
-                found.append(Field(name, head[value_at : at - 2], begun, at))
-            match = _NAME.match(line)
-            if match is None:
-                return tuple(found)
-            name, value_at, begun = match[1].lower(), at + match.end(), at
-        at += len(line) + 2
-    found.append(Field(name, head[value_at : len(head) - 2], begun, len(head)))
+    begun = 0
+    for line in _FIELD_ENDS.split(head[:-2]):
+        name, colon, value = line.partition(b":")
+        if not colon or not name or name.translate(None, _NAME_LETTERS):
+            name = name.rstrip(b" \t")
+            if not colon or not name or name.translate(None, _NAME_LETTERS):
+                break
+        end = begun + len(line) + 2
+        found.append(Field(name.lower(), value, begun, end))
+        begun = end
     return tuple(found)
 
 
@@ -103,12 +99,11 @@ def without(head: bytes, fields: tuple[Field, ...]) -> bytes:
 
 def claims(head: Head, hostname: str) -> tuple[Field, ...]:
     """Authentication-Results that pretend to be ours: only we may say what we verified (RFC 8601 5)."""
+    results = [field for field in head.fields if field.name == b"authentication-results"]
+    if not results:
+        return ()
     ours = hostname.lower().encode()
-    return tuple(
-        field
-        for field in head.fields
-        if field.name == b"authentication-results" and _authserv(field.value) == ours
-    )
+    return tuple(field for field in results if _authserv(field.value) == ours)
 
 
 def _authserv(value: bytes) -> bytes:

@@ -4,6 +4,7 @@ Message-ID.
 
 import re
 from datetime import tzinfo
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -39,7 +40,7 @@ def received(trace: Trace, zone: tzinfo) -> bytes:
     address.
     """
     lines = [
-        f"Received: from {_from(trace)}",
+        f"Received: from {_from(trace.hello, trace.address)}",
         f"\tby {trace.hostname} with {trace.protocol} id {trace.ident}",
     ]
     if trace.tls and _TLS.fullmatch(trace.tls):
@@ -62,11 +63,15 @@ def message_id_field(ident: str, hostname: str) -> bytes:
     return f"Message-ID: <{ident}@{hostname}>\r\n".encode("ascii", "replace")
 
 
-def _from(trace: Trace) -> str:
-    """The Extended-Domain of RFC 5321 4.4: what the client called itself, and where it really called from."""
-    hello = trace.hello if len(trace.hello) <= HELLO_BYTES else ""
-    name = hello if _NAME.fullmatch(hello) or _LITERAL.fullmatch(hello) else "unknown"
-    if not trace.address:
+@lru_cache(maxsize=1024)
+def _from(hello: str, address: str) -> str:
+    """The Extended-Domain of RFC 5321 4.4: what the client called itself, and where it really called from.
+
+    One client sends many letters.
+    """
+    known = len(hello) <= HELLO_BYTES and (_NAME.fullmatch(hello) or _LITERAL.fullmatch(hello))
+    name = hello if known else "unknown"
+    if not address:
         return name
-    literal = f"IPv6:{trace.address}" if ":" in trace.address else trace.address
+    literal = f"IPv6:{address}" if ":" in address else address
     return f"{name} ([{literal}])"

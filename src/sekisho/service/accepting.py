@@ -8,7 +8,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from sekisho.checks.ask import BodyFacts
-from sekisho.model.event import Accepted, Judged
+from sekisho.model.event import Accepted
 from sekisho.model.verdict import Reply
 from sekisho.service.answer import Answer, Later
 from sekisho.service.arriving import Arriving
@@ -44,7 +44,7 @@ async def _judge(session: Session, step: BodyEnd, taking: Taking) -> Answer:
     flaw = body.flaw or (_header_flaw(body) if "SMTPUTF8" in transaction.options else None)
     if flaw is not None:
         return session.refused("body", "header", flaw)
-    letter = InHand(session, session.client(), transaction, body, front.now())
+    letter = InHand(session, session.client(), transaction, transaction.recipients, body, front.now())
     event = accepted(letter)
     session.asking.event = event if session.account else None
     ruling = await rule(front.policy, front.policy.stages["body"], _facts(letter), session.asking)
@@ -65,7 +65,7 @@ def _taken(letter: InHand, event: Accepted, promise: Promise, taking: Taking) ->
         if transaction.held_by:
             event = replace(event, held_by=" ".join(sorted(transaction.held_by)))
         session.front.record(event)
-        _tell_asked(letter)
+        session.told_asked(letter.at)
         return Reply(250, "2.6.0", f"queued as {transaction.message}")
     finally:
         taking.end()
@@ -89,21 +89,8 @@ def _facts(letter: InHand) -> BodyFacts:
         letter.client,
         transaction.sender,
         letter.body.size,
-        transaction.recipients,
+        letter.recipients,
         letter.body.head,
         limits.hops,
     )
 
-
-def _tell_asked(letter: InHand) -> None:
-    """One event says which checks had nothing against it."""
-    session = letter.session
-    session.front.record(
-        Judged(
-            **session.traits(letter.at),
-            stage="body",
-            check=session.front.policy.asked,
-            act="pass",
-            why=f"message {letter.transaction.message}",
-        )
-    )

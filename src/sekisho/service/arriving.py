@@ -22,6 +22,7 @@ BEHIND_BYTES = 1024 * 1024
 TOGETHER_BYTES = 128 * 1024 * 1024
 """Bytes in memory, of all letters of a front together, above which every letter goes to a file at once."""
 
+NO_HEAD = Head((), 0)
 HEAD_TOO_LARGE = Reply(552, "5.3.4", "The header of this message is too large")
 BUSY = Reply(452, "4.3.1", "Too many messages at once, try again later")
 
@@ -51,7 +52,7 @@ class Arriving:
         self._drained: asyncio.Future[None] | None = None
         self._trouble: Unavailable | None = None
         self._digest = hashlib.sha256()
-        self.head = Head((), 0)
+        self.head = NO_HEAD
         self.size = 0
         self.flaw: Reply | None = None
         self.on_room: Callable[[], None] | None = None

@@ -31,13 +31,13 @@ class InHand(Struct, frozen=True):
     session: Session
     client: Client
     transaction: Transaction
+    recipients: tuple[str, ...]
     body: Arriving
     at: int
 
 
 def accepted(letter: InHand) -> Accepted:
-    transaction, session = letter.transaction, letter.session
-    recipients = transaction.recipients
+    transaction, session, recipients = letter.transaction, letter.session, letter.recipients
     return Accepted(
         **session.traits(letter.at),
         message=transaction.message,
@@ -66,7 +66,7 @@ def _envelope(letter: InHand) -> Envelope:
     transaction = letter.transaction
     return Envelope(
         transaction.sender or None,
-        transaction.recipients,
+        letter.recipients,
         _origin(letter),
         _options(transaction, letter.body) if transaction.options else {},
         _wishes(transaction.given),
@@ -105,7 +105,9 @@ def _either(one: Wish, other: Wish) -> Wish:
 
 def _text(letter: InHand, name: bytes) -> str:
     value = letter.body.head.first(name)
-    return printable(readable(value), TEXT_SHOWN) if value else ""
+    if not value:
+        return ""
+    return printable(readable(value) if b"=?" in value else value, TEXT_SHOWN)
 
 
 def _own_message_id(letter: InHand) -> str:

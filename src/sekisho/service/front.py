@@ -11,7 +11,7 @@ from msgspec import Struct
 from sekisho.checks.registry import Policy
 from sekisho.model.config import Config
 from sekisho.model.event import Event, Troubled
-from sekisho.model.ident import make_id
+from sekisho.model.ident import Idents
 from sekisho.model.letter import Draft
 from sekisho.model.selector import Selector
 from sekisho.model.text import printable
@@ -89,6 +89,8 @@ class Front:
         self.stores = stores
         self.roles = roles
         self.record = record
+        self.now = world.clock.now
+        self.ident = Idents(world.chance.data).make
         self.judging = Judging(roles.watch)
         self.counts = Counts()
         self.doorstep = Doorstep()
@@ -104,12 +106,6 @@ class Front:
         self.doorstep.most = config.vault.wrong_per_address
         addressing = Addressing(self.world, self.stores.directory, config)
         self.route, self.lifetime_s = addressing.route, addressing.lifetime_s
-
-    def now(self) -> int:
-        return self.world.clock.now()
-
-    def ident(self, at: int) -> str:
-        return make_id(at, self.world.chance.bits(30))
 
     def free_bytes(self) -> int:
         """Room above what must stay free; none while the spool takes nothing. Raises Unavailable."""

@@ -43,7 +43,10 @@ class Peer(Struct, frozen=True):
 
 class Session:
     __slots__ = (
+        "_client",
+        "_known",
         "account",
+        "asked",
         "asking",
         "bad_recipients",
         "door",
@@ -70,8 +73,18 @@ class Session:
         self.network = ""
         self.errors = 0
         self.bad_recipients = 0
+        self.asked = ""
+        self._known: tuple[object, ...] = ()
 
     def client(self) -> Client:
+        """Anew only when something about it has changed: several checks of every letter look at it."""
+        known = (self.machine.hello, self.machine.tls, self.account, self.network, self.peer)
+        if known != self._known:
+            self._known = known
+            self._client = self._seen()
+        return self._client
+
+    def _seen(self) -> Client:
         return Client(
             self.ident,
             self.door.name,
@@ -96,8 +109,19 @@ class Session:
             "address": self.peer.address,
         }
 
+    def told_asked(self, at: int) -> None:
+        """One event says which checks had nothing against it, for `explain`; again when they are others."""
+        asked = self.front.policy.asked
+        if asked == self.asked or self.transaction is None:
+            return
+        self.asked = asked
+        why = f"message {self.transaction.message}"
+        self.front.record(Judged(**self.traits(at), stage="body", check=asked, act="pass", why=why))
+
     def judged(self, stage: str, ruling: Ruling) -> None:
         """Every answer that was not a plain pass, for `explain`."""
+        if not ruling.others:
+            return
         for verdict in ruling.others:
             self.front.record(
                 Judged(

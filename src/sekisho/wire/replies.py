@@ -1,13 +1,19 @@
 """Replies on the wire (RFC 5321 4.2, RFC 2034), and those that the SMTP server machine gives by itself."""
 
+from functools import lru_cache
+
 from sekisho.model.verdict import Reply
 
 LINE_LETTERS = 480  # RFC 5321 4.5.3.1.5: 512 octets with code, status and CRLF
 LINES = 100  # more text than this is a mistake of ours
 
 
+@lru_cache(maxsize=256)
 def encode(reply: Reply) -> bytes:
-    """The reply as bytes; more than one line of text becomes more than one line of reply."""
+    """The reply as bytes; more than one line of text becomes more than one line of reply.
+
+    Most are said again and again.
+    """
     line = str(reply)
     if len(line) <= LINE_LETTERS and line.isascii() and line.isprintable():
         return line.encode("ascii") + b"\r\n"

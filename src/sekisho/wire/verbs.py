@@ -24,6 +24,8 @@ class State(Enum):
     HANDSHAKE = "handshake"  # after 220 to STARTTLS
     CLOSED = "closed"
 
+    __hash__ = object.__hash__  # Enum's own is a Python function, and every command looks into a table
+
 
 COMMAND_STATES = (State.FRESH, State.READY, State.SENDER, State.RECIPIENT, State.CHUNKS)
 
