@@ -7,7 +7,7 @@ import pytest
 from hosts import EHLO, Host, carry_in_turn, config, deliveries, letter, mx_route, relay_route, told
 
 from covers import covers
-from sekisho.model.config import Config, Limit, Listen, Queue, Smarthost
+from sekisho.model.config import Config, Limit, Listen, Queue
 from sekisho.model.delivery import Deferred, Delivered, Delivery, Failed, Outcome, Tls
 from sekisho.model.event import TlsCounted
 from sekisho.model.letter import Letter
@@ -387,43 +387,10 @@ def test_a_mistake_in_the_settings_bounces_nothing(written: str) -> None:
     assert isinstance(end, Deferred)
 
 
-def with_login(host: Host, tls: Tls, password: bytes | None = b"s3cret\n") -> Outcome:
-    fake, _ = world({A: host})
-    fake.disk.make_folders("/keys")
-    if password is not None:
-        fake.disk.write_new("/keys/relay", (password,))
-    smarthost = Smarthost(host=f"[{A}]:25", tls=tls.value, user="me", password_file="/keys/relay")
-    batch = deliveries(relay_route(f"[{A}]:25", tls, "smarthost"), "b@example.net")
-    return carry(fake, batch, config(smarthost=smarthost))["b@example.net"]
-
-
 def tls_host(**answers: bytes) -> Host:
     """Offers STARTTLS and a login; the fake handshake always succeeds."""
     hello = b"250-mx\r\n250-PIPELINING\r\n250-AUTH PLAIN LOGIN\r\n250 STARTTLS\r\n"
     return Host(**{"EHLO": hello, "STARTTLS": b"220 go\r\n", "AUTH": b"235 2.7.0 welcome\r\n"} | answers)
-
-
-def test_a_smarthost_with_a_password() -> None:
-    """Encrypted first, then the login, then the letter."""
-    host = tls_host()
-    assert isinstance(with_login(host, Tls.REQUIRED), Delivered)
-    said = [line.split()[0] for line in host.log]
-    assert ["EHLO", "STARTTLS", "EHLO", "AUTH", "MAIL"] == said[:5]
-
-
-@pytest.mark.parametrize(
-    "host", [tls_host(AUTH=b"535 5.7.8 wrong\r\n"), tls_host(EHLO=b"250-mx\r\n250 STARTTLS\r\n"), Host()]
-)
-def test_a_refused_login_bounces_nothing(host: Host) -> None:
-    """A wrong password is the operator's to mend: deferred, whatever the code; no password in the clear."""
-    assert isinstance(with_login(host, Tls.OPPORTUNISTIC), Deferred)
-    assert not any(line.startswith("MAIL") for line in host.log)
-
-
-def test_a_password_file_that_is_not_there() -> None:
-    """Deferred, and the reply names the file."""
-    end = with_login(tls_host(), Tls.REQUIRED, None)
-    assert isinstance(end, Deferred) and "/keys/relay" in end.reply.text
 
 
 @pytest.mark.parametrize("tls", [Tls.REQUIRED, Tls.VERIFY])

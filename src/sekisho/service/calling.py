@@ -60,6 +60,17 @@ Follow = Callable[[], Transaction | None]
 """Asked once, when a letter is nearly over: the transaction that may go out behind it."""
 
 
+class Login(Struct, frozen=True):
+    """`user` "" is no login; `nonce` is chance for SCRAM."""
+
+    user: str = ""
+    password: Secret | None = None
+    nonce: str = ""
+
+
+NO_LOGIN = Login()
+
+
 class Manner(Struct, frozen=True):
     """How to call: who we say we are, encryption, login, deadlines.
 
@@ -69,10 +80,8 @@ class Manner(Struct, frozen=True):
     helo: str
     outbound: Outbound
     tls: Tls
-    user: str = ""
-    password: Secret | None = None
+    login: Login = NO_LOGIN
     source: str = ""
-    nonce: str = ""
     lmtp: bool = False
     pins: Pins | None = None
     testing: bool = False
@@ -80,8 +89,9 @@ class Manner(Struct, frozen=True):
     @property
     def settings(self) -> ClientSettings:
         out = self.outbound
+        user, password, nonce = self.login.user, self.login.password, self.login.nonce
         return ClientSettings(
-            self.helo, self.tls, self.user, self.password, self.nonce, out.reply_s, out.final_dot_s, self.lmtp
+            self.helo, self.tls, user, password, nonce, out.reply_s, out.final_dot_s, self.lmtp
         )
 
 
@@ -350,7 +360,7 @@ async def call(world: World, hop: Hop, manner: Manner) -> Call | NoCall:
 def _may_be_plain(refusal: NoCall, manner: Manner) -> bool:
     """Not where somebody meddles, and never with a password, which is worth more than this letter."""
     failed = refusal.cause == "tls" and refusal.reply != INJECTED
-    return failed and manner.tls is Tls.OPPORTUNISTIC and not manner.user
+    return failed and manner.tls is Tls.OPPORTUNISTIC and not manner.login.user
 
 
 async def _call(world: World, hop: Hop, manner: Manner) -> Call | NoCall:

@@ -12,7 +12,6 @@ from sekisho.model.delivery import Deferred, Delivery, Failed, Kind, Outcome
 from sekisho.model.event import Event, Troubled
 from sekisho.model.ident import make_id
 from sekisho.model.letter import Letter
-from sekisho.model.secret import Secret
 from sekisho.model.verdict import Reply
 from sekisho.net.dial import leads_home
 from sekisho.queue.hops import Hop
@@ -22,6 +21,7 @@ from sekisho.queue.sources import way_for
 from sekisho.service.calling import Call, Manner, NoCall, call
 from sekisho.service.destinations import Destinations
 from sekisho.service.errand import Errand
+from sekisho.service.logins import Logins, encrypted_for
 from sekisho.service.parts import Parts
 from sekisho.service.roads import Place, Roads
 from sekisho.service.securing import NOT_LISTED, NOT_PROVABLE, Demand, Securing
@@ -56,6 +56,7 @@ class RemoteCarrier:
         self._policies = Policies(world, policies, self._private, self._trouble)
         self._securing = Securing(world, config, self._policies)
         self._tally = TlsTally(world, record)
+        self._logins = Logins(world, self._trouble)
 
     async def carry(self, batch: tuple[Delivery, ...], letter: Letter) -> dict[str, Outcome | Full]:
         """By delivery id. Whatever peers and world do becomes an Outcome; who finds no place is `Full`."""
@@ -164,6 +165,7 @@ class RemoteCarrier:
         if errand.requires_tls and not demand.proven:
             return NoCall(hop, NOT_PROVABLE, "5yz", "demand")
         session = await call(self._world, hop, await self._manner(errand, hop, demand))
+        self._logins.learn(errand.route, session)
         if demand.policy and (isinstance(session, Call) or session.stage == "tls"):
             result = session.flaw if isinstance(session, Call) else session.result
             self._note(errand, demand.policy, session, result)
@@ -211,23 +213,22 @@ class RemoteCarrier:
             place.session = None
 
     async def _manner(self, errand: Errand, hop: Hop, demand: Demand) -> Manner:
-        out, route = self._config.outbound, errand.route
-        user, password = "", None
-        if route.credentials and out.smarthost is not None:
-            user, password = out.smarthost.user, await self._password(out.smarthost.password_file)
-        way, lmtp = errand.way, route.kind is Kind.LMTP
-        source = (
-            way.address_for(hop.address, lambda: self._world.chance.bits(CHANCE_BITS)) if hop.port else ""
+        out, way = self._config.outbound, errand.way
+        source = way.address_for(hop.address, self._draw) if hop.port else ""
+        login = await self._logins.login(errand.route, out)
+        return Manner(
+            way.helo,
+            out,
+            encrypted_for(login, hop, demand.tls),
+            login,
+            source,
+            lmtp=errand.route.kind is Kind.LMTP,
+            pins=demand.pins,
+            testing=demand.testing,
         )
-        tls, pins, testing = demand.tls, demand.pins, demand.testing
-        return Manner(way.helo, out, tls, user, password, source, lmtp=lmtp, pins=pins, testing=testing)
 
-    async def _password(self, path: str) -> Secret:
-        try:
-            content: bytes = await self._world.spawn.thread(lambda: self._world.disk.read(path))
-        except FileNotFoundError as error:
-            raise Unavailable(path, "the file with the password is not there") from error
-        return Secret(content.strip(b"\r\n"))
+    def _draw(self) -> int:
+        return self._world.chance.bits(CHANCE_BITS)
 
     def _trouble(self, what: str, about: str, trace: str) -> None:
         now = self._world.clock.now()
