@@ -2,6 +2,9 @@
 
 import json
 import re
+import smtplib
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +37,7 @@ def listed(site: Installation, *words: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
-@covers("T-01", partly="regular expressions, headers and campaigns as selectors are to come")
+@covers("T-01", partly="campaigns as a selector need the engine that finds them")
 def test_every_selector_finds_its_own(site: Installation) -> None:
     """By account, sender, recipient, subject, body, id, age and client; all that are given must match."""
     assert 6 == len(listed(site))
@@ -45,6 +48,10 @@ def test_every_selector_finds_its_own(site: Installation) -> None:
     assert 1 == len(listed(site, "--subject", "ANNA 3"))
     assert 5 == len(listed(site, "--body", "words of anna"))
     assert 0 == len(listed(site, "--older", "3600"))
+    assert 2 == len(listed(site, "--subject", "re:^anna [34]$"))
+    assert 1 == len(listed(site, "--header", "subject: bob"))
+    assert 6 == len(listed(site, "--header", r"re:^received: .*by mx\.example\.com"))
+    assert 0 == len(listed(site, "--state", "purged"))
     assert 6 == len(listed(site, "--address", "127.0.0.0/8"))
     (row,) = listed(site, "--account", "anna@example.com", "--recipient", "x4@far.example")
     assert 1 == len(listed(site, "--id", str(row["message"])))
@@ -93,3 +100,53 @@ def test_mistakes_are_named(site: Installation) -> None:
     assert "selector" in site.run("queue", "purge", "--yes", code=64)
     assert "nothing" in site.run("queue", "purge", "--account", "nobody@example.com", "--yes", code=1)
     assert "nothing" in site.run("queue", "show", "nosuchid", code=1)
+    assert "--subject" in site.run("queue", "purge", "--subject", "re:(", "--yes", code=64)
+
+
+@covers("T-05")
+def test_a_line_has_all_that_a_postmaster_asks(site: Installation) -> None:
+    """Id, sender, recipient, size, age, next try, last reply, account and client; and the same summed up."""
+    deadline = time.monotonic() + 20
+    rows = listed(site)
+    while not any("last_reply" in row for row in rows) and time.monotonic() < deadline:
+        time.sleep(0.1)
+        rows = listed(site)
+    row = next(row for row in rows if "last_reply" in row)
+    assert row["sender"] == row["account"] and "127.0.0.1" == row["address"]
+    assert str(row["recipient"]).endswith("@far.example")
+    assert row["message"] and row["size"] and row["next_at"] > row["accepted_at"]  # type: ignore[operator]
+    assert "4.4.1" in str(row["last_reply"])
+    assert [row["accepted_at"] for row in rows] == sorted(row["accepted_at"] for row in rows)  # type: ignore
+    groups = listed(site, "--by", "account")
+    assert [("anna@example.com", 5), ("bob@example.com", 1)] == [(g["name"], g["deliveries"]) for g in groups]
+    assert ["far.example"] == [group["name"] for group in listed(site, "--by", "domain")]
+
+
+@covers("O-05")
+@covers("T-01")
+def test_the_server_takes_mail_while_the_queue_is_changed(site: Installation) -> None:
+    """A greeting each 100 ms never fails through purges and restores, and a dry run counts what is done."""
+    failed: list[Exception] = []
+    greeted = threading.Event()
+    over = threading.Event()
+
+    def knock() -> None:
+        while not over.wait(0.1):
+            try:
+                with site.client(timeout_s=5) as client:
+                    client.noop()
+                greeted.set()
+            except (OSError, smtplib.SMTPException) as error:
+                failed.append(error)
+
+    knocking = threading.Thread(target=knock)
+    knocking.start()
+    for _ in range(3):
+        words = ("--account", "anna@example.com")
+        for verb, *more in (("purge",), ("restore",), ("release",)):
+            planned = site.run("queue", verb, *words, "--dry-run", *more)
+            done = site.run("queue", verb, *words, "--yes", *more)
+            assert "5 deliveries of 5 messages" in planned and "5 deliveries" in done.splitlines()[1]
+    over.set()
+    knocking.join()
+    assert greeted.is_set() and [] == failed

@@ -17,14 +17,18 @@ from sekisho.cli import speech
 from sekisho.cli.where import config_option, json_option, settings, when
 from sekisho.host import HostChance, HostClock
 from sekisho.model.config import Config
+from sekisho.model.delivery import State
 from sekisho.model.ident import make_id
 from sekisho.model.incident import Incident
 from sekisho.model.phrase import Phrase, phrase, phrases
 from sekisho.model.queue_row import QueueRow
 from sekisho.model.selector import Selector
+from sekisho.model.text import printable
 from sekisho.service.channel import NotDone
 from sekisho.service.control import call
 from sekisho.service.messages import IncidentAnswer, IncidentAsk, QueueAnswer, QueueAsk, QueueVerb
+from sekisho.store.spool_patterns import BadPattern, check
+from sekisho.store.spool_select import BY
 
 Command = Callable[..., Any]
 
@@ -37,8 +41,13 @@ SELECTORS = (
     ("--recipient", "recipient", "Recipient: an address, @domain, or a pattern with *."),
     ("--account", "account", "The account whose login brought the message."),
     ("--address", "address", "The client's address, or a network as in 192.0.2.0/24."),
-    ("--subject", "subject", "Words of the subject."),
+    (
+        "--subject",
+        "subject",
+        'Words of the subject; here as elsewhere "re:..." is a regular expression (RE2).',
+    ),
     ("--body", "body", "Words of the message as it stands in the queue."),
+    ("--header", "header", 'Words of one header field, as in "X-Mailer: Bat".'),
     ("--reply", "reply", "Words of the last reply of a remote host."),
     ("--incident", "incident", "Held by the actions of this incident."),
     ("--held-by", "held_by", "Held by this action."),
@@ -79,14 +88,33 @@ def command() -> None:
 @click.option(
     "--limit", type=click.IntRange(1, LINES_MAX), default=1000, show_default=True, help="Most lines."
 )
+@click.option("--by", type=click.Choice(tuple(BY)), default=None, help="Sum up instead, the most first.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(("waiting", "trying", "failed", "purged")),
+    help="Only these; purged ones are shown only so.",
+)
 @selecting
-def list_(path: str, as_json: bool, limit: int, **wanted: Any) -> int:
-    """One line a delivery, the oldest message first.
+def list_(
+    path: str, as_json: bool, limit: int, by: str | None, states: tuple[str, ...], **wanted: Any
+) -> int:
+    """One line a delivery, the oldest message first; or one a group, the largest first.
 
     Example: sekisho queue list --sender @example.com --older 3600
+
+    Example: sekisho queue list --by domain
     """
     config = settings(path)
-    answer = ask(config, QueueAsk("list", chosen(config, wanted), limit=limit))
+    selector = replace(chosen(config, wanted), states=tuple(State(state) for state in states))
+    answer = ask(config, QueueAsk("list", selector, limit=limit, by=by or ""))
+    for group in answer.groups:
+        if as_json:
+            speech.emit(group)
+        else:
+            oldest = when(group.oldest_at, config)
+            speech.tell(f"{group.deliveries:9}  {group.bytes:13}  {oldest}  {group.name or '-'}")
     for row in answer.rows:
         if as_json:
             speech.emit(row)
@@ -138,7 +166,7 @@ def _verb(name: QueueVerb, plan: Phrase, done: Phrase, text: str) -> None:
 
 def _change(config: Config, wish: QueueAsk, said: tuple[Phrase, Phrase], how: tuple[bool, bool, bool]) -> int:
     as_json, dry_run, yes = how
-    preview = ask(config, QueueAsk("count", _counted(wish)))
+    preview = ask(config, QueueAsk("count", wish.selector, preview=wish.verb))
     plan = Phrase(said[0].pattern, {"total": _total(preview)})
     if preview.matched == 0 or not speech.confirm(plan, yes or as_json, dry_run):
         return 0 if preview.matched or as_json else _nothing()
@@ -157,13 +185,6 @@ def _change(config: Config, wish: QueueAsk, said: tuple[Phrase, Phrase], how: tu
 def _nothing() -> int:
     speech.tell(phrase("nothing in the queue matches"))
     return 1
-
-
-def _counted(wish: QueueAsk) -> Selector:
-    """What a preview counts: purged deliveries are looked for only when they are to be restored."""
-    from sekisho.model.delivery import State
-
-    return replace(wish.selector, states=(State.PURGED,)) if wish.verb == "restore" else wish.selector
 
 
 _verb(
@@ -209,7 +230,13 @@ def chosen(config: Config, wanted: dict[str, Any]) -> Selector:
     given = {name: value for name, value in wanted.items() if value}
     if incident := given.pop("incident", ""):
         given["held_by"] = _hold_of(config, incident)
-    return Selector(**given)
+    selector = Selector(**given)
+    try:
+        check(selector)
+    except BadPattern as error:
+        option = phrase("--{option}: {why}", option=error.where, why=printable(error.why))
+        speech.fail(option, speech.USAGE)
+    return selector
 
 
 def _hold_of(config: Config, ident: str) -> str:

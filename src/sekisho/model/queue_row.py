@@ -23,3 +23,13 @@ class QueueRow(Struct, frozen=True, omit_defaults=True):
     held_by: tuple[str, ...] = ()
     subject: str = ""
     last_reply: str = ""
+
+
+class QueueGroup(Struct, frozen=True):
+    """Deliveries of one name, as `queue list --by` shows them. `bytes` counts a letter for each recipient."""
+
+    name: str
+    deliveries: int
+    bytes: int
+    oldest_at: int
+    next_at: int

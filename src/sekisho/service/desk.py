@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import Struct
 
 from sekisho.model.action import Performed
+from sekisho.model.queue_row import QueueGroup
 from sekisho.service.channel import Channel, NotDone
 from sekisho.service.messages import (
     DropSessions,
@@ -67,7 +68,23 @@ def merged(answers: Sequence[QueueAnswer], limit: int) -> QueueAnswer:
         rows=tuple(rows[:limit]),
         performed=_together(performed) if performed else None,
         head="".join(answer.head for answer in answers),
+        groups=tuple(_summed(answers)[:limit]),
     )
+
+
+def _summed(answers: Sequence[QueueAnswer]) -> list[QueueGroup]:
+    """Groups of one name as one, the largest first."""
+    found: dict[str, QueueGroup] = {}
+    for group in (group for answer in answers for group in answer.groups):
+        other = found.get(group.name)
+        found[group.name] = group if other is None else QueueGroup(
+            group.name,
+            group.deliveries + other.deliveries,
+            group.bytes + other.bytes,
+            min(group.oldest_at, other.oldest_at),
+            min(group.next_at, other.next_at),
+        )  # fmt: skip
+    return sorted(found.values(), key=lambda group: (-group.deliveries, group.name))
 
 
 def _together(parts: Sequence[Performed]) -> Performed:

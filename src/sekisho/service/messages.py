@@ -12,7 +12,7 @@ from sekisho.model.action import Action, Performed
 from sekisho.model.event import Event
 from sekisho.model.incident import Incident, Standing
 from sekisho.model.phrase import Phrase
-from sekisho.model.queue_row import QueueRow
+from sekisho.model.queue_row import QueueGroup, QueueRow
 from sekisho.model.secret import Secret
 from sekisho.model.selector import Selector
 from sekisho.model.verdict import Reply
@@ -99,12 +99,14 @@ QueueVerb = Literal["list", "show", "hold", "release", "retry", "bounce", "purge
 
 class QueueAsk(Request, frozen=True, tag="queue"):
     """A `sekisho queue` verb: answered with QueueAnswer. `action` is the id of what is done, "" for list,
-    show, count."""
+    show, count. `preview`: count what this verb would change. `by`: sum the list up."""
 
     verb: QueueVerb
     selector: Selector
     action: str = ""
     limit: int = 1000
+    preview: QueueVerb = "list"
+    by: str = ""
 
 
 class QueueAnswer(Struct, frozen=True, omit_defaults=True):
@@ -117,6 +119,7 @@ class QueueAnswer(Struct, frozen=True, omit_defaults=True):
     rows: tuple[QueueRow, ...] = ()
     performed: Performed | None = None
     head: str = ""
+    groups: tuple[QueueGroup, ...] = ()
 
 
 # To watch, from the control socket.

@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from sekisho.mail.form import wire_form
 from sekisho.model.action import Performed
-from sekisho.model.delivery import State
 from sekisho.model.envelope import Envelope, Message, Origin
 from sekisho.model.ident import make_id
 from sekisho.model.letter import Draft
@@ -23,11 +22,20 @@ from sekisho.model.selector import Selector
 from sekisho.model.text import printable
 from sekisho.service.addressing import Addressing
 from sekisho.service.channel import NotDone
-from sekisho.service.messages import Deposit, HoldQueue, QueueAnswer, QueueAsk, ReleaseQueue, Request
+from sekisho.service.messages import (
+    Deposit,
+    HoldQueue,
+    QueueAnswer,
+    QueueAsk,
+    QueueVerb,
+    ReleaseQueue,
+    Request,
+)
 from sekisho.store.bodies import parts_of
 from sekisho.store.spool import Spool
 from sekisho.store.spool_actions import Order, Verb
-from sekisho.store.spool_select import Census
+from sekisho.store.spool_patterns import BadPattern, check
+from sekisho.store.spool_select import BY
 from sekisho.world import World
 
 HEAD_SHOWN = 64 * 1024
@@ -35,10 +43,6 @@ HEAD_SHOWN = 64 * 1024
 
 STOPS: tuple[Verb, ...] = ("hold", "purge", "bounce")
 """Nothing may start meanwhile: what waits in memory goes back to the table, where these find it."""
-
-FROM: dict[str, tuple[State, ...]] = {"restore": (State.PURGED,)}
-"""States that a preview counts, where they are not those of a list."""
-
 
 class Deliverer(Protocol):
     """The part of `service/delivery.py` that makes way."""
@@ -90,18 +94,35 @@ class SpoolOwner:
         return None
 
     async def _queue(self, ask: QueueAsk) -> QueueAnswer:
-        selector = _with_states(ask)
+        try:
+            check(ask.selector)
+        except BadPattern as error:
+            raise NotDone(str(error)) from error
         if ask.verb in ("list", "show", "count"):
-            census = await self._spool.count(selector)
-            rows = () if ask.verb == "count" else tuple(await self._spool.select(selector, ask.limit))
-            head = await self._head(rows[0].message) if rows and ask.verb == "show" else ""
-            return QueueAnswer(census.deliveries, census.messages, census.bytes, rows, head=head)
+            return await self._look(ask)
         if not ask.action:
             raise NotDone("an action needs an id")
-        verb: Verb = ask.verb  # type: ignore[assignment]
-        census = await self._spool.count(selector)
-        performed = await self._perform(Order(ask.action, verb, ask.selector, ask.selector.held_by))
-        return _answer(census, performed)
+        order = _order(ask, ask.verb)
+        census = await self._spool.preview(order)
+        performed = await self._perform(order)
+        return QueueAnswer(performed.count, census.messages, census.bytes, performed=performed)
+
+    async def _look(self, ask: QueueAsk) -> QueueAnswer:
+        if ask.verb == "count" and ask.preview not in ("list", "show", "count"):
+            census = await self._spool.preview(_order(ask, ask.preview))
+            return QueueAnswer(census.deliveries, census.messages, census.bytes)
+        census = await self._spool.count(ask.selector)
+        answer = QueueAnswer(census.deliveries, census.messages, census.bytes)
+        if ask.verb == "count":
+            return answer
+        if ask.by:
+            if ask.by not in BY:
+                raise NotDone(f"a list is not summed up by {printable(ask.by)}")
+            groups = await self._spool.groups(ask.selector, ask.by, ask.limit)
+            return msgspec.structs.replace(answer, groups=tuple(groups))
+        rows = tuple(await self._spool.select(ask.selector, ask.limit))
+        head = await self._head(rows[0].message) if rows and ask.verb == "show" else ""
+        return msgspec.structs.replace(answer, rows=rows, head=head)
 
     async def _perform(self, order: Order) -> Performed:
         """Held within a second: nothing starts until the table says what may."""
@@ -149,13 +170,9 @@ class SpoolOwner:
         return performed
 
 
-def _with_states(ask: QueueAsk) -> Selector:
-    states = ask.selector.states or FROM.get(ask.verb, ())
-    return msgspec.structs.replace(ask.selector, states=states)
-
-
-def _answer(census: Census, performed: Performed) -> QueueAnswer:
-    return QueueAnswer(performed.count, census.messages, census.bytes, performed=performed)
+def _order(ask: QueueAsk, verb: QueueVerb) -> Order:
+    """A release takes one hold away if it names it, else all; the others find what an action stopped."""
+    return Order(ask.action, verb, ask.selector, ask.selector.held_by)  # type: ignore[arg-type]
 
 
 def subject_of(body: bytes) -> str:

@@ -15,7 +15,7 @@ from sekisho.model.action import Performed
 from sekisho.model.config import Queue
 from sekisho.model.delivery import Delivery, State
 from sekisho.model.letter import Draft, Letter, Settled, party_of
-from sekisho.model.queue_row import QueueRow
+from sekisho.model.queue_row import QueueGroup, QueueRow
 from sekisho.model.selector import Selector
 from sekisho.model.verdict import Reply
 from sekisho.store import spool_actions, spool_claims, spool_recovery, spool_select
@@ -185,6 +185,15 @@ class Spool:
     async def count(self, selector: Selector) -> Census:
         """How many deliveries and messages match, and their bytes."""
         return await self._read(partial(spool_select.count, where=self._where(selector)))
+
+    async def groups(self, selector: Selector, by: str, limit: int) -> list[QueueGroup]:
+        """Matching deliveries summed up by one of `spool_select.BY`, the largest group first."""
+        find = partial(spool_select.groups, where=self._where(selector), by=by, limit=limit)
+        return await self._read(find)
+
+    async def preview(self, order: spool_actions.Order) -> Census:
+        """What `perform` would change now."""
+        return await spool_actions.preview(order, self._hands())
 
     async def perform(self, order: spool_actions.Order) -> Performed:
         """Hold, release, retry, bounce, purge or restore. The same action id again changes nothing and

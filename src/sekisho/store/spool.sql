@@ -180,6 +180,16 @@ select d.id, m.id, d.state, m.sender, d.recipient, m.account, m.address, m.netwo
   d.next_at, d.expires_at, d.route, d.held_by, m.subject, d.reply
   from messages m join deliveries d on d.message = m.n where
 
+-- name: groups
+-- The expression that they are summed up by stands for the question mark.
+select ?, count(*), sum(m.size), min(m.accepted_at), min(d.next_at)
+  from messages m join deliveries d on d.message = m.n where
+
+-- name: preview
+-- Of these deliveries what a change would change; the condition follows.
+select d.message, m.size from deliveries d join messages m on m.n = d.message
+  where d.id in (select value from json_each(:ids)) and
+
 -- name: ids
 select d.id from messages m join deliveries d on d.message = m.n where
 

@@ -19,6 +19,7 @@ from sekisho.model.verdict import Reply
 from sekisho.store import spool_select
 from sekisho.store.spool_recovery import MISSING_BODY
 from sekisho.store.spool_rows import SQL, add_action, as_json, encode_reply, finish
+from sekisho.store.spool_select import Census
 from sekisho.world import Clock
 
 ROWS_MAX = 1000
@@ -32,6 +33,9 @@ ACTIONS_KEPT_S = 90 * 86400
 
 EMPTY_PAGES_KEPT = 8000
 """Up to this many empty pages (64 MB) stay in the file to be filled again."""
+
+NOBODY = "nobody"
+"""Stands for the action of a preview, which has no id."""
 
 GIVEN_UP = Reply(554, "5.4.7", "given up by the postmaster")
 
@@ -85,12 +89,8 @@ async def perform(order: Order, hands: Hands) -> Performed:
     before: Performed | None = await hands.read(partial(performed, action=order.action))
     if before is not None:
         return before
-    rule = _rule(order)
-    now = hands.clock.now()
-    selector = msgspec.structs.replace(order.selector, states=rule.states)
-    if order.held:
-        selector = msgspec.structs.replace(selector, held_by=order.held)
-    where = spool_select.where(selector, now, hands.bodies)
+    rule, now = _rule(order), hands.clock.now()
+    where = _where(order, rule, now, hands.bodies)
     step = partial(_step, rule=rule, order=order, now=now)
     changed: list[str] = []
     count = trying = 0
@@ -102,6 +102,31 @@ async def perform(order: Order, hands: Hands) -> Performed:
     result = Performed(order.action, "spool", now, tuple(changed), already_on_the_wire=trying, count=count)
     await hands.change(partial(_remember, order=order, performed=result))
     return result
+
+
+def _where(order: Order, rule: Rule, now: int, bodies: str) -> spool_select.Where:
+    selector = msgspec.structs.replace(order.selector, states=rule.states)
+    if order.held:
+        selector = msgspec.structs.replace(selector, held_by=order.held)
+    return spool_select.where(selector, now, bodies)
+
+
+async def preview(order: Order, hands: Hands) -> Census:
+    """What `perform` would change now."""
+    rule, now = _rule(order), hands.clock.now()
+    look = partial(_preview, rule=rule, order=order, now=now, bodies=hands.bodies)
+    found: Census = await hands.read(look)
+    return found
+
+
+def _preview(db: Any, rule: Rule, order: Order, now: int, bodies: str) -> Census:
+    given = {"now": now, "mark": f" {order.held or order.action or NOBODY} "}
+    deliveries, sizes = 0, dict[int, int]()
+    for ids in spool_select.ids(db, _where(order, rule, now, bodies), ROWS_MAX):
+        for message, size in db.execute(f"{SQL['preview']} {rule.condition}", {**given, "ids": ids}):
+            deliveries += 1
+            sizes[message] = size
+    return Census(deliveries, len(sizes), sum(sizes.values()))
 
 
 def _rule(order: Order) -> Rule:

@@ -7,9 +7,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from sekisho.model.address import domain_of
 from sekisho.model.delivery import State
-from sekisho.model.queue_row import QueueRow
+from sekisho.model.queue_row import QueueGroup, QueueRow
 from sekisho.model.selector import Selector
+from sekisho.store.spool_patterns import BODY_BYTES, HEADER_BYTES, Matchers, is_expression
 from sekisho.store.spool_rows import SQL, as_json, decode_reply, decode_route
 
 LIVE = (State.WAITING, State.TRYING, State.FAILED)
@@ -27,6 +29,19 @@ _STOPPED = (
     " union all select id from deliveries where state = 'purged' and purged_by = ?"
 )
 _BODY = "(select body from bodies b where b.message = m.n)"
+_HEAD = "(select head from bodies b where b.message = m.n)"
+
+BY: dict[str, str] = {
+    "domain": "domain_of(d.recipient)",
+    "recipient": "lower(d.recipient)",
+    "sender": "lower(coalesce(m.sender, ''))",
+    "account": "m.account",
+    "address": "m.address",
+    "reply": "reply_text(d.reply)",
+    "lane": "d.lane",
+    "state": "d.state",
+}
+"""What a list can be summed up by, and the expression for it."""
 
 
 # Conditions that repeat that of a partial index ("!= ''") are what lets the planner use it.
@@ -58,10 +73,11 @@ def where(selector: Selector, now: int, bodies: str) -> Where:
     need(selector.ids, f"d.id in ({_NAMED})", ids, ids)
     need(selector.sender, *_address("m.sender", selector.sender))
     need(selector.recipient, *_address("d.recipient", selector.recipient))
-    need(selector.account, "m.account = ? and m.account != ''", selector.account)
+    need(selector.account, *_account(selector.account))
     need(selector.address, *_client(selector.address))
-    need(selector.subject, "has_text(m.subject, ?)", selector.subject)
+    need(selector.subject, "matches(m.subject, ?)", selector.subject)
     need(selector.body, f"body_has(m.id, m.in_file, {_BODY}, ?)", selector.body)
+    need(selector.header, f"header_has(m.id, m.in_file, {_HEAD}, {_BODY}, ?)", selector.header)
     need(selector.older_s, "m.accepted_at <= ?", now - selector.older_s * 1_000_000)
     need(selector.reply, "reply_has(d.reply, ?)", selector.reply)
     need(selector.bounces_of, "m.bounce_of = ? and m.bounce_of != ''", selector.bounces_of)
@@ -80,6 +96,8 @@ def _address(column: str, pattern: str) -> tuple[Any, ...]:
     """An address, "@domain", a glob with `*`, or "<>" for the null sender."""
     if pattern == "<>":
         return (f"{column} is null",)
+    if is_expression(pattern):
+        return f"matches({column}, ?)", pattern
     pattern = pattern.lower()
     if pattern.startswith("@"):
         pattern = "*" + pattern
@@ -87,6 +105,12 @@ def _address(column: str, pattern: str) -> tuple[Any, ...]:
         return f"lower({column}) = ?", pattern
     literal = pattern.replace("[", "[[]").replace("?", "[?]")
     return f"lower({column}) glob ?", literal
+
+
+def _account(pattern: str) -> tuple[Any, ...]:
+    if is_expression(pattern) or "*" in pattern:
+        return _address("m.account", pattern)
+    return "m.account = ? and m.account != ''", pattern
 
 
 def _client(address: str) -> tuple[Any, ...]:
@@ -134,20 +158,31 @@ def _row(row: Sequence[Any]) -> QueueRow:
     return QueueRow(**values)
 
 
+def groups(db: Any, where: Where, by: str, limit: int) -> list[QueueGroup]:
+    """Deliveries summed up, the largest group first."""
+    _teach(db, where.bodies)
+    sql = SQL["groups"].replace("?", BY[by]) + f" {where.sql} group by 1 order by 2 desc, 1 limit ?"
+    return [QueueGroup(*row) for row in db.execute(sql, (*where.values, limit))]
+
+
 def _teach(db: Any, bodies: str) -> None:
     """Functions that conditions use."""
-    db.create_scalar_function("has_text", _has_text, 2)
-    db.create_scalar_function("reply_has", _reply_has, 2)
+    matchers = Matchers()
+    db.create_scalar_function("matches", matchers.matches, 2)
+    db.create_scalar_function("reply_has", partial(_reply_has, matchers), 2)
+    db.create_scalar_function("reply_text", _reply_text, 1)
+    db.create_scalar_function("domain_of", domain_of, 1)
     db.create_scalar_function("in_network", _in_network, 2)
-    db.create_scalar_function("body_has", partial(_body_has, bodies), 4)
+    db.create_scalar_function("body_has", partial(_body_has, matchers, bodies), 4)
+    db.create_scalar_function("header_has", partial(_header_has, matchers, bodies), 5)
 
 
-def _has_text(text: str, needle: str) -> bool:
-    return needle.casefold() in text.casefold()
+def _reply_has(matchers: Matchers, reply: bytes | None, wanted: str) -> bool:
+    return reply is not None and matchers.matches(_reply_text(reply), wanted)
 
 
-def _reply_has(reply: bytes | None, needle: str) -> bool:
-    return reply is not None and _has_text(str(decode_reply(reply)), needle)
+def _reply_text(reply: bytes | None) -> str:
+    return str(decode_reply(reply)) if reply else ""
 
 
 def _in_network(address: str, network: str) -> bool:
@@ -157,18 +192,42 @@ def _in_network(address: str, network: str) -> bool:
         return False
 
 
-def _body_has(bodies: str, message: str, in_file: int, body: bytes | None, needle: str) -> bool:
+def _header_has(
+    matchers: Matchers, bodies: str, message: str, in_file: int, head: bytes, body: bytes | None, wanted: str
+) -> bool:
+    beginning = _beginning(bodies, message, HEADER_BYTES) if in_file else body or b""
+    return matchers.in_header(head + beginning[:HEADER_BYTES], wanted)
+
+
+def _body_has(
+    matchers: Matchers, bodies: str, message: str, in_file: int, body: bytes | None, wanted: str
+) -> bool:
     """As it stands in the letter: not decoded. Without regard to the case of ASCII letters."""
-    wanted = needle.encode().lower()
+    if is_expression(wanted):
+        text = _beginning(bodies, message, BODY_BYTES) if in_file else body or b""
+        return matchers.matches(text[:BODY_BYTES].decode("utf-8", "replace"), wanted)
+    needle = wanted.encode().lower()
     if not in_file:
-        return wanted in (body or b"").lower()
+        return needle in (body or b"").lower()
+    return _file_has(f"{bodies}/{message}", needle)
+
+
+def _file_has(path: str, needle: bytes) -> bool:
     try:
-        with open(f"{bodies}/{message}", "rb") as file:
+        with open(path, "rb") as file:
             kept = b""
             while part := file.read(SEARCH_PART):
-                if wanted in (kept + part).lower():
+                if needle in (kept + part).lower():
                     return True
-                kept = part[-len(wanted) :]
+                kept = part[-len(needle) :]
     except OSError:
         return False
     return False
+
+
+def _beginning(bodies: str, message: str, most: int) -> bytes:
+    try:
+        with open(f"{bodies}/{message}", "rb") as file:
+            return file.read(most)
+    except OSError:
+        return b""
