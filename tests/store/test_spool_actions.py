@@ -283,6 +283,18 @@ def test_lists_are_summed_up() -> None:
     with_store(scene)
 
 
+def test_letters_that_are_no_text_are_searched_too() -> None:
+    """Bytes that are not UTF-8, and NULs, before what is looked for."""
+
+    async def scene(store: Store) -> None:
+        body = b"X-One: \xff\x00\xe9\r\nX-Two: found\r\n\r\n\xff\x00 words\r\n"
+        await store.keep("a@example.net", body=body)
+        for wanted in ({"header": "x-two: found"}, {"body": "words"}, {"body": "re:words$|words\\s"}):
+            assert 1 == (await store.spool.count(Selector(**wanted))).deliveries  # type: ignore[arg-type]
+
+    with_store(scene)
+
+
 @pytest.mark.parametrize("expression", ["re:(", "re:(?=x)", "re:" + "x" * 2000, "re:((x{1000}){1000})"])
 def test_what_is_no_expression_is_refused(expression: str) -> None:
     """Broken, of a kind that RE2 does not know, too long, too large: said before anything is looked for."""

@@ -29,7 +29,7 @@ _STOPPED = (
     " union all select id from deliveries where state = 'purged' and purged_by = ?"
 )
 _BODY = "(select body from bodies b where b.message = m.n)"
-_HEAD = "(select head from bodies b where b.message = m.n)"
+_START = "(select cast(head || coalesce(body, x'') as blob) from bodies b where b.message = m.n)"
 
 BY: dict[str, str] = {
     "domain": "domain_of(d.recipient)",
@@ -77,7 +77,7 @@ def where(selector: Selector, now: int, bodies: str) -> Where:
     need(selector.address, *_client(selector.address))
     need(selector.subject, "matches(m.subject, ?)", selector.subject)
     need(selector.body, f"body_has(m.id, m.in_file, {_BODY}, ?)", selector.body)
-    need(selector.header, f"header_has(m.id, m.in_file, {_HEAD}, {_BODY}, ?)", selector.header)
+    need(selector.header, f"header_has(m.id, m.in_file, {_START}, ?)", selector.header)
     need(selector.older_s, "m.accepted_at <= ?", now - selector.older_s * 1_000_000)
     need(selector.reply, "reply_has(d.reply, ?)", selector.reply)
     need(selector.bounces_of, "m.bounce_of = ? and m.bounce_of != ''", selector.bounces_of)
@@ -174,7 +174,7 @@ def _teach(db: Any, bodies: str) -> None:
     db.create_scalar_function("domain_of", domain_of, 1)
     db.create_scalar_function("in_network", _in_network, 2)
     db.create_scalar_function("body_has", partial(_body_has, matchers, bodies), 4)
-    db.create_scalar_function("header_has", partial(_header_has, matchers, bodies), 5)
+    db.create_scalar_function("header_has", partial(_header_has, matchers, bodies), 4)
 
 
 def _reply_has(matchers: Matchers, reply: bytes | None, wanted: str) -> bool:
@@ -193,10 +193,11 @@ def _in_network(address: str, network: str) -> bool:
 
 
 def _header_has(
-    matchers: Matchers, bodies: str, message: str, in_file: int, head: bytes, body: bytes | None, wanted: str
+    matchers: Matchers, bodies: str, message: str, in_file: int, start: bytes, wanted: str
 ) -> bool:
-    beginning = _beginning(bodies, message, HEADER_BYTES) if in_file else body or b""
-    return matchers.in_header(head + beginning[:HEADER_BYTES], wanted)
+    """`start` are the fields that we added, with the letter behind them if it is not in a file."""
+    more = _beginning(bodies, message, HEADER_BYTES) if in_file else b""
+    return matchers.in_header(start + more, wanted)
 
 
 def _body_has(
