@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
-.PHONY: demo test check bench sim docs clean
+.PHONY: demo test check bench sim powercut docs clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -28,6 +28,9 @@ bench: $(READY)
 
 sim: $(READY)
 	@$(BIN)/pytest -n $(WORKERS) tests/sim --seeds=2000 $(ARGS)
+
+powercut: $(READY)
+	@$(BIN)/python -m bench.powercut $(ARGS)
 
 docs: $(READY)
 	@$(BIN)/python -m docs.build

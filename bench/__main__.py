@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-NAMES = ("ingest", "scan_speed")
+NAMES = ("ingest", "spool", "million", "scan_speed")
 
 
 def main() -> int:
