@@ -244,7 +244,9 @@ def run(trials: dict[str, int], beside: bool, say: Callable[[str], None] = print
             servers.append(Postfix())
         for server in servers:
             for kind, count in trials.items():
-                if count and not shutil.which(f"mkfs.{kind}"):
+                if not count:
+                    continue
+                if not shutil.which(f"mkfs.{kind}"):
                     say(f"{kind}: skipped, there is no mkfs.{kind}")
                     continue
                 seen: Counter[str] = Counter()
