@@ -266,6 +266,36 @@ SCRIPTS: dict[str, tuple[Script, tuple[str, int, str], str]] = {
         ("deferred", 451, "4yz"),
         "does not speak SMTP",
     ),
+    "answers the dot with 354": (
+        [*TO_DATA, say(ENVELOPE), hear(b"\r\n.\r\n"), say(b"354 more\r\n"), listen],
+        ("deferred", 451, "4yz"),
+        "does not speak SMTP",
+    ),
+    "answers with codes that there are not": (
+        [*TO_DATA, say(b"199 ok\r\n250 ok\r\n354 go\r\n"), listen],
+        ("deferred", 451, "4yz"),
+        "does not speak SMTP",
+    ),
+    "says 421 for the dot and goes on": (
+        [*TO_DOT, say(b"421 4.3.2 stopping\r\n250 2.0.0 taken\r\n"), listen],
+        ("deferred", 421, "4yz"),
+        "stopping",
+    ),
+    "takes the letter in 150 lines of 500 bytes": (
+        [*TO_DOT, say((b"250-" + b"z" * 500 + b"\r\n") * 150 + b"250 taken\r\n"), listen],
+        ("delivered", 250, ""),
+        "zzz",
+    ),
+    "takes the letter and never stops saying so": (
+        [*TO_DOT, flood(b"250-taken\r\n")],
+        ("deferred", 451, "4yz"),
+        "reply without end",
+    ),
+    "offers an extension without end": (
+        [say(HI), hear(b"EHLO"), say(b"250-mx\r\n250-LIMITS RCPTMAX=" + b"9" * 3000 + b"\r\n"), listen],
+        ("deferred", 451, "4yz"),
+        "line too long",
+    ),
     "knows no EHLO, pipelines no more": (
         [
             say(HI),

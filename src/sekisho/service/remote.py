@@ -31,6 +31,8 @@ from sekisho.wire.client_steps import Transaction
 from sekisho.world import Unavailable, World
 
 CHANCE_BITS = 30
+SHY_MAX = 10_000
+"""Most hosts remembered that cannot be given two letters in one segment."""
 
 
 class RemoteCarrier:
@@ -57,6 +59,7 @@ class RemoteCarrier:
         self._securing = Securing(world, config, self._policies)
         self._tally = TlsTally(world, record)
         self._logins = Logins(world, self._trouble)
+        self._shy: set[str] = set()
 
     async def carry(self, batch: tuple[Delivery, ...], letter: Letter) -> dict[str, Outcome | Full]:
         """By delivery id. Whatever peers and world do becomes an Outcome; who finds no place is `Full`."""
@@ -182,6 +185,8 @@ class RemoteCarrier:
         def follow() -> Transaction | None:
             if len(errand.remaining) > len(asked) or session.wanted() or self.places.paced(session.hop):
                 return None
+            if session.hop.address in self._shy:
+                return None
             follower = place.follower()
             if follower is None:
                 return None
@@ -200,6 +205,8 @@ class RemoteCarrier:
                 errand.begun = ()
                 transaction = None if begun else errand.transaction(asked)
                 result = await session.deliver(transaction, errand.parts, follow)
+                if begun and len(result.undecided) == len(asked):
+                    self._keep_apart(session.hop)
                 for follower, chosen in followers:
                     follower.begun = chosen if session.followed else ()
                 again = errand.learn(asked, result, session.hop) and not place.pass_on()
@@ -211,6 +218,12 @@ class RemoteCarrier:
         if not session.usable:
             place.pass_on()
             place.session = None
+
+    def _keep_apart(self, hop: Hop) -> None:
+        """It lost what stood behind a final dot: from now on it gets one letter after the other."""
+        if len(self._shy) >= SHY_MAX:
+            self._shy.clear()
+        self._shy.add(hop.address)
 
     async def _manner(self, errand: Errand, hop: Hop, demand: Demand) -> Manner:
         out, way = self._config.outbound, errand.way
