@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from mailbag import Mailbag
 from sekisho.model.config import Queue
-from sekisho.model.delivery import Deferred, Delivered, Delivery, Failed, Outcome, State
+from sekisho.model.delivery import Deferred, Delivered, Delivery, Failed, Kind, Outcome, State
 from sekisho.model.verdict import Reply
 from sekisho.queue.retry import LEAST_TRIES, judge, lane_in_trouble, least_tries, wait_s
 
@@ -66,3 +66,16 @@ def test_a_lane_is_in_trouble_when_nobody_was_reached() -> None:
     assert lane_in_trouble([unreached, Deferred(LATER, "dns")])
     assert not lane_in_trouble([unreached, Deferred(LATER, "4yz")])
     assert not lane_in_trouble([unreached, Failed(NEVER)])
+
+
+def test_the_quadratic_schedule_is_qmails() -> None:
+    """400 s, 1600 s, 3600 s after the first try; a quarter of it for our own mailboxes; no chance in it."""
+    settings = Queue(schedule="quadratic")
+    for kind, step in ((Kind.MX, 400), (Kind.MAILDIR, 100)):
+        at, times = 0.0, []
+        for tries in (1, 2, 3, 4):
+            at += wait_s(tries, 0.9, settings, kind)
+            times.append(at)
+        assert [step, 4 * step, 9 * step, 16 * step] == times
+    settled = judge(delivery(1), Deferred(LATER), 0, 0.1, settings)
+    assert 1200 * SECOND == settled.next_at

@@ -122,6 +122,30 @@ def test_what_is_on_the_wire_is_said_and_purged_at_its_outcome() -> None:
     with_store(scene)
 
 
+def test_what_is_restored_while_it_is_on_the_wire_is_not_tried_beside_it() -> None:
+    """Purged and restored and released before the outcome: it stays until the outcome is known."""
+
+    async def scene(store: Store) -> None:
+        draft = await store.keep("a@example.net")
+        delivery = draft.deliveries[0].id
+        await _start(store, delivery)
+        purge = await store.do("purge", recipient="@example.net")
+        await store.do("restore", held_by=purge)
+        await store.do("release", recipient="@example.net")
+        assert [] == await store.spool.lanes(), "nothing that could be claimed"
+        later = Settled(delivery, draft.message.id, State.WAITING, Reply(451, "4.2.0", "x"), 1, 0)
+        await store.spool.settled([later])
+        assert 1 == len(await store.spool.lanes())
+        await _start(store, delivery)
+        purge = await store.do("purge", recipient="@example.net")
+        await store.do("restore", held_by=purge)
+        await store.do("release", recipient="@example.net")
+        store.reopen(store.disk.restart())
+        assert 1 == len(await store.spool.lanes()), "after a crash nothing is on the wire"
+
+    with_store(scene)
+
+
 async def _start(store: Store, delivery: str) -> None:
     def run(db: object) -> tuple[None, list[str]]:
         db.execute("update deliveries set state = 'trying' where id = ?", (delivery,))  # type: ignore[attr-defined]

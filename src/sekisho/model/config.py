@@ -99,6 +99,13 @@ class Queue(Settings, frozen=True):
         ),
     ] = 300
     longest_retry_s: Annotated[int, _about("Longest wait between two tries.", ge=1)] = 4 * 3600
+    schedule: Annotated[
+        Literal["exponential", "quadratic"],
+        _about(
+            "exponential: waits double. quadratic: as qmail, the n-th try after the first comes n x n x 400 s "
+            "after it, n x n x 100 s for mailboxes of ours; first_retry_s and longest_retry_s are then not used."
+        ),
+    ] = "exponential"
     lane_concurrency: Annotated[int, _about("Most connections to one destination at once.", ge=1)] = 20
     lane_per_minute: Annotated[
         int, _about("Most messages a minute to one destination, spread evenly; 0: no limit.", ge=0)

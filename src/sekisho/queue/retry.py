@@ -8,7 +8,7 @@ has had the tries that fit into its time: a clock that jumps by years gives up n
 from collections.abc import Iterable
 
 from sekisho.model.config import Queue
-from sekisho.model.delivery import Deferred, Delivered, Delivery, Outcome, State
+from sekisho.model.delivery import Deferred, Delivered, Delivery, Kind, Outcome, State
 from sekisho.model.letter import Settled
 from sekisho.model.verdict import Reply
 
@@ -20,8 +20,19 @@ LEAST_TRIES = 5
 """Tries before anything is given up, unless fewer fit into the lifetime."""
 
 
-def wait_s(tries: int, luck: float, settings: Queue) -> float:
+REMOTE_STEP_S = 400
+LOCAL_STEP_S = 100
+"""qmail: the n-th retry comes (20 n) squared seconds after the first try, for our own mailboxes (10 n)."""
+
+QUADRATIC_MAX = 10_000
+"""Beyond this many tries the quadratic wait grows no more: nothing lives so long."""
+
+
+def wait_s(tries: int, luck: float, settings: Queue, kind: Kind = Kind.MX) -> float:
     """After the `tries`-th failed try (from 1). `luck` between 0 and 1."""
+    if settings.schedule == "quadratic":
+        step_s = LOCAL_STEP_S if kind is Kind.MAILDIR else REMOTE_STEP_S
+        return step_s * (2 * min(tries, QUADRATIC_MAX) - 1)  # n squared less its predecessor
     plain = settings.first_retry_s * 2.0 ** min(tries - 1, DOUBLINGS_MAX)
     return min(plain, settings.longest_retry_s) * (0.75 + luck / 2)
 
@@ -44,7 +55,7 @@ def judge(delivery: Delivery, outcome: Outcome, now: int, luck: float, settings:
         case Delivered(reply=reply):
             return Settled(delivery.id, delivery.message, State.DONE, reply, tries)
         case Deferred(reply=reply) if now < delivery.expires_at or tries < least_tries(settings):
-            next_at = now + round(wait_s(tries, luck, settings) * SECOND)
+            next_at = now + round(wait_s(tries, luck, settings, delivery.route.kind) * SECOND)
             return Settled(delivery.id, delivery.message, State.WAITING, reply, tries, next_at)
         case Deferred(reply=reply):
             return Settled(delivery.id, delivery.message, State.FAILED, expired(reply), tries)

@@ -72,10 +72,12 @@ delete from deliveries where id in (select value from json_each(?))
 
 -- name: postpone
 -- A purged delivery stays purged, whatever its last try said.
-update deliveries set state = iif(state = 'purged', state, 'waiting'), tries = ?, next_at = ?, reply = ? where id = ?
+update deliveries set state = iif(state = 'purged', state, 'waiting'), tries = ?, next_at = ?, reply = ?,
+  held_by = iif(held_by = '', '', trim(replace(' ' || held_by || ' ', ' on-the-wire ', ' '))) where id = ?
 
 -- name: fail
-update deliveries set state = iif(state = 'purged', state, 'failed'), tries = ?, reply = ? where id = ?
+update deliveries set state = iif(state = 'purged', state, 'failed'), tries = ?, reply = ?,
+  held_by = iif(held_by = '', '', trim(replace(' ' || held_by || ' ', ' on-the-wire ', ' '))) where id = ?
 
 -- name: files_of_finished
 select id from messages m where id in (select value from json_each(?)) and in_file
@@ -141,6 +143,11 @@ select d.id, m.id, d.recipient, d.route, d.tries, d.next_at, d.expires_at, d.hel
 -- name: recover
 -- What was under way when the process ended may have arrived: it counts as tried.
 update deliveries set state = 'waiting', tries = tries + 1 where state = 'trying'
+
+-- name: nothing_on_the_wire
+-- At the start no try is under way, of restored deliveries either.
+update deliveries set held_by = trim(replace(' ' || held_by || ' ', ' on-the-wire ', ' '))
+  where held_by != '' and instr(held_by, 'on-the-wire') > 0
 
 -- name: clamp
 -- A clock that was set back must not put a try off for years.
@@ -210,7 +217,8 @@ update deliveries set
   where id in (select value from json_each(:ids))
 
 -- name: release_all
-update deliveries set expires_at = expires_at + :now - held_at, held_at = 0, held_by = ''
+update deliveries set expires_at = expires_at + :now - held_at, held_at = 0,
+  held_by = iif(instr(held_by, 'on-the-wire') > 0, 'on-the-wire', '')
   where id in (select value from json_each(:ids))
 
 -- name: retry
@@ -220,7 +228,9 @@ update deliveries set next_at = :now where id in (select value from json_each(:i
 update deliveries set state = 'failed', held_by = '', reply = :reply where id in (select value from json_each(:ids))
 
 -- name: purge
-update deliveries set state = 'purged', purged_by = :action, purged_at = :now
+-- What is being tried is marked until its outcome: restored before, it must not be tried a second time beside it.
+update deliveries set purged_by = :action, purged_at = :now,
+  held_by = iif(state = 'trying', trim(held_by || ' on-the-wire'), held_by), state = 'purged'
   where id in (select value from json_each(:ids))
 
 -- name: restore

@@ -71,7 +71,11 @@ RULES: dict[Verb, Rule] = {
     "restore": Rule((State.PURGED,), "state = 'purged'", "restore"),
 }
 RELEASE_ONE = Rule((_WAITS, _TRIES), "instr(' ' || held_by || ' ', :mark) > 0", "release_one")
-RELEASE_ALL = Rule((_WAITS, _TRIES), f"held_by != '' and held_by not like '%{MISSING_BODY}%'", "release_all")
+RELEASE_ALL = Rule(
+    (_WAITS, _TRIES),
+    f"held_by not in ('', 'on-the-wire') and held_by not like '%{MISSING_BODY}%'",
+    "release_all",
+)
 
 Look = Callable[[Callable[[Any], Any]], Awaitable[Any]]
 

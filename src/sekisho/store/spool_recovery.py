@@ -51,6 +51,7 @@ def recover(db: Any, journal: Journal, bodies: str, doors: Doors, settings: Queu
         db.execute(SQL["journal_salt"], (salt,))
         db.execute(SQL["recover"])
         tried = db.changes()
+        db.execute(SQL["nothing_on_the_wire"])
         clamp(db, now, settings)
         named = {row[0] for row in db.execute(SQL["messages_in_files"])}
         there = set(doors.disk.list(bodies))
