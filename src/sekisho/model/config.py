@@ -102,8 +102,9 @@ class Queue(Settings, frozen=True):
     schedule: Annotated[
         Literal["exponential", "quadratic"],
         _about(
-            "exponential: waits double. quadratic: as qmail, the n-th try after the first comes n x n x 400 s "
-            "after it, n x n x 100 s for mailboxes of ours; first_retry_s and longest_retry_s are then not used."
+            "exponential: waits double. quadratic: as qmail, the n-th try after the first comes "
+            "n x n x 400 s after it, n x n x 100 s for mailboxes of ours; first_retry_s and longest_retry_s "
+            "are then not used."
         ),
     ] = "exponential"
     lane_concurrency: Annotated[int, _about("Most connections to one destination at once.", ge=1)] = 20
