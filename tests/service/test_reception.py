@@ -92,7 +92,7 @@ def test_aliases_lead_to_one_delivery_for_each_final_address(stage: Stage) -> No
 
     async def scene(stage: Stage) -> None:
         client = await stage.greeted()
-        await client.letter("", "team@example.com", "bob@example.com", "far@example.com")
+        await client.letter("carol@remote.example", "team@example.com", "bob@example.com", "far@example.com")
         draft = stage.spool.kept[0].draft
         assert ["alice@example.com", "bob@example.com", "alice@far.example"] == [
             delivery.recipient for delivery in draft.deliveries
@@ -102,6 +102,25 @@ def test_aliases_lead_to_one_delivery_for_each_final_address(stage: Stage) -> No
         assert b"for <" not in draft.head  # several recipients are not told of each other
 
     play(stage, scene)
+
+
+@covers("Q-22")
+def test_a_bounce_has_one_recipient(tmp_path: Path) -> None:
+    """452 for a second one, which an honest server sends apart; trusted networks may."""
+
+    async def scene(stage: Stage) -> None:
+        client = await stage.greeted()
+        await client.say("MAIL FROM:<>")
+        assert (await client.say("RCPT TO:<bob@example.com>")).startswith("250")
+        assert (await client.say("RCPT TO:<alice@example.com>")).startswith("452 4.5.3")
+        await client.say("DATA")
+        assert (await client.raw(b"x: y\r\n.\r\n")).startswith("250")
+        assert ("bob@example.com",) == stage.spool.kept[0].draft.envelope.recipients
+        stage.reception.reload(replace(stage.config, trusted=("127.0.0.0/8",)))
+        client = await stage.greeted()
+        assert (await client.letter("", "bob@example.com", "alice@example.com")).startswith("250")
+
+    play(Stage(tmp_path), scene)
 
 
 def test_the_postmaster_is_reached_without_a_domain(stage: Stage) -> None:

@@ -439,18 +439,22 @@ def test_checks_can_be_softened(tmp_path: Path) -> None:
     play(Stage(tmp_path, soften={"sender_owned": "hold"}), scene)
 
 
-def test_the_clients_address_can_be_left_out(tmp_path: Path) -> None:
-    """`show_client = false`: neither address nor name of who has logged in; strangers are always named."""
+@pytest.mark.parametrize("shown", ["address", "token", "none"])
+def test_the_clients_address_can_be_left_out(tmp_path: Path, shown: str) -> None:
+    """Who has logged in is told by address, by a token or not at all; strangers are always named."""
 
     async def scene(stage: Stage) -> None:
         client = await stage.logged_in()
         await client.letter("alice@example.com", "x@far.example")
         await (await stage.greeted()).letter("", "bob@example.com")
         ours, theirs = [kept.draft.head for kept in stage.spool.kept]
-        assert b"127.0.0.1" not in ours and b"client.example" not in ours and b"127.0.0.1" in theirs
+        assert (shown == "address") == (b"127.0.0.1" in ours) == (b"client.example" in ours)
+        login = stage.spool.kept[0].draft.envelope.origin.login
+        assert (shown == "token") == (f"(token {login})".encode() in ours) == (login.encode() in ours)
+        assert b"127.0.0.1" in theirs and b"token" not in theirs
         assert "127.0.0.1" == stage.spool.kept[0].draft.envelope.origin.address
 
-    play(Stage(tmp_path, show_client=False), scene)
+    play(Stage(tmp_path, show_client=shown), scene)
 
 
 def test_a_password_is_nowhere(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,6 @@
-"""A message has a limited number of recipients; the rest is for a second message (RFC 5321 4.5.3.1.10)."""
+"""A message has a limited number of recipients, and one without return path has one; the rest is for a second
+message (RFC 5321 4.5.3.1.10).
+"""
 
 from sekisho.checks.ask import Ask, RcptFacts
 from sekisho.model.verdict import PASS, Verdict, defer

@@ -17,7 +17,7 @@ from sekisho.service.telling import sentence
 def command(key: str, path: str, as_json: bool) -> int:
     """What happened to a mail, from the login that sent it to the last reply.
 
-    KEY is a message id, a Message-ID, a delivery, a session, or an address that sent or received it.
+    KEY is a message id, a Message-ID, a delivery, a session, an address that sent or received it, or a token.
 
     Example: sekisho trace hello@example.com
     """

@@ -21,8 +21,8 @@ _ADDRESS = re.compile(r"[!-;=?-~]{1,320}")
 
 
 class Trace(Struct, frozen=True):
-    """One hop. `address` is "" where the client is not to be shown; `recipient` "" unless there is exactly
-    one.
+    """One hop. `address` is "" where the client is not to be shown, and `token` may then stand for it;
+    `recipient` is "" unless there is exactly one.
     """
 
     hello: str
@@ -33,6 +33,7 @@ class Trace(Struct, frozen=True):
     at: int
     tls: str = ""
     recipient: str = ""
+    token: str = ""
 
 
 def received(trace: Trace, zone: tzinfo) -> bytes:
@@ -45,6 +46,8 @@ def received(trace: Trace, zone: tzinfo) -> bytes:
     ]
     if trace.tls and _TLS.fullmatch(trace.tls):
         lines.append(f"\t({trace.tls})")
+    if trace.token:
+        lines.append(f"\t(token {trace.token})")
     if trace.recipient and _ADDRESS.fullmatch(trace.recipient):
         lines.append(f"\tfor <{trace.recipient}>")
     return ("\r\n".join(lines) + ";\r\n\t" + written(trace.at, zone) + "\r\n").encode("ascii", "replace")

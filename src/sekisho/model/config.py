@@ -307,9 +307,12 @@ class Config(Settings, frozen=True):
         ""
     )
     show_client: Annotated[
-        bool,
-        _about("Name the client's address in the Received field of mail from people who have logged in."),
-    ] = True
+        Literal["address", "token", "none"],
+        _about(
+            "What the Received field says of people who have logged in: their address, a token that "
+            "`sekisho trace` resolves to account, address and time, or nothing."
+        ),
+    ] = "address"
     checks: Annotated[
         tuple[str, ...], _about("Checks in order; empty: all that are built in, in their own order.")
     ] = ()

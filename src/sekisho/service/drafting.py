@@ -112,7 +112,7 @@ def _text(letter: InHand, name: bytes) -> str:
 
 def _own_message_id(letter: InHand) -> str:
     hostname = letter.session.front.config.hostname
-    return f"<{letter.transaction.message}@{hostname}>" if letter.client.known else ""
+    return f"<{letter.transaction.message}@{hostname}>" if letter.client.account else ""
 
 
 def _origin(letter: InHand) -> Origin:
@@ -136,7 +136,7 @@ def _head(letter: InHand) -> bytes:
     """The fields we write above the letter."""
     front, client, transaction = letter.session.front, letter.client, letter.transaction
     head = received(_trace(letter), front.zone)
-    if not client.known:
+    if not client.account:
         return head  # RFC 5321 6.4: a relay mends nothing
     if not letter.body.head.count(b"date"):
         head += date_field(letter.at, front.zone)  # RFC 6409 8.1
@@ -147,7 +147,7 @@ def _head(letter: InHand) -> bytes:
 
 def _trace(letter: InHand) -> Trace:
     config, client, transaction = letter.session.front.config, letter.client, letter.transaction
-    shown = not client.account or config.show_client
+    shown = not client.account or config.show_client == "address"
     machine = letter.session.machine
     return Trace(
         hello=client.helo if shown else "",
@@ -158,6 +158,7 @@ def _trace(letter: InHand) -> Trace:
         at=letter.at,
         tls=client.tls,
         recipient=transaction.given[0].recipient if len(transaction.given) == 1 else "",
+        token=letter.session.login if client.account and config.show_client == "token" else "",
     )
 
 

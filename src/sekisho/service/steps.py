@@ -95,7 +95,7 @@ async def rcpt(session: Session, step: Rcpt) -> Reply:
     if client.account:
         event = RecipientGiven(**session.traits(at), sender=transaction.sender, recipient=recipient)
     session.asking.event = event
-    most = front.config.limits.recipients if client.known else front.config.limits.recipients_stranger
+    most = _most_recipients(session, transaction)
     facts = RcptFacts(
         at, client, transaction.sender, transaction.size, recipient, len(transaction.given), most
     )
@@ -179,6 +179,14 @@ def _carried(params: dict[str, str]) -> dict[str, str]:
     if params.get("BODY", "").upper() == "8BITMIME":  # RFC 6152
         options["BODY"] = "8BITMIME"
     return options
+
+
+def _most_recipients(session: Session, transaction: Transaction) -> int:
+    """What has no return path answers one letter: it has one recipient. Whom we trust may know better."""
+    limits, client = session.front.config.limits, session.client()
+    if not transaction.sender and not client.trusted and not session.door.settings.lmtp:
+        return 1
+    return limits.recipients if client.known else limits.recipients_stranger
 
 
 def _wish(params: dict[str, str]) -> Wish:
