@@ -175,7 +175,7 @@ def test_trusted_networks_relay_without_a_password(tmp_path: Path) -> None:
         client = await stage.greeted()
         assert (await client.letter("any@body.example", "x@far.example")).startswith("250")
         head = stage.spool.kept[0].draft.head
-        assert b"\r\nDate: Mon, 22 Jul 2013 09:52:46 +0000\r\n" in head and b"\r\nMessage-ID: <" in head
+        assert b"\r\nDate: " not in head and b"\r\nMessage-ID: " not in head  # RFC 5321 6.4
 
     play(Stage(tmp_path, trusted=("127.0.0.0/8",)), scene)
 
