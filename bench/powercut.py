@@ -31,6 +31,9 @@ GOINGDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
 IMAGE_MB = 400
 SESSIONS = 8
+PART_BESIDE = 4
+"""Other servers get one of so many trials."""
+
 LETTERS = 8
 """Of each session."""
 
@@ -250,7 +253,7 @@ def run(trials: dict[str, int], beside: bool, say: Callable[[str], None] = print
                     say(f"{kind}: skipped, there is no mkfs.{kind}")
                     continue
                 seen: Counter[str] = Counter()
-                for _ in range(count):
+                for _ in range(count if server is servers[0] else -(-count // PART_BESIDE)):
                     seen.update(trial(server, kind, base))
                 rows.append({"server": server.name, "file_system": kind, **seen})
                 say(json.dumps(rows[-1]))
