@@ -34,7 +34,7 @@ JOURNAL_BYTES = 64 * 1024
 class Taking:
     """A Taker that takes everything."""
 
-    def reserve(self, deliveries: Any, size: int) -> bool:
+    def reserve(self, deliveries: Any, size: int, party: str) -> bool:
         return True
 
     def take(self, deliveries: Any, letter: Any) -> None: ...
