@@ -191,6 +191,8 @@ class Deliverer:
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left_s, REST_S)):
                     await self._wake.wait()
+        else:
+            await asyncio.sleep(0)  # something is due that cannot start: let the others make room for it
         self._wake.clear()
 
     async def _watch_clock(self) -> None:
