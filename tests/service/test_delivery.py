@@ -285,6 +285,22 @@ def test_a_hold_stops_what_waits_in_memory() -> None:
     play(scene)
 
 
+def test_what_falls_due_while_a_verb_works_waits_for_its_end() -> None:
+    """Others go on meanwhile: the verb itself could not end otherwise."""
+
+    async def scene(house: House) -> None:
+        house.road.answers["x"] = Deferred(LATER)
+        await house.send("x@far.example")
+        await asyncio.sleep(1)
+        with house.deliverer.still():
+            await asyncio.sleep(QUEUE.first_retry_s * 2)
+            assert 1 == len(house.road.carried)
+        await asyncio.sleep(1)
+        assert 2 == len(house.road.carried)
+
+    play(scene)
+
+
 def test_after_a_crash_nothing_stands_twice_in_a_mailbox() -> None:
     """The file was there, the table did not know: found by its name."""
 

@@ -185,14 +185,12 @@ class Deliverer:
             await self._spool.tidy()
 
     async def _rest(self) -> None:
-        self._sleeps_until = self._schedule.next_at()
+        self._sleeps_until = NEVER if self._still else self._schedule.next_at()  # the end of `still` wakes
         left_s = (self._sleeps_until - self._now()) / SECOND
         if not self._wake.is_set() and left_s > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left_s, REST_S)):
                     await self._wake.wait()
-        else:
-            await asyncio.sleep(0)  # something is due that cannot start: let the others make room for it
         self._wake.clear()
 
     async def _watch_clock(self) -> None:
