@@ -55,7 +55,7 @@ def carry(peer: Host, *recipients: str, route: Route | None = None) -> dict[str,
     return run(main())
 
 
-@covers("Q-17", partly="10,000 concurrent LMTP deliveries are tested into our own Maildir")
+@covers("Q-17", partly="10,000 concurrent deliveries into one Maildir have no test")
 def test_each_recipient_has_its_own_end() -> None:
     """One letter, three ends, in the order in which the recipients were accepted."""
     peer = Keeper(fate)
