@@ -57,6 +57,9 @@ class HostChance:
 class HostDisk:
     """Real files. OSError becomes Unavailable, which names the path."""
 
+    def __init__(self, mode: int = 0o600) -> None:
+        self._mode = mode
+
     def write_new(self, path: str, parts: Sequence[bytes]) -> None:
         with self.create(path) as file:
             for part in parts:
@@ -66,7 +69,7 @@ class HostDisk:
     def create(self, path: str) -> "HostFile":
         with _door(path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-            return HostFile(path, os.open(path, flags, 0o600))
+            return HostFile(path, os.open(path, flags, self._mode))
 
     def fixed(self, path: str, size: int) -> "HostFixed":
         with _door(path):

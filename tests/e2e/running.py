@@ -55,6 +55,7 @@ class Installation:
         ports = {"mx": self.mx, "submission": self.submission, "submissions": self.submissions}
         self.settings.write_text(SETTINGS.format(processes=processes, outbound=outbound, **ports) + extra)
         self.server: subprocess.Popen[bytes] | None = None
+        self.program = [PROGRAM]
 
     def run(self, *words: str, stdin: str = "", code: int = 0) -> str:
         """What `sekisho WORDS` prints; it must end with `code`."""
@@ -80,7 +81,10 @@ class Installation:
     def start(self) -> None:
         with open(self.folder / "server.log", "ab") as log:
             self.server = subprocess.Popen(
-                [PROGRAM, "serve", "-c", str(self.settings)], stdout=log, stderr=log, start_new_session=True
+                [*self.program, "serve", "-c", str(self.settings)],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:

@@ -292,6 +292,14 @@ class Events(Settings, frozen=True):
     keep_days: Annotated[int, _about("Days that event files are kept.", ge=1)] = 90
 
 
+class Users(Settings, frozen=True):
+    front: Annotated[str, _about("User (name or number) of the processes that talk to the world.")] = ""
+    vault: Annotated[str, _about("User of the process that reads password hashes and DKIM keys.")] = ""
+    watch: Annotated[str, _about("User of the guard's process.")] = ""
+    local: Annotated[str, _about("User of the process that writes mailboxes; their owner.")] = ""
+    group: Annotated[str, _about("Group of all four, for what they all read.")] = ""
+
+
 class Config(Settings, frozen=True):
     hostname: Annotated[str, _about("The name this server calls itself, as its PTR and certificate say.")]
     state: Annotated[str, _about("Folder of databases, spool, mail and keys, relative to this file.")] = "."
@@ -300,6 +308,9 @@ class Config(Settings, frozen=True):
         _about("one: all roles in one process. split: each role its own process, as root with its own user."),
     ] = "one"
     fronts: Annotated[int, _about("Front processes when split.", ge=1, le=64)] = 1
+    users: Annotated[Users, _about("Who roles run as when split; empty: all as who starts the server.")] = (
+        Users()
+    )
     certificate: Annotated[str, _about("PEM file with certificate and chain.")] = "keys/cert.pem"
     key: Annotated[str, _about("PEM file with the private key.")] = "keys/key.pem"
     trusted: Annotated[tuple[str, ...], _about("Networks that may relay without a password.")] = ()

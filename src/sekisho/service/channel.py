@@ -179,11 +179,21 @@ class _AskingLine(asyncio.Protocol):
 
 
 class ChannelServer:
-    """Answers a role's socket. The file is 0600, and a peer of another user than ours or root is not
-    heard."""
+    """Answers a role's socket. A peer of another user than ours, root or one of `peers` is not heard; without
+    `peers` the file is 0600 besides."""
 
-    def __init__(self, path: str, handler: Handler, record: Record, *, reveal: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        handler: Handler,
+        record: Record,
+        *,
+        reveal: bool = False,
+        peers: frozenset[int] = frozenset(),
+    ) -> None:
         self._path = path
+        self.heard = peers | {0, os.getuid()}
+        self._mask = 0o111 if peers else 0o177
         self.handler = handler
         self.record = record
         self.codec = Codec(reveal=reveal)
@@ -194,7 +204,7 @@ class ChannelServer:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        mask = os.umask(0o177)
+        mask = os.umask(self._mask)
         try:
             listener.bind(self._path)
         except OSError as error:
@@ -225,7 +235,7 @@ class _AnsweringLine(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
-        if not _is_ours(transport.get_extra_info("socket")):
+        if _uid_of(transport.get_extra_info("socket")) not in self._server.heard:
             self._transport.abort()
             return
         self._server.lines.add(self)
@@ -257,10 +267,10 @@ class _AnsweringLine(asyncio.Protocol):
             self._transport.close()
 
 
-def _is_ours(sock: socket.socket) -> bool:
+def _uid_of(sock: socket.socket) -> int:
     credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     _, uid, _ = struct.unpack("3i", credentials)
-    return uid in (0, os.getuid())
+    return int(uid)
 
 
 async def handled(handler: Handler, request: Request, record: Record) -> Struct | None:

@@ -27,8 +27,8 @@ def control_path(state: str) -> str:
 
 
 def role_path(state: str, role: str) -> str:
-    """The socket of a role that is a process of its own."""
-    return os.path.join(run_folder(state), f"{role}.socket")
+    """The socket of a role that is a process of its own, in a folder where only that role can make one."""
+    return os.path.join(run_folder(state), role, "socket")
 
 
 def call(state: str, request: Request, answer: type[Answered], timeout_s: float = 60) -> Answered | None:

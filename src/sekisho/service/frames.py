@@ -21,6 +21,7 @@ Requests = (
     messages.Observe
     | messages.Judge
     | messages.VerifyPassword
+    | messages.Carry
     | messages.HoldQueue
     | messages.ReleaseQueue
     | messages.DropSessions

@@ -9,8 +9,10 @@ from typing import Literal
 from msgspec import Struct
 
 from sekisho.model.action import Action, Performed
+from sekisho.model.delivery import Delivery, Outcome
 from sekisho.model.event import Event
 from sekisho.model.incident import Incident, Standing
+from sekisho.model.letter import Letter
 from sekisho.model.phrase import Phrase
 from sekisho.model.queue_row import QueueGroup, QueueRow
 from sekisho.model.secret import Secret
@@ -56,6 +58,22 @@ class Verified(Struct, frozen=True):
     account: str
     why: str = ""
     digest: str = ""
+
+
+# To the local role, from fronts.
+
+
+class Carry(Request, frozen=True, tag="carry"):
+    """Deliver this letter to mailboxes or programs: answered with Carried."""
+
+    batch: tuple[Delivery, ...]
+    letter: Letter
+
+
+class Carried(Struct, frozen=True):
+    """What became of each delivery, by its id."""
+
+    outcomes: dict[str, Outcome]
 
 
 # To fronts, from watch and from the control socket.
@@ -178,4 +196,4 @@ class Problem(Struct, frozen=True, tag_field="problem", tag="problem"):
     reply: Reply | None = None
 
 
-Answer = Standing | Verified | Performed | QueueAnswer | IncidentAnswer | StatusAnswer | Problem
+Answer = Standing | Verified | Carried | Performed | QueueAnswer | IncidentAnswer | StatusAnswer | Problem

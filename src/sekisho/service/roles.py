@@ -20,8 +20,17 @@ from sekisho.service.addressing import Addressing
 from sekisho.service.bouncing import Bouncer
 from sekisho.service.channel import Channel, NotDone
 from sekisho.service.delivery import Carrier, Deliverer, Voice
+from sekisho.service.errands import Errands
 from sekisho.service.local import LocalCarrier
-from sekisho.service.messages import DropSessions, QueueAsk, Request, StatusAnswer, StatusAsk
+from sekisho.service.messages import (
+    Carried,
+    Carry,
+    DropSessions,
+    QueueAsk,
+    Request,
+    StatusAnswer,
+    StatusAsk,
+)
 from sekisho.service.piping import PipeCarrier
 from sekisho.service.reception import Reception
 from sekisho.service.reception import Roles as Neighbours
@@ -38,14 +47,15 @@ from sekisho.store.spool import Spool
 from sekisho.world import World
 
 
-def real_world(config: Config) -> World:
+def real_world(config: Config, *, files: int = 0o600) -> World:
+    """`files`: the mode of what is written. A front's large letters are read by another user's local role."""
     clock = HostClock()
     return World(
         clock=clock,
         chance=HostChance(),
         dns=Resolver(clock, config.outbound.resolver, probe=config.outbound.dnssec_probe),
         net=Dialer(),
-        disk=HostDisk(),
+        disk=HostDisk(files),
         spawn=HostSpawn(),
     )
 
@@ -75,6 +85,29 @@ class VaultKeeper:
         """Nothing is under way that anybody waits for."""
 
 
+class LocalOffice:
+    """Local delivery as a role: the one that may touch mailboxes, and start programs."""
+
+    def __init__(self, world: World, config: Config) -> None:
+        self._mailboxes = LocalCarrier(world, config.state)
+        self._programs = PipeCarrier(world, config)
+
+    async def handle(self, request: Request) -> Struct | None:
+        match request:
+            case Carry(batch=batch, letter=letter):
+                carrier = self._programs if batch[0].route.kind is Kind.PIPE else self._mailboxes
+                return Carried(await carrier.carry(batch, letter))
+            case StatusAsk():
+                return StatusAnswer(True, os.getpid(), {})
+        raise NotDone(f"the local role does not answer {type(request).__name__}")
+
+    def reload(self, config: Config) -> None:
+        self._programs.reload(config)
+
+    async def stop(self) -> None:
+        """Fronts stop first, so nothing is under way that anybody waits for."""
+
+
 class FrontOffice:
     """A front as a role: reception, spool, delivery."""
 
@@ -85,7 +118,9 @@ class FrontOffice:
         self._number = number
         self.listening: dict[str, str] = {}
 
-    async def open(self, watch: Channel, vault: Channel, sockets: Mapping[str, socket] | None = None) -> None:
+    async def open(
+        self, watch: Channel, vault: Channel, local: Channel, sockets: Mapping[str, socket] | None = None
+    ) -> None:
         """Recovers the spool, starts delivering, then listens."""
         world, config, recorder = self._world, self._config, self._recorder
         self._directory = Directory.open(config.state, world.clock)
@@ -93,12 +128,11 @@ class FrontOffice:
         self._addressing = Addressing(world, self._directory, config)
         self._bouncer = Bouncer(world.disk, config, zone_of(config.zone), self._language)
         self._reporter = Reporter(world, self._spool, self._addressing, self._bouncer, recorder.record)
-        policies = os.path.join(config.state, f"mta-sts-{self._number}.json")
+        policies = os.path.join(config.state, "spool", str(self._number), "mta-sts.json")
         self._remote = RemoteCarrier(world, config, recorder.record, policies=policies)
-        local = LocalCarrier(world, config.state)
-        remote = dict.fromkeys((Kind.MX, Kind.RELAY, Kind.LMTP), self._remote)
-        self._pipe = PipeCarrier(world, config)
-        carriers: dict[Kind, Carrier] = {Kind.MAILDIR: local, Kind.PIPE: self._pipe, **remote}
+        near = dict.fromkeys((Kind.MAILDIR, Kind.PIPE), Errands(local))
+        far = dict.fromkeys((Kind.MX, Kind.RELAY, Kind.LMTP), self._remote)
+        carriers: dict[Kind, Carrier] = {**near, **far}
         voice = Voice(recorder.record, recorder.trouble)
         self._deliverer = Deliverer(world, self._spool, carriers, self._reporter, voice)
         self._remote.places.wake = self._deliverer.woken
@@ -138,7 +172,6 @@ class FrontOffice:
         self._spool.reload(config.queue)
         self._deliverer.reload()
         self._remote.reload(config)
-        self._pipe.reload(config)
         self._addressing.reload(config)
         self._bouncer.reload(config, zone_of(config.zone))
 

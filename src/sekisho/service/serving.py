@@ -16,8 +16,8 @@ from sekisho.service.control import control_path, role_path, run_folder
 from sekisho.service.desk import Desk
 from sekisho.service.messages import Reload, Request, StatusAnswer, StatusAsk
 from sekisho.service.recording import Recorder
-from sekisho.service.roles import FrontOffice, VaultKeeper, WatchTower, real_world, recorder_of
-from sekisho.service.supervise import inherited
+from sekisho.service.roles import FrontOffice, LocalOffice, VaultKeeper, WatchTower, real_world, recorder_of
+from sekisho.service.supervise import inherited, peers
 from sekisho.store.settings import load
 from sekisho.world import World
 
@@ -42,12 +42,13 @@ class Server:
         world.spawn.task("events", recorder.run())
         self._vault = VaultKeeper(world, config)
         self._watch = WatchTower(world, config, recorder)
+        self._local = LocalOffice(world, config)
         self._front = FrontOffice(world, config, recorder)
         front = self._channel(self._front.handle)
         watch = self._channel(self._watch.handle)
         vault = LocalChannel(self._vault.handle, recorder.trouble, encode=self._encode, reveal=True)
         await self._watch.open([front])
-        await self._front.open(watch, vault)
+        await self._front.open(watch, vault, self._channel(self._local.handle))
         desk = Desk(watch, [front], self.status, self.reload)
         self._control = ChannelServer(control_path(config.state), desk.handle, recorder.trouble)
         await self._control.start()
@@ -66,7 +67,7 @@ class Server:
         """Raises ConfigError, and then everything stays as it is."""
         if self._settings:
             self.config = load(self._settings)
-        for role in (self._vault, self._watch, self._front):
+        for role in (self._vault, self._watch, self._local, self._front):
             role.reload(self.config)
 
     async def stop(self) -> None:
@@ -86,12 +87,17 @@ class Post:
     def __init__(self, config: Config, name: str, settings: str) -> None:
         self.config = config
         self.name = name
-        self.world = real_world(config)
+        shared = name.startswith("front") and config.users.local
+        self.world = real_world(config, files=0o640 if shared else 0o600)
         self.recorder = recorder_of(self.world, config, name)
         self._settings = settings
-        self._role: FrontOffice | WatchTower | VaultKeeper
+        self._role: FrontOffice | WatchTower | VaultKeeper | LocalOffice
         self._server = ChannelServer(
-            role_path(config.state, name), self._handle, self.recorder.trouble, reveal=name == "vault"
+            role_path(config.state, name),
+            self._handle,
+            self.recorder.trouble,
+            reveal=name == "vault",
+            peers=peers(),
         )
 
     async def start(self) -> None:
@@ -100,12 +106,15 @@ class Post:
         match self.name.partition("-"):
             case ("vault", _, _):
                 self._role = VaultKeeper(self.world, self.config)
+            case ("local", _, _):
+                self._role = LocalOffice(self.world, self.config)
             case ("watch", _, _):
                 self._role = WatchTower(self.world, self.config, self.recorder)
                 await self._role.open([self._to(f"front-{n + 1}") for n in range(self.config.fronts)])
             case ("front", _, number):
                 self._role = FrontOffice(self.world, self.config, self.recorder, int(number))
-                await self._role.open(self._to("watch"), self._to("vault"), inherited())
+                watch, vault, local = (self._to(name) for name in ("watch", "vault", "local"))
+                await self._role.open(watch, vault, local, inherited())
         await self._server.start()
 
     def _to(self, role: str) -> SocketChannel:

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from sekisho.model.config import Config
 from sekisho.net import listen
@@ -20,6 +21,7 @@ from sekisho.service.boundary import Record, boundary
 from sekisho.service.channel import ChannelServer, SocketChannel
 from sekisho.service.control import control_path, role_path, run_folder
 from sekisho.service.desk import Desk
+from sekisho.service.estate import Estate, Identity, Place
 from sekisho.service.messages import Reload, StatusAnswer, StatusAsk
 from sekisho.world import Unavailable
 
@@ -31,6 +33,9 @@ WELL_AFTER_S = 10.0
 LIFELINE = "SEKISHO_LIFELINE"
 """Environment of a role: a pipe that ends when the supervisor does, however it ends."""
 
+PEERS = "SEKISHO_PEERS"
+"""Environment of a role: the numbers of the users that may ask it."""
+
 SOCKETS = "SEKISHO_SOCKETS"
 """Environment of a front: the listeners that it inherits, as in "mx=5 submission=6"."""
 
@@ -39,6 +44,11 @@ def inherited() -> dict[str, socket.socket]:
     """In a front: the sockets that the supervisor has bound."""
     pairs = (word.split("=") for word in os.environ.get(SOCKETS, "").split())
     return {name: socket.socket(fileno=int(number)) for name, number in pairs}
+
+
+def peers() -> frozenset[int]:
+    """In a role: the users of other roles that may ask it."""
+    return frozenset(int(word) for word in os.environ.get(PEERS, "").split())
 
 
 def watch_lifeline(orphaned: Callable[[], None]) -> None:
@@ -57,9 +67,16 @@ class Child:
     """One role's process, started again whenever it ends before it is told to."""
 
     def __init__(
-        self, role: str, settings: str, sockets: Mapping[str, socket.socket], lifeline: int, record: Record
+        self,
+        role: str,
+        settings: str,
+        sockets: Mapping[str, socket.socket],
+        lifeline: int,
+        place: Place,
+        record: Record,
     ) -> None:
         self.role = role
+        self._place = place
         self._settings = settings
         self._sockets = sockets
         self._lifeline = lifeline
@@ -88,11 +105,14 @@ class Child:
     async def _start(self) -> None:
         numbers = {name: opened.fileno() for name, opened in self._sockets.items()}
         words = " ".join(f"{name}={number}" for name, number in numbers.items())
+        identity = self._place.identity
+        asking = " ".join(str(uid) for uid in sorted(self._place.peers))
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "sekisho", "serve", "-c", self._settings, "--role", self.role),
             stdin=asyncio.subprocess.DEVNULL,
             pass_fds=(*numbers.values(), self._lifeline),
-            env={**os.environ, SOCKETS: words, LIFELINE: str(self._lifeline)},
+            env={**os.environ, SOCKETS: words, LIFELINE: str(self._lifeline), PEERS: asking},
+            preexec_fn=partial(_become, identity) if identity is not None else None,
         )
 
     async def stop(self) -> None:
@@ -109,6 +129,14 @@ class Child:
             await process.wait()
 
 
+def _become(identity: Identity) -> None:
+    """In the new process, before it is a program (uvloop has no `user=`)."""
+    os.umask(0o027)
+    os.setgroups(identity.groups)
+    os.setgid(identity.gid)
+    os.setuid(identity.uid)
+
+
 class Supervisor:
     def __init__(self, config: Config, settings: str, record: Record) -> None:
         self._config = config
@@ -121,15 +149,19 @@ class Supervisor:
         self._control: ChannelServer | None = None
 
     async def start(self) -> dict[str, str]:
-        """Binds and starts everything; returns name -> address once every role answers."""
+        """Binds and starts everything; returns name -> address once every role answers. Raises
+        Unavailable."""
         state = self._config.state
-        os.makedirs(run_folder(state), mode=0o700, exist_ok=True)
+        estate = Estate(self._config)
+        os.makedirs(run_folder(state), mode=0o711, exist_ok=True)
+        estate.arrange()
         for name, settings in self._config.listen.items():
             self._sockets[name] = listen.bind(settings.address, state)
         self._lifeline = os.pipe()  # the writing end is open in this process only
-        for role in ("vault", "watch", *self._fronts):
+        for role in estate.roles:
             sockets = self._sockets if role in self._fronts else {}
-            child = Child(role, self._settings, sockets, self._lifeline[0], self._record)
+            place = estate.place(role)
+            child = Child(role, self._settings, sockets, self._lifeline[0], place, self._record)
             self._children.append(child)
             self._keeping.append(asyncio.create_task(child.keep(), name=role))
         self._channels = {
@@ -143,15 +175,19 @@ class Supervisor:
         return {name: listen.bound_name(opened) for name, opened in self._sockets.items()}
 
     async def _all_answer(self) -> None:
-        for role in ("watch", "vault", *self._fronts):
-            while not self._keeping_failed():
+        for role in self._channels:
+            while True:
+                self._raise_if_unable()
                 with contextlib.suppress(Unavailable):
                     await self._channels[role].ask(StatusAsk(), StatusAnswer)
                     break
                 await asyncio.sleep(0.05)
 
-    def _keeping_failed(self) -> bool:
-        return any(task.done() for task in self._keeping)
+    def _raise_if_unable(self) -> None:
+        """A role whose process cannot even be made."""
+        for task in self._keeping:
+            if task.done() and (error := task.exception()) is not None:
+                raise Unavailable(f"the role {task.get_name()}", str(error))
 
     async def status(self) -> StatusAnswer:
         answers: dict[str, StatusAnswer] = {}
