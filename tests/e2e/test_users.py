@@ -17,6 +17,8 @@ import pytest
 
 from covers import covers
 from e2e.running import Installation
+from sekisho.service.control import call
+from sekisho.service.messages import StatusAnswer, StatusAsk
 
 FRONT, VAULT, WATCH, LOCAL, GROUP = 42101, 42102, 42103, 42104, 42100
 USERS = f"""
@@ -114,6 +116,7 @@ def test_a_restart_and_a_reload_find_everything_where_it_was(site: Installation)
     site.stop()
     site.add_account("carol@example.com")
     site.start()
+    call(str(site.folder), StatusAsk(), StatusAnswer)  # answered once every role is asked: the vault is there
     with site.signed_in("carol@example.com") as client:
         client.sendmail("carol@example.com", ["carol@example.com"], "Subject: x\r\n\r\nx\r\n")
     site.wait_for_letters("carol@example.com", 1)
