@@ -169,7 +169,7 @@ def test_relaying_is_denied_to_strangers(stage: Stage) -> None:
 
 
 def test_trusted_networks_relay_without_a_password(tmp_path: Path) -> None:
-    """And what they send gets the fields that a submission lacks."""
+    """What they send is relayed as it is: no field of theirs is added or mended."""
 
     async def scene(stage: Stage) -> None:
         client = await stage.greeted()

@@ -4,8 +4,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from reception_stage import Stage, play
+from reception_stage import Stage, play, play_patiently
 
+from covers import covers
+from sekisho.model.config import Listen
 from sekisho.model.envelope import Wish
 from sekisho.model.event import Refused
 from sekisho.model.letter import Draft
@@ -158,3 +160,25 @@ def test_lmtp_answers_for_each_recipient(stage: Stage) -> None:
         assert (await client.say("RCPT TO:<victim@evil.example>")).startswith("550 5.7.1")
 
     play(stage, scene)
+
+
+@covers("Q-40", partly="scoring instead of refusing")
+def test_who_speaks_before_the_greeting_is_sent_away(tmp_path: Path) -> None:
+    """Within `greeting_wait_s`: 554 and the end, at once; who waits has waited so long, and is served."""
+
+    async def scene(stage: Stage) -> None:
+        loop = asyncio.get_running_loop()
+        hasty = await stage.client()
+        begun = loop.time()
+        assert (await hasty.raw(b"EHLO client.example\r\n")).startswith("554 5.5.1")
+        assert loop.time() - begun < 1 and await hasty.closed()
+        patient = await stage.client()
+        patient.patience_s = 60
+        begun = loop.time()
+        assert (await patient.reply()).startswith("220 ")
+        assert loop.time() - begun >= 5
+        assert (await patient.say("EHLO client.example")).startswith("250")
+        assert (await patient.letter("carol@remote.example", "bob@example.com")).startswith("250")
+
+    listen = {"mx": Listen(address="127.0.0.1:0", protocol="smtp", greeting_wait_s=5)}
+    play_patiently(Stage(tmp_path, listen=listen), scene)

@@ -39,6 +39,14 @@ class Listen(Settings, frozen=True):
         tuple[str, ...],
         _about('Networks that may send the PROXY header; "unix" stands for a unix socket. Empty: nobody.'),
     ] = ()
+    greeting_wait_s: Annotated[
+        int,
+        _about(
+            "How long the greeting waits: who speaks before it is no mail server and is sent away with 554.",
+            ge=0,
+            le=60,  # RFC 5321 4.5.3.2.1: a client waits for 300
+        ),
+    ] = 0
 
 
 class Limits(Settings, frozen=True):

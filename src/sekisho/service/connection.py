@@ -151,12 +151,15 @@ class Connection(asyncio.Protocol):
             self._abort()
 
     def _begin(self, peer: Peer) -> None:
-        """The greeting waits until the loop has looked at the socket: who has spoken by then has spoken too
-        early.
+        """The greeting waits until the loop has looked at the socket, or as long as the settings say: who has
+        spoken by then has spoken too early.
         """
         listener = self._listener
         self.talk = Conversation(Session(listener.front, listener.door, peer), self._answered)
-        self._loop.call_soon(self._loop.call_soon, self._greet)
+        if listener.greeting_wait_s and peer.turned_away is None:
+            self._loop.call_later(listener.greeting_wait_s, self._greet)
+        else:
+            self._loop.call_soon(self._loop.call_soon, self._greet)
 
     def _greet(self) -> None:
         if not self._closed:

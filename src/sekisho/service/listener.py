@@ -58,6 +58,7 @@ class Listener:
     def configure(self, config: Config) -> None:
         listen = config.listen[self.name]
         self.requires_proxy = listen.requires_proxy
+        self.greeting_wait_s = listen.greeting_wait_s
         self.door = door_of(self.name, config, listen, tls=self.context is not None)
         self._proxy_from = Networks(listen.proxy_from)
         self._trusted = Networks([name for name in config.trusted if name != UNIX])
