@@ -17,8 +17,6 @@ import pytest
 
 from covers import covers
 from e2e.running import Installation
-from sekisho.service.control import call
-from sekisho.service.messages import StatusAnswer, StatusAsk
 
 FRONT, VAULT, WATCH, LOCAL, GROUP = 42101, 42102, 42103, 42104, 42100
 USERS = f"""
@@ -39,7 +37,9 @@ def python_for_others() -> str:
         probe = [path, "-c", "import apsw, argon2, sekisho"]
         environment = {"PYTHONPATH": LIBRARIES, "PYTHONDONTWRITEBYTECODE": "1"}
         try:
-            done = subprocess.run(probe, user=FRONT, group=FRONT, extra_groups=[], env=environment, check=False)
+            done = subprocess.run(
+                probe, user=FRONT, group=FRONT, extra_groups=[], env=environment, check=False
+            )
         except OSError:
             continue
         if done.returncode == 0:
@@ -65,7 +65,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
 
 
 def as_front(site: Installation, path: str) -> int:
-    """What an attempt to read or list a path of the state folder ends with, as the front's user and groups."""
+    """What an attempt to read or list a path ends with, as the front's user and groups."""
     code = "import os,sys; p=sys.argv[1]; os.listdir(p) if os.path.isdir(p) else open(p,'rb').read(1)"
     done = subprocess.run(
         [*site.program[:1], "-c", code, str(site.folder / path)],
@@ -116,7 +116,6 @@ def test_a_restart_and_a_reload_find_everything_where_it_was(site: Installation)
     site.stop()
     site.add_account("carol@example.com")
     site.start()
-    call(str(site.folder), StatusAsk(), StatusAnswer)  # answered once every role is asked: the vault is there
     with site.signed_in("carol@example.com") as client:
         client.sendmail("carol@example.com", ["carol@example.com"], "Subject: x\r\n\r\nx\r\n")
     site.wait_for_letters("carol@example.com", 1)

@@ -30,6 +30,9 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
 WELL_AFTER_S = 10.0
 """A role that lived this long starts again without a wait."""
 
+ASKED_AT_ONCE = ("vault", "local")
+"""A front's first client may want to log in: these answer before it is started."""
+
 LIFELINE = "SEKISHO_LIFELINE"
 """Environment of a role: a pipe that ends when the supervisor does, however it ends."""
 
@@ -158,30 +161,33 @@ class Supervisor:
         for name, settings in self._config.listen.items():
             self._sockets[name] = listen.bind(settings.address, state)
         self._lifeline = os.pipe()  # the writing end is open in this process only
+        self._channels = {role: SocketChannel(role, role_path(state, role)) for role in estate.roles}
         for role in estate.roles:
-            sockets = self._sockets if role in self._fronts else {}
-            place = estate.place(role)
-            child = Child(role, self._settings, sockets, self._lifeline[0], place, self._record)
-            self._children.append(child)
-            self._keeping.append(asyncio.create_task(child.keep(), name=role))
-        self._channels = {
-            child.role: SocketChannel(child.role, role_path(state, child.role)) for child in self._children
-        }
+            self._engage(role, estate.place(role))
+            if role in ASKED_AT_ONCE:
+                await self._answers(role)
         fronts = [self._channels[name] for name in self._fronts]
         desk = Desk(self._channels["watch"], fronts, self.status, self.reload)
         self._control = ChannelServer(control_path(state), desk.handle, self._record)
         await self._control.start()
-        await self._all_answer()
+        for role in estate.roles:
+            await self._answers(role)
         return {name: listen.bound_name(opened) for name, opened in self._sockets.items()}
 
-    async def _all_answer(self) -> None:
-        for role in self._channels:
-            while True:
-                self._raise_if_unable()
-                with contextlib.suppress(Unavailable):
-                    await self._channels[role].ask(StatusAsk(), StatusAnswer)
-                    break
-                await asyncio.sleep(0.05)
+    def _engage(self, role: str, place: Place) -> None:
+        sockets = self._sockets if role in self._fronts else {}
+        child = Child(role, self._settings, sockets, self._lifeline[0], place, self._record)
+        self._children.append(child)
+        self._keeping.append(asyncio.create_task(child.keep(), name=role))
+
+    async def _answers(self, role: str) -> None:
+        """Once it does."""
+        while True:
+            self._raise_if_unable()
+            with contextlib.suppress(Unavailable):
+                await self._channels[role].ask(StatusAsk(), StatusAnswer)
+                return
+            await asyncio.sleep(0.05)
 
     def _raise_if_unable(self) -> None:
         """A role whose process cannot even be made."""
