@@ -100,8 +100,9 @@ class Post:
             peers=peers(),
         )
 
-    async def start(self) -> None:
-        """The role first, then its socket: who is answered finds it ready. Raises Unavailable."""
+    async def start(self) -> dict[str, str]:
+        """The role first, then its socket: who is answered finds it ready. Where it listens for mail. Raises
+        Unavailable."""
         self.world.spawn.task("events", self.recorder.run())
         match self.name.partition("-"):
             case ("vault", _, _):
@@ -116,6 +117,7 @@ class Post:
                 watch, vault, local = (self._to(name) for name in ("watch", "vault", "local"))
                 await self._role.open(watch, vault, local, inherited())
         await self._server.start()
+        return self._role.listening if isinstance(self._role, FrontOffice) else {}
 
     def _to(self, role: str) -> SocketChannel:
         return SocketChannel(role, role_path(self.config.state, role), reveal=role == "vault")

@@ -17,12 +17,13 @@ from functools import partial
 
 from sekisho.model.config import Config
 from sekisho.net import listen
-from sekisho.service.boundary import Record, boundary
-from sekisho.service.channel import ChannelServer, SocketChannel
+from sekisho.service.boundary import Record
+from sekisho.service.channel import ChannelServer, NotDone, SocketChannel
 from sekisho.service.control import control_path, role_path, run_folder
 from sekisho.service.desk import Desk
 from sekisho.service.estate import Estate, Identity, Place
 from sekisho.service.messages import Reload, StatusAnswer, StatusAsk
+from sekisho.store.settings import load
 from sekisho.world import Unavailable
 
 STOP_S = 60
@@ -209,12 +210,17 @@ class Supervisor:
         return StatusAnswer(len(answers) == len(self._channels), os.getpid(), listening, counts)
 
     async def reload(self) -> None:
-        """Every role reads its settings again; one that cannot says why in its own events and keeps the
-        old ones."""
-        for channel in self._channels.values():
-            async with boundary(self._record, "reload"):
-                with contextlib.suppress(Unavailable):
-                    await channel.ask(Reload(), StatusAnswer)
+        """Every role reads its settings again, once they are known to be good: else ConfigError, and nobody
+        is told. Raises Unavailable, with who keeps the old ones and why."""
+        self._config = load(self._settings)
+        refused = []
+        for role, channel in self._channels.items():
+            try:
+                await channel.ask(Reload(), StatusAnswer)
+            except (Unavailable, NotDone) as trouble:
+                refused.append(f"{role}: {trouble}")
+        if refused:
+            raise Unavailable("the roles", "; ".join(refused))
 
     async def stop(self) -> None:
         if self._control is not None:
