@@ -23,6 +23,7 @@ class Answers(Struct):
     """What would be asked of the world. `asked` lists the questions."""
 
     leads: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: LEADS)
+    caught: tuple[str, ...] = ()
     free: int = 10**9
     judgement: Judgement = Judgement(Standing("alice@example.com", "192.0.2.7"))
     room: bool = True
@@ -34,6 +35,9 @@ class Answers(Struct):
 
     async def resolve(self, address: str) -> tuple[str, ...] | None:
         return self.leads.get(address)
+
+    async def named(self, address: str) -> bool:
+        return address in self.leads and address not in self.caught
 
     async def may_send_as(self, account: str, address: str) -> bool:
         return address in ("", account)

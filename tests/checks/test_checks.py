@@ -2,6 +2,7 @@
 
 import pytest
 from answers import ALICE, NOW, STRANGER, TRUSTED, Answers, verdict
+from msgspec.structs import replace
 
 from sekisho.checks import (
     free_space,
@@ -115,6 +116,16 @@ def test_relay(client: Client, recipient: str, wanted: str) -> None:
 def test_recipient_known(recipient: str, wanted: str) -> None:
     """Of our domains we know who is there; also for those who have logged in."""
     assert wanted == said(verdict(recipient_known.check(rcpt(ALICE, recipient), Answers())))
+
+
+def test_a_bounce_to_an_invented_name_is_refused() -> None:
+    """The catch-all takes ordinary mail; nobody here wrote as that name, so a bounce to it is backscatter."""
+    answers = Answers(caught=("info@example.com",))
+    letter = rcpt(STRANGER, "info@example.com")
+    assert "" == said(verdict(recipient_known.check(letter, answers)))
+    assert "550 5.1.1" == said(verdict(recipient_known.check(replace(letter, sender=""), answers)))
+    named = replace(letter, sender="", recipient="alice@example.com")
+    assert "" == said(verdict(recipient_known.check(named, answers)))
 
 
 @pytest.mark.parametrize(("fields", "wanted"), [(50, ""), (51, "554 5.4.6")])

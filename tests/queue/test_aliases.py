@@ -132,10 +132,63 @@ def test_a_circle_is_found_and_ends(aliases: dict[str, tuple[str, ...]]) -> None
     assert not led.excess
 
 
+def test_a_circle_is_named_whole() -> None:
+    """Who is to mend it sees every alias of the circle, and not those that only lead to it."""
+    aliases = {
+        "x@a.example": ("y@a.example",),
+        "y@a.example": ("z@a.example",),
+        "z@a.example": ("y@a.example",),
+    }
+    assert ("y@a.example > z@a.example > y@a.example",) == lead("x@a.example", aliases).loops
+
+
+def test_a_list_is_unfolded_where_it_stands() -> None:
+    """Its addresses are targets as if they stood there, aliases among them; the file is named."""
+    files = {"/l/staff": ("sales@a.example", "x@net.example")}
+    aliases = {
+        "all@a.example": (":include:/l/staff", "mary-ann@a.example"),
+        "sales@a.example": ("hello@a.example",),
+    }
+    led = Search(entries(aliases), DOMAINS.get, files.__getitem__).lead("all@a.example")
+    assert Led(("hello@a.example", "x@net.example", "mary-ann@a.example"), lists=("/l/staff",)) == led
+    files["/l/staff"] = ("all+x@a.example", "hello@a.example")
+    led = Search(entries(aliases), DOMAINS.get, files.__getitem__).lead("all@a.example")
+    assert ("all+x@a.example > all+x@a.example",) == led.loops
+
+
+@pytest.mark.parametrize(
+    ("key", "named"),
+    [
+        ("hello@a.example", True),
+        ("hello+x@a.example", True),
+        ("sales@a.example", True),
+        ("abuse@a.example", True),
+        ("gone@a.example", False),
+        ("invented@a.example", False),
+        ("hello@plus.example", True),
+        ("invented@plus.example", False),
+        ("anything@bare.example", False),
+        ("x@net.example", False),
+    ],
+)
+def test_what_only_a_catch_all_takes_has_no_name(key: str, *, named: bool) -> None:
+    """Another name of a whole domain is no catch-all: the name there counts."""
+    aliases = {
+        "@a.example": ("hello@a.example",),
+        "@plus.example": ("@a.example",),
+        "@bare.example": ("@plus.example", "@bare.example"),
+        "sales@a.example": ("x@net.example",),
+        "gone@a.example": (),
+    }
+    assert named == Search(entries(aliases), DOMAINS.get).named(key)
+
+
 def test_a_circle_beside_a_way_out_loses_nobody() -> None:
     """Who is reached is reached, and the circle is reported."""
     aliases = {"x@a.example": ("y@a.example", "hello@a.example"), "y@a.example": ("x@a.example",)}
-    assert Led(("hello@a.example",), ("x@a.example",)) == lead("x@a.example", aliases)
+    assert Led(("hello@a.example",), ("x@a.example > y@a.example > x@a.example",)) == lead(
+        "x@a.example", aliases
+    )
 
 
 def test_too_deep_and_too_wide_are_said() -> None:

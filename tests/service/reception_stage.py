@@ -59,6 +59,9 @@ class FewPeople:
             raise self.trouble
         return self.addresses.get(normal(address))
 
+    def named(self, address: str) -> bool:
+        return normal(address) in self.addresses
+
     def may_send_as(self, account: str, address: str) -> bool:
         return address in ("", account)
 

@@ -259,3 +259,29 @@ def test_a_user_added_elsewhere_is_there_within_a_second(house: House, tmp_path:
         time.sleep(0.01)
     assert ("late@example.com",) == directory.resolve("late@example.com")
     assert time.monotonic() - written <= 1
+
+
+def test_a_list_in_a_file_is_read_as_it_is_now(house: House, directory: Directory, tmp_path: Path) -> None:
+    """No change counter tells of files: what went through one is not remembered; a broken one defers."""
+    staff = tmp_path / "staff"
+    staff.write_text("hello@example.com\n")
+    staff.chmod(0o644)
+    house.save_alias(Alias("staff@example.com", (f":include:{staff}",)), CHANGE)
+    assert ("hello@example.com",) == directory.resolve("staff@example.com")
+    staff.write_text("boss@example.com\nbob@net.example\n")
+    assert ("boss@example.com", "bob@net.example") == directory.resolve("staff@example.com")
+    staff.unlink()
+    with pytest.raises(Unavailable, match="no such file"):
+        directory.resolve("staff@example.com")
+
+
+def test_what_only_the_catch_all_takes_has_no_name(
+    house: House, directory: Directory, clock: FakeClock
+) -> None:
+    """It leads somewhere all the same."""
+    house.save_alias(Alias("@example.com", ("hello@example.com",)), CHANGE)
+    clock.advance(1)
+    assert ("hello@example.com",) == directory.resolve("invented@example.com")
+    assert not directory.named("invented@example.com")
+    assert directory.named("Hello+x@Example.com")
+    assert directory.named("postmaster")

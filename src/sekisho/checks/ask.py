@@ -97,6 +97,9 @@ class Ask(Protocol):
     async def resolve(self, address: str) -> tuple[str, ...] | None:
         """Final addresses of a local address; None: there is no such mailbox or alias."""
 
+    async def named(self, address: str) -> bool:
+        """Whether a local address has a meaning of its own, and is not only what a catch-all takes."""
+
     async def may_send_as(self, account: str, address: str) -> bool: ...
 
     async def free_bytes(self) -> int:

@@ -1,6 +1,7 @@
 """A recipient of ours exists: a mailbox, an alias, an extension or a catch-all leads somewhere.
 
-Refusing here, in the session, is what keeps us from sending bounces to forged senders.
+Refusing here, in the session, is what keeps us from sending bounces to forged senders. A bounce to a name
+that only a catch-all takes was caused by somebody who invented it: nobody here wrote as it.
 """
 
 from sekisho.checks.ask import Ask, RcptFacts
@@ -11,6 +12,6 @@ from sekisho.model.verdict import PASS, Verdict, reject
 async def check(facts: RcptFacts, ask: Ask) -> Verdict:
     if not await ask.is_local_domain(domain_of(facts.recipient)):
         return PASS
-    if await ask.resolve(facts.recipient):
+    if await ask.resolve(facts.recipient) and (facts.sender or await ask.named(facts.recipient)):
         return PASS
     return reject(550, "5.1.1", "No such mailbox here", facts.recipient)

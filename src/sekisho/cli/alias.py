@@ -8,7 +8,7 @@ from sekisho.cli import speech
 from sekisho.cli.household import Household, household
 from sekisho.cli.where import config_option, json_option, when
 from sekisho.model.account import Alias
-from sekisho.model.phrase import phrase
+from sekisho.model.phrase import phrase, phrases
 from sekisho.service.aliasing import lead
 from sekisho.service.names import Refusal, alias_address
 
@@ -33,7 +33,8 @@ def command() -> None:
 def add(address: str, targets: tuple[str, ...], reject: bool, path: str) -> None:
     """Add an alias. "@example.com" is what nothing else matches; a target "@example.net" keeps the name.
 
-    The address itself among the targets is its own mailbox: mail stays there and goes on.
+    The address itself among the targets is its own mailbox: mail stays there and goes on. A target
+    ":include:/path" is a file of addresses.
 
     Example: sekisho alias add @example.com hello@example.com
     """
@@ -87,6 +88,28 @@ def show(address: str, path: str, as_json: bool) -> None:
             speech.tell(phrase("  nobody is here of the name {name}", name=name))
         if not led.targets:
             speech.fail(phrase("mail to {name} is refused", name=key))
+
+
+@command.command("check")
+@config_option
+@json_option
+def check(path: str, as_json: bool) -> None:
+    """Find circles, targets that nobody has, and lists that cannot be read. Ends with 1 if there are any.
+
+    Example: sekisho alias check
+    """
+    with household(path) as home:
+        flaws = home.aliases.check()
+        for flaw in flaws:
+            if as_json:
+                speech.emit({"flaw": speech.texts().say(flaw)})
+            else:
+                speech.tell(flaw)
+        if flaws:
+            count = phrases("{count} alias needs care", "{count} aliases need care", len(flaws))
+            speech.fail(count)
+        if not as_json:
+            speech.tell(phrase("All aliases lead somewhere, and none in a circle."))
 
 
 @command.command("set")

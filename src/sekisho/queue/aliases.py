@@ -1,6 +1,6 @@
 """Where an address of ours leads: extensions, aliases behind aliases, roles, the catch-all; loops are found.
 
-Pure: it asks two functions. Order of the search: the very name, the name without extension (longest first), a
+Pure: it asks functions. Order of the search: the very name, the name without extension (longest first), a
 role, the catch-all. The first that exists decides, so that an explicit refusal wins over the catch-all.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 
 from sekisho.model.account import POSTMASTER, ROLES, Account, Domain, key_of, split
+from sekisho.queue.listing import INCLUDE
 
 NESTING = 10
 """Most aliases behind each other."""
@@ -21,20 +22,36 @@ Entry = tuple[str, ...] | None
 
 
 class Led(Struct, frozen=True):
-    """Where an address leads: final addresses in order, and what was wrong on the way."""
+    """Where an address leads: final addresses in order, and what was wrong on the way.
+
+    A loop is written as its whole circle, "a@d > b@d > a@d". `lists`: files that were read on the way.
+    """
 
     targets: tuple[str, ...] = ()
     loops: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     excess: bool = False
+    lists: tuple[str, ...] = ()
+
+
+def _no_lists(path: str) -> tuple[str, ...]:
+    return ()
 
 
 class Search:
-    """One search. `entry` answers for a name of ours, `domain` for a domain (None: not ours)."""
+    """One search. `entry` answers for a name of ours, `domain` for a domain (None: not ours), `listed` for
+    the file of a list."""
 
-    def __init__(self, entry: Callable[[str], Entry], domain: Callable[[str], Domain | None]) -> None:
+    def __init__(
+        self,
+        entry: Callable[[str], Entry],
+        domain: Callable[[str], Domain | None],
+        listed: Callable[[str], tuple[str, ...]] = _no_lists,
+    ) -> None:
         self._entry = entry
         self._domain = domain
+        self._listed = listed
+        self._lists: dict[str, None] = {}
         self._targets: dict[str, None] = {}
         self._visited: set[str] = set()
         self._loops: list[str] = []
@@ -44,11 +61,33 @@ class Search:
     def lead(self, key: str) -> Led:
         if self._domain(split(key)[1]) is not None:
             self._visit(key, ())
-        return Led(tuple(self._targets), tuple(self._loops), tuple(self._unknown), self._excess)
+        return Led(
+            tuple(self._targets),
+            tuple(self._loops),
+            tuple(self._unknown),
+            self._excess,
+            tuple(self._lists),
+        )
+
+    def named(self, key: str, depth: int = 0) -> bool:
+        """Whether somebody has given this name a meaning: it is not only what a catch-all takes.
+
+        Another name of a whole domain is no catch-all: what counts is the name there.
+        """
+        domain = self._domain(split(key)[1])
+        if domain is None:
+            return depth > 0  # another host's affair
+        owner, targets = self._find(key_of(key), domain)
+        if not owner.startswith("@"):
+            return bool(targets)
+        local = split(key)[0]
+        return depth < NESTING and any(
+            self.named(local + target, depth + 1) for target in targets if target.startswith("@")
+        )
 
     def _visit(self, key: str, chain: tuple[str, ...]) -> None:
         if key in chain:
-            self._loops.append(key)
+            self._loops.append(" > ".join((*chain[chain.index(key) :], key)))
             return
         if key in self._visited:
             return
@@ -66,13 +105,23 @@ class Search:
         owner, targets = self._find(key, domain)
         if not targets:
             self._unknown.append(key)
-        for target in targets:
-            if target == owner:
+        for target in self._unfolded(targets):
+            if target == owner and owner in targets:  # in a list it would be a circle
                 self._targets[owner] = None
             elif target.startswith("@"):
                 self._visit(split(key)[0] + target, chain)
             else:
                 self._visit(target, chain)
+
+    def _unfolded(self, targets: tuple[str, ...]) -> Iterator[str]:
+        """The targets, with those that stand in lists."""
+        for target in targets:
+            if target.startswith(INCLUDE):
+                path = target.removeprefix(INCLUDE)
+                self._lists[path] = None
+                yield from self._listed(path)
+            else:
+                yield target
 
     def _find(self, key: str, domain: Domain) -> tuple[str, tuple[str, ...]]:
         """The name that decides and its targets."""

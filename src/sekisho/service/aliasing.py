@@ -3,12 +3,14 @@
 from msgspec.structs import replace
 
 from sekisho.model.account import POSTMASTER, Alias, key_of, split
-from sekisho.model.phrase import phrase
+from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
 from sekisho.queue.aliases import NESTING, TARGETS, Entry, Led, Search, entry_of
 from sekisho.service.accounts import Hands
 from sekisho.service.names import Refusal, alias_address, target_address
 from sekisho.store.house import House
+from sekisho.store.lists import Lists
+from sekisho.world import Unavailable
 
 
 class Aliases:
@@ -50,10 +52,21 @@ class Aliases:
         """The aliases that name this address as a target."""
         return [alias.address for alias in self._house.aliases() if key in map(key_of, alias.targets)]
 
+    def check(self) -> list[Phrase]:
+        """What is wrong with aliases and lists as they stand now: people are removed, files change."""
+        found: list[Phrase] = []
+        for alias in self._house.aliases():
+            found += _flaws(self._house, alias)
+        return found
+
     def _save(self, alias: Alias, what: str) -> Alias:
         if alias.refuses and split(alias.address)[0] == POSTMASTER:
             raise Refusal(phrase("mail to postmaster cannot be refused (RFC 5321 4.5.1)"))
-        led = lead(self._house, alias.address, alias)
+        try:
+            led = lead(self._house, alias.address, alias)
+        except Unavailable as trouble:
+            why = phrase("{name} cannot be used: {why}", name=printable(trouble.door), why=trouble.why)
+            raise Refusal(why) from trouble
         self._refuse_circles(alias, led)
         self._house.save_alias(alias, self._hands.change(what, alias.address, ", ".join(alias.targets)))
         return alias
@@ -76,6 +89,25 @@ class Aliases:
             raise Refusal(phrase("nobody is here of the name {names}", names=_list(led.unknown)))
 
 
+def _flaws(house: House, alias: Alias) -> list[Phrase]:
+    name = alias.address
+    try:
+        led = lead(house, name)
+    except Unavailable as trouble:
+        return [
+            phrase("{name} waits for {path}: {why}", name=name, path=printable(trouble.door), why=trouble.why)
+        ]
+    flaws = [phrase("{name} leads in a circle: {circle}", name=name, circle=circle) for circle in led.loops]
+    for target in () if alias.refuses else led.unknown:
+        flaws.append(
+            phrase("{name} leads to {target}, and nobody is here of that name", name=name, target=target)
+        )
+    if led.excess:
+        flaws.append(phrase("{name} leads to over {targets} addresses or through over {nesting} aliases",
+                            name=name, targets=TARGETS, nesting=NESTING))  # fmt: skip
+    return flaws
+
+
 def lead(house: House, key: str, proposed: Alias | None = None) -> Led:
     """Where an address leads, with `proposed` as if it were written; "*" stands for any local part."""
 
@@ -83,7 +115,7 @@ def lead(house: House, key: str, proposed: Alias | None = None) -> Led:
         alias = proposed if proposed is not None and proposed.address == name else house.alias(name)
         return entry_of(name, house.account(name), alias.targets if alias is not None else None)
 
-    led = Search(entry, house.domain).lead("*" + key if key.startswith("@") else key)
+    led = Search(entry, house.domain, Lists().addresses).lead("*" + key if key.startswith("@") else key)
     return replace(led, unknown=tuple(name for name in led.unknown if not name.startswith("*@")))
 
 

@@ -48,6 +48,9 @@ class Asking:
         answer: tuple[str, ...] | None = self._memo[place]
         return answer
 
+    async def named(self, address: str) -> bool:
+        return self._front.stores.directory.named(address)
+
     async def may_send_as(self, account: str, address: str) -> bool:
         return self._front.stores.directory.may_send_as(account, address)
 

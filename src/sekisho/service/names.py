@@ -6,6 +6,7 @@ from sekisho.model.account import key_of, split
 from sekisho.model.address import BadAddress, Mailbox, parse_path
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
+from sekisho.queue.listing import INCLUDE
 
 SHOWN = 100
 """Most characters of a bad name that a refusal repeats."""
@@ -45,13 +46,24 @@ def alias_address(text: str) -> str:
 
 
 def target_address(text: str) -> str:
-    """Where an alias leads: as an alias, but with the local part's case, for it may be another host's."""
+    """Where an alias leads: as an alias, but with the local part's case, for it may be another host's; or
+    ":include:/path", a file of addresses."""
+    if text.startswith(INCLUDE):
+        return _list(text)
     key = alias_address(text)
     if key.startswith("@"):
         return key
     mailbox = _parsed(text)
     assert mailbox is not None  # alias_address has parsed it
     return f"{mailbox.local}@{split(key)[1]}"
+
+
+def _list(text: str) -> str:
+    path = text.removeprefix(INCLUDE)
+    if not path.startswith("/") or printable(path) != path or ".." in path.split("/"):
+        name = printable(text, SHOWN)
+        raise Refusal(phrase("{name}: a list is a file by its absolute path, without links", name=name))
+    return text
 
 
 def _parsed(text: str) -> Mailbox | None:

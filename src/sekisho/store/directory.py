@@ -12,6 +12,7 @@ import msgspec
 from sekisho.model.account import POSTMASTER, Account, Domain, key_of, split
 from sekisho.queue.aliases import NESTING, TARGETS, Entry, Led, Search, entry_of, names_of
 from sekisho.store.bounded import Bounded
+from sekisho.store.lists import Lists
 from sekisho.store.paths import mailbox_folder
 from sekisho.store.window import Window
 from sekisho.world import Clock, Unavailable
@@ -36,6 +37,7 @@ class Directory:
         self._accounts: Bounded[str, Account | None] = Bounded(KEPT)
         self._known: Bounded[str, tuple[str, ...]] = Bounded(KEPT)
         self._strangers: Bounded[str, bool] = Bounded(STRANGERS_KEPT)
+        self._lists = Lists()
 
     @classmethod
     def open(cls, state: str, clock: Clock) -> Self:
@@ -61,6 +63,8 @@ class Directory:
         if not key or key in self._strangers:
             return None
         led = self.lead(key)
+        if led.lists and not led.excess:
+            return led.targets or None  # files change without our being told
         if led.excess:
             why = f"leads to more than {TARGETS} addresses or through more than {NESTING} aliases"
             raise Unavailable(f"alias {key}", why)
@@ -72,7 +76,12 @@ class Directory:
 
     def lead(self, key: str) -> Led:
         """`resolve` together with what went wrong on the way, for `alias show`; not remembered."""
-        return Search(self._entry, self._domain).lead(key)
+        return self._search().lead(key)
+
+    def named(self, address: str) -> bool:
+        """Whether it has a meaning of its own, and is not only what a catch-all takes."""
+        self._forget_if_changed()
+        return self._search().named(self._completed(key_of(address)))
 
     def may_send_as(self, account: str, address: str) -> bool:
         """Its own address, with an extension too, an alias that leads to it alone, or a delegated one.
@@ -108,6 +117,9 @@ class Directory:
 
     def close(self) -> None:
         self._window.close()
+
+    def _search(self) -> Search:
+        return Search(self._entry, self._domain, self._lists.addresses)
 
     def _forget_if_changed(self) -> None:
         if self._window.changed():
