@@ -25,6 +25,9 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 relayhost = [127.0.0.1]:{sink}
+default_destination_concurrency_limit = 50
+initial_destination_concurrency = 50
+smtp_connection_cache_destinations = [127.0.0.1]:{sink}
 smtp_dns_support_level = disabled
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
@@ -38,7 +41,8 @@ local_recipient_maps =
 alias_maps =
 alias_database =
 """
-POSTFIX_INGEST = "127.0.0.1:{port} inet n - n - 150 smtpd -o smtpd_client_restrictions=static:HOLD\n"
+POSTFIX_PORT = "127.0.0.1:{port} inet n - n - 150 smtpd{more}\n"
+HOLD = " -o smtpd_client_restrictions=static:HOLD"
 SEKISHO = """\
 hostname = "bench.test"
 trusted = ["127.0.0.0/8"]
@@ -46,6 +50,7 @@ trusted = ["127.0.0.0/8"]
 address = "127.0.0.1:{port}"
 protocol = "smtp"
 [limits]
+sessions = 20000
 sessions_per_address = 1000
 recipients = 1000
 [outbound.smarthost]
@@ -79,8 +84,10 @@ def wait_for(port: int) -> None:
 
 
 @contextlib.contextmanager
-def postfix(disk: Path, sink: int = 9) -> Iterator[Running]:
-    """A private Postfix whose messages go to the hold queue: its best case, no queue manager's work."""
+def postfix(disk: Path, sink: int = 9, *, hold: bool = True) -> Iterator[Running]:
+    """A private Postfix. `hold`: messages go to the hold queue, its best case, no queue manager's work; else
+    they are relayed to `sink`, with more connections and their cache than it has by itself.
+    """
     base, port = disk / "postfix", free_port()
     config = base / "etc"
     config.mkdir(parents=True)
@@ -90,7 +97,9 @@ def postfix(disk: Path, sink: int = 9) -> Iterator[Running]:
     shutil.chown(base / "data", "postfix")
     master = Path("/etc/postfix/master.cf").read_text().replace("\nsmtp      inet", "\n#smtp      inet")
     (config / "main.cf").write_text(POSTFIX_MAIN.format(base=base, sink=sink))
-    (config / "master.cf").write_text(_without_chroot(master) + POSTFIX_INGEST.format(port=port))
+    (config / "master.cf").write_text(
+        _without_chroot(master) + POSTFIX_PORT.format(port=port, more=HOLD if hold else "")
+    )
     subprocess.run(["postfix", "-c", config, "set-permissions"], capture_output=True, check=False)
     subprocess.run(["postfix", "-c", config, "start"], check=True, capture_output=True)
     try:
@@ -113,12 +122,15 @@ def _without_chroot(master: str) -> str:
 
 
 @contextlib.contextmanager
-def sekisho(disk: Path, sink: int = 9) -> Iterator[Running]:
-    """Our server as `sekisho serve` starts it; its next hop is closed, so after one try the lane rests."""
+def sekisho(disk: Path, sink: int = 9, more: str = "") -> Iterator[Running]:
+    """Our server as `sekisho serve` starts it; where its next hop is closed, the lane rests after one try.
+
+    `more` stands at the end of the settings.
+    """
     base, port = disk / "sekisho", free_port()
     program = str(Path(sys.executable).parent / "sekisho")
     subprocess.run([program, "init", base, "--domain", "bench.test"], check=True, capture_output=True)
-    (base / "sekisho.toml").write_text(SEKISHO.format(port=port, sink=sink))
+    (base / "sekisho.toml").write_text(SEKISHO.format(port=port, sink=sink) + more)
     with open(disk / "sekisho.log", "wb") as log:
         server = subprocess.Popen([program, "serve", "-c", base / "sekisho.toml"], stdout=log, stderr=log)
     try:

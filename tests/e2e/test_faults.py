@@ -1,5 +1,5 @@
-"""System calls of a serving sekisho fail, each in its turn: what was promised arrives, the rest is refused for
-now, and the server goes on by itself when the disk does.
+"""System calls of a serving sekisho fail, each in its turn: what was promised arrives, the rest is refused
+for now, and the server goes on by itself when the disk does.
 
 FAULT_TURNS in the environment is how many calls of each kind fail, one after another.
 """
