@@ -64,9 +64,10 @@ def coverage_page() -> str:
 
 def pages() -> dict[str, str]:
     """File name under docs/ -> content."""
+    from docs import figures
     from sekisho.store.settings import describe_markdown
 
-    return {"coverage.md": coverage_page(), "config.md": describe_markdown()}
+    return {"coverage.md": coverage_page(), "config.md": describe_markdown(), "reliability.md": figures.page()}
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT))
 from docs.build import pages  # noqa: E402
 
 
-@pytest.mark.parametrize("name", ["coverage.md", "config.md"])
+@pytest.mark.parametrize("name", ["coverage.md", "config.md", "reliability.md"])
 def test_a_generated_page_is_current(name: str) -> None:
     """`make docs` would change nothing."""
     assert pages()[name] == (ROOT / "docs" / name).read_text(), "run make docs"
