@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from sekisho.cli import speech
 from sekisho.cli.household import Household, ask_password, household
+from sekisho.cli.instructions import instructions
 from sekisho.cli.logins import logins
 from sekisho.cli.where import config_option, json_option, when
 from sekisho.model.account import Account
@@ -32,6 +33,7 @@ def command() -> None:
 
 
 command.add_command(logins)
+command.add_command(instructions)
 
 
 @command.command("add")

@@ -107,8 +107,9 @@ class Directory:
         return named and self.resolve(key) == (owner.address,)
 
     def mailbox(self, address: str) -> str:
-        """The Maildir of an account, relative to the state folder; it follows from the name alone."""
-        return mailbox_folder(key_of(address) or address)
+        """The Maildir of an account, relative to the state folder; an extension leads to its account's."""
+        key = key_of(address)
+        return mailbox_folder(self._owner(key) or key or address)
 
     def first_domain(self) -> str:
         """The oldest domain, whose postmaster is told what has no other addressee; "" when there is none."""
@@ -125,6 +126,12 @@ class Directory:
         if self._window.changed():
             for cache in (self._domains, self._accounts, self._known, self._strangers):
                 cache.clear()
+
+    def _owner(self, key: str) -> str:
+        """The account that a name belongs to, by itself or with an extension; "" when there is none."""
+        domain = self._domain(split(key)[1])
+        names = names_of(key, domain.delimiters) if domain is not None else ()
+        return next((name for name in names if self._account(name) is not None), "")
 
     def _completed(self, key: str) -> str:
         """RFC 5321 4.5.1: RCPT TO:<postmaster> without a domain is the postmaster of our first one."""

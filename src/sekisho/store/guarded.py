@@ -23,7 +23,8 @@ class Text(Struct, frozen=True):
 
 
 def read(path: str, limit: int, below: int | None = None) -> Text | None:
-    """None when there is none. `below`: the open folder that a relative path begins in.
+    """None when there is none. `below`: the open folder that a relative path begins in, whose owner is
+    trusted too.
 
     Raises Unavailable for what must not be believed: links, other kinds of files, other owners, files that
     others may write, more than `limit` bytes.
@@ -36,7 +37,8 @@ def read(path: str, limit: int, below: int | None = None) -> Text | None:
         raise Unavailable(path, f"cannot be opened without following links: {error.strerror}") from error
     try:
         state = os.fstat(handle)
-        flaw = _flaw(state, limit)
+        owners = {0, os.geteuid()} | ({os.fstat(below).st_uid} if below is not None else set())
+        flaw = _flaw(state, owners, limit)
         if flaw:
             raise Unavailable(path, flaw)
         data = _whole(handle, limit)
@@ -55,8 +57,8 @@ def _opened(path: str, below: int | None) -> int:
     if ".." in (*folders, name):
         raise OSError(0, "a path with ..")
     with contextlib.ExitStack() as opened:
-        start = "/" if path.startswith("/") else "."
-        place = os.open(start, _FLAGS | os.O_DIRECTORY, dir_fd=None if start == "/" else below)
+        whole = path.startswith("/")
+        place = os.open("/" if whole else ".", _FLAGS | os.O_DIRECTORY, dir_fd=None if whole else below)
         opened.callback(os.close, place)
         for folder in folders:
             place = os.open(folder, _FLAGS | os.O_DIRECTORY, dir_fd=place)
@@ -64,10 +66,10 @@ def _opened(path: str, below: int | None) -> int:
         return os.open(name, _FLAGS, dir_fd=place)
 
 
-def _flaw(state: os.stat_result, limit: int) -> str:
+def _flaw(state: os.stat_result, owners: set[int], limit: int) -> str:
     if not stat.S_ISREG(state.st_mode):
         return "is no plain file"
-    if state.st_uid not in (0, os.geteuid()):
+    if state.st_uid not in owners:
         return f"belongs to user {state.st_uid}, neither to root nor to who reads it"
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return "may be written by others than its owner (chmod go-w)"
