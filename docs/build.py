@@ -64,10 +64,15 @@ def coverage_page() -> str:
 
 def pages() -> dict[str, str]:
     """File name under docs/ -> content."""
-    from docs import figures
+    from docs import figures, guard_figures
     from sekisho.store.settings import describe_markdown
 
-    return {"coverage.md": coverage_page(), "config.md": describe_markdown(), "reliability.md": figures.page()}
+    return {
+        "coverage.md": coverage_page(),
+        "config.md": describe_markdown(),
+        "guard.md": guard_figures.page(),
+        "reliability.md": figures.page(),
+    }
 
 
 def main() -> None:

@@ -43,6 +43,18 @@ def test_the_same_seed_reports_the_same() -> None:
     assert first["events"] != other["events"]
 
 
+def test_without_the_table_the_gate_knows_no_country() -> None:
+    """The same traffic; a rule that counts countries cannot fire, and the guard still contains the botnet."""
+    words = (*SMALL, "--attack", "botnet", "--each", "1", "--json")
+    postfwd = [*words, "--policy", "postfwd"]
+    known, unknown = (
+        sekisho("simulate", *postfwd, *more).rows()[0]["attacks"][0] for more in ((), ("--no-table",))
+    )
+    assert known["messages"]["median"] < unknown["messages"]["median"]
+    (report,) = sekisho("simulate", *words, "--no-table").rows()
+    assert report["attacks"][0]["detected"] == 1
+
+
 def test_an_unknown_attack_is_a_usage_error() -> None:
     """With the names that are known."""
     result = sekisho("simulate", "--attack", "flood")

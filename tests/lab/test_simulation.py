@@ -8,7 +8,8 @@ import pytest
 from sekisho.guard.guard import Guard
 from sekisho.lab.attacks import ATTACKS, Pace
 from sekisho.lab.gate import GuardGate
-from sekisho.lab.simulation import Order, Result, play, simulate
+from sekisho.lab.scoring import spread
+from sekisho.lab.simulation import Order, Result, play, sample, simulate, summary
 from sekisho.lab.traffic import Scale
 from sekisho.model.config import Guard as Settings
 from sekisho.store.networktable import built_in
@@ -52,6 +53,20 @@ def test_without_thieves_hardly_anybody_is_bothered() -> None:
     assert result.attacks == []
     assert result.honest.account_days > 400
     assert result.honest.visible_per_1000 < 5
+
+
+def test_several_runs_are_counted_together() -> None:
+    """Every account-day, every attack and every newsletter of both; the median is that of all cases."""
+    orders = [Order(seed, SMALL, ("botnet", "owner-pc"), 2) for seed in (1, 2)]
+    samples = [sample(order, watched(), TABLE.find) for order in orders]
+    apart = [summary(order, [one]) for order, one in zip(orders, samples, strict=True)]
+    both = summary(orders[0], samples)
+    assert both.honest.account_days == sum(one.honest.account_days for one in apart)
+    assert both.events == sum(one.events for one in apart)
+    assert both.newsletters.accounts == sum(one.newsletters.accounts for one in apart)
+    pc = [one.accepted for two in samples for one in two.cases if one.kind == "owner-pc"]
+    assert [one.attacks for one in both.attacks] == [4, 4]
+    assert both.attacks[1].messages == spread(pc)
 
 
 def test_a_switched_off_guard_stops_nobody() -> None:

@@ -65,8 +65,9 @@ def _finite(ctx: click.Context, parameter: click.Parameter, value: float) -> flo
 @click.option(
     "--policy", default=OURS, type=click.Choice((OURS, *POLICIES)), help="Whose rules.  [default: guard]"
 )
+@click.option("--no-table", is_flag=True, help="The gate sees addresses by their /24 (/48) only.")
 @json_option
-def command(kinds: tuple[str, ...], policy: str, as_json: bool, **numbers: Any) -> None:
+def command(kinds: tuple[str, ...], policy: str, no_table: bool, as_json: bool, **numbers: Any) -> None:
     """Play a mail host's traffic and attacks against the guard, and count leaks and false alarms.
 
     The traffic is invented (docs/generator.md): the figures compare settings, they promise nothing.
@@ -81,7 +82,8 @@ def command(kinds: tuple[str, ...], policy: str, as_json: bool, **numbers: Any) 
         pace=Pace(numbers["pace"], numbers["refused"]),
     )
     table = built_in()
-    result = simulate(order, _hire(policy, table), table.find)
+    seen = NetworkTable() if no_table else table
+    result = simulate(order, _hire(policy, seen), table.find, seen.find)
     if as_json:
         speech.emit(result)
         return

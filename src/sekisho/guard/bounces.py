@@ -19,10 +19,14 @@ takeover."""
 OWN_USUAL_MOST = 0.15
 """However bad an account's own lists are, more than this is never usual."""
 HABIT_RESULTS = 50.0
+"""So many results of its own an account needs before its lists count as much as everybody's."""
 HEAVIEST = 12.0
+"""More than any limit needs; so a long list of refusals is forgotten within days, not weeks."""
 FADE = DAY
+"""Refusals of yesterday weigh a third."""
 
 MAILBOX_STATUS = ("5.1.", "5.2.1")
+"""RFC 3463 3.2, 3.3: an address that is wrong or not known, a mailbox that takes nothing."""
 MAILBOX_CODES = frozenset({550, 551, 553})
 """RFC 5321 4.2.3: mailbox unavailable, not local, name not allowed; used where no enhanced status says
 more (RFC 3463 3.2)."""

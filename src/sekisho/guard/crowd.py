@@ -13,17 +13,21 @@ from msgspec import Struct, field
 from sekisho.guard.memory import DAY, HOUR, Memory
 
 ADDRESSES_KEPT = 20_000
+"""A day of strange addresses, two for each account of a house of ten thousand; older ones make room."""
 ACCOUNTS_KEPT = 8
 """Accounts noted per address; more would prove nothing more."""
 STRANGE_TO = 3
 """An address strange to this many accounts within a day is an intruder's tool."""
 CROWD_WEIGHT = 3.0
+"""Alone no watch; with the first sight of a new country, twice what a watch needs."""
 SHARED_BY = 2
 """An address that is familiar to this many other accounts is a carrier's or an office's, and proves
 nothing."""
 
 MASS_SHARE = 0.02
+"""Rule 15: the share of the active accounts from which containments within an hour are suspicious of us."""
 MASS_LEAST = 5
+"""The same for small houses, where one account is already more than 2 %."""
 ACTIVE = 7 * DAY
 """Rule 15: containing more than 2 % of the accounts active in a week, and at least five, within an hour
 is suspicious of us."""

@@ -13,12 +13,15 @@ from sekisho.model.config import Guard as Settings
 from sekisho.model.incident import Grade
 
 WATCH_KEPT = DAY
+"""Rule 3: who pauses for a night comes back into the watch."""
 OWN_LIMIT = 8.0
 """Half the volume and correspondence evidence plus the bounce evidence of the account's own places, from
 which all its mail is held.
 """
 OWN_SHARE = 0.5
+"""Owners write to many strangers now and then; dead addresses are what tells malware from them."""
 FAR = 2
+"""Mail over the cap is held; who goes on to twice the cap is no person reading the notice."""
 
 
 def grade_at(memory: Memory, at: int) -> Grade:

@@ -19,7 +19,9 @@ prove little."""
 HABIT_LETTERS = 200.0
 """Counts are halved at this many letters."""
 HEAVIEST = 4.0
+"""As much as one first sight: letters to strangers alone are a watch, and never a containment."""
 FADE = DAY
+"""What somebody wrote yesterday says little about who writes today."""
 
 
 def letters_at(flow: Flow, at: int) -> float:

@@ -39,17 +39,19 @@ OWNER_PREFIX, WANDERING = 0.11, 0.2
 number, as behind many carriers, a new /24 says nothing.
 """
 HEAVIEST = 4.0
-"""No single first sight weighs more."""
+"""No single first sight weighs more: sign-ins alone contain after three at the earliest."""
 JOURNEY = (0.5, 0.8, 1.2, 2.0)
 """An unfamiliar network in a country where the account already is, after none, one, two, more unfamiliar
 ones within PACE: a journey brings airport, hotel, telephone and café, but not four of them in two hours."""
 PACE = 2 * HOUR
+"""Networks met within this time count as met at once."""
 ARRIVED = 1.0
 """The first unfamiliar network of a day in a country that the account is visiting."""
 ONWARD = (2.0, 3.0, 4.0)
 """The second, third, fourth unfamiliar network of a day, in yet another new country, at the pace of a
 traveller."""
 FLIGHT = HOUR
+"""Shorter than any flight between two countries with the way to and from the airport."""
 FLEW = (3.0, 4.0)
 """Another new country within an hour of the last, after one and after more unfamiliar networks of the
 day, weighs at least this: nobody travels so fast, though a relay may jump once.
@@ -71,6 +73,7 @@ HABIT_VISITS = 400.0
 FINGERPRINT = 1.0
 """A client that speaks like the owner's takes this much from a first sight; one that does not adds it."""
 REMAPPED = DAY
+"""So long a new table may be wrong about places that the account shows only once a day (rule 14)."""
 REMAPPED_HEAVIEST = 1.0
 """For a day after a new network table, a first sight in a known country weighs at most this (rule 14)."""
 
@@ -82,9 +85,14 @@ QUIET = 3.5
 LEARNING = 14 * DAY
 """The account's first fortnight: networks are confirmed by use alone, within the limits of rule 2."""
 LEARNED_AFTER = 8 * HOUR
+"""In the learning period a network is confirmed when it is used again so much later: after work, or
+tomorrow."""
 LEARNED_A_DAY = 3
+"""Home, telephone and office: nobody needs more on one day (rule 2)."""
 CONFIRM_DAYS = 3
+"""Distinct days without a watch, after the learning period (rule 1)."""
 CONFIRMED_A_WEEK = 2
+"""Nobody moves more often; a thief who is patient gets no further (rule 1)."""
 IN_USE = 60 * DAY
 """A confirmed network used within 60 days is never evicted."""
 

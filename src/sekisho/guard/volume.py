@@ -18,30 +18,41 @@ STRANGE_BASE, STRANGE_USUAL = 3.0, 0.25
 """From unfamiliar networks: first-time recipients within an hour that prove nothing, plus a quarter of
 the usual maximum."""
 STRANGE_SLOPE = 2.0
+"""Evidence for every e-fold of first-time recipients over what proves nothing."""
 STRANGE_HEAVIEST = 6.0
 """About 100 first-time recipients from one unfamiliar network in a new country are enough to contain."""
 OWN_BASE, OWN_USUAL = 6.0, 2.5
 """From the account's own places: Christmas cards, a new customer, an address list of a club."""
 OWN_SLOPE = 1.6
+"""The same from the own places: less, for it is the owner most of the time."""
 OWN_HEAVIEST = 4.0
+"""Half of it counts towards OWN_LIMIT: volume alone never holds an account, refusals must speak too."""
 WATCH_HELD = 20
 """Under watch, unfamiliar networks may name this many first-time recipients (faded); then their mail
 is held (rule 5)."""
 BURST = 1.0
+"""1.9 times the first-time recipients that prove nothing: mail to strangers waits."""
 BURST_LETTERS = 3.0
 """Own volume or correspondence evidence from which mail to first-time recipients waits, so that refusals can
 speak first."""
 BULK_DAY = 100
 """Recipients in a day, from confirmed networks, that make it a day of bulk mail (rule 7)."""
 BULK_DAYS, BULK_SPAN = 3, 14
+"""Bulk days, and days from the first to the last of them, that make a newsletter (rule 7)."""
 BULK_KEPT = 8
+"""Two months of a weekly newsletter."""
 BULK_GROWTH = 1.5
+"""The next issue may have half as many recipients again."""
 LEARNED_AFTER_DAYS = 7
+"""A day teaches a week later, if no incident came of it (rule 7)."""
 GROWTH = 1.2
 """The usual maximum grows at most 20 % a day (rule 7), from FIRST_USUAL."""
 FIRST_USUAL = 5.0
+"""Where the usual maximum of an account begins that never wrote to anybody new."""
 DAYS_KEPT = 10
+"""The week that waits to be learned, and a weekend in which nobody came."""
 SLOTS = 24
+"""First-time recipients of 24 hours are counted by the hour."""
 PAUSE = HOUR
 """A burst has ended when nothing was named for an hour: the sentence counts from the next recipient."""
 

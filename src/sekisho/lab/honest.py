@@ -1,10 +1,11 @@
 """Counts who was bothered for nothing in a run: false alarms by account-day, newsletters apart."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from sekisho.lab.play import What
 from sekisho.lab.scoring import BOTHERED, Run
 from sekisho.lab.stress import Newsletter
 from sekisho.lab.traffic import Traffic
@@ -13,15 +14,31 @@ from sekisho.model.incident import Grade
 AccountDay = tuple[str, int]
 
 
-class FalseReport(Struct, frozen=True):
-    """Honest account-days, and how many in a thousand of them had what.
+class FalseDays(Struct, frozen=True):
+    """Honest account-days of a run, and on how many of them what happened.
 
-    `contained`: an alarm of grade contain or more. `visible`: mail held, or a login or recipient refused.
-    `delayed`: mail only waited. `watched`: the guard watched, and nobody noticed. `by_kind`: contained days.
+    `contained`: an alarm of grade contain or more. `held`: own mail held; `denied`: a login or a recipient
+    refused; `visible`: one of these two. `delayed`: mail only waited. `watched`: the guard raised a watch,
+    and contained nothing. `by_kind`: contained days.
     """
 
     account_days: int
+    contained: int
+    held: int
+    denied: int
+    visible: int
+    delayed: int
+    watched: int
+    by_kind: dict[str, int]
+
+
+class FalseReport(Struct, frozen=True):
+    """The same of a thousand honest account-days; `by_kind` stays a count."""
+
+    account_days: int
     contained_per_1000: float
+    held_per_1000: float
+    denied_per_1000: float
     visible_per_1000: float
     delayed_per_1000: float
     watched_per_1000: float
@@ -66,28 +83,51 @@ class _Honest:
 
 
 def score_honest(run: Run) -> FalseReport:
-    honest = _Honest(run)
-    contained = honest.those_of(
-        (alarm.account, alarm.at) for alarm in run.alarms if alarm.grade >= Grade.CONTAIN
-    )
-    watched = honest.those_of((alarm.account, alarm.at) for alarm in run.alarms) - contained
-    own = [fate for fate in run.fates if fate.visit.by == "owner"]
-    visible = honest.those_of((fate.visit.account, fate.at) for fate in own if fate.what in BOTHERED)
-    delayed = (
-        honest.those_of((fate.visit.account, fate.at) for fate in own if fate.what == "delayed") - visible
-    )
-    days = honest.days()
+    return false_report([count_honest(run)])
 
-    def rate(found: set[AccountDay]) -> float:
-        return round(1000 * len(found) / max(days, 1), 3)
+
+def count_honest(run: Run) -> FalseDays:
+    honest = _Honest(run)
+    alarms = [alarm for alarm in run.alarms if alarm.grade >= Grade.CONTAIN]
+    contained = honest.those_of((alarm.account, alarm.at) for alarm in alarms)
+    watched = honest.those_of((alarm.account, alarm.at) for alarm in run.alarms) - contained
+
+    def days_with(*what: What) -> set[AccountDay]:
+        own = (fate for fate in run.fates if fate.visit.by == "owner" and fate.what in what)
+        return honest.those_of((fate.visit.account, fate.at) for fate in own)
+
+    held, denied, visible = days_with("held"), days_with("denied", "refused"), days_with(*BOTHERED)
+    return FalseDays(
+        account_days=honest.days(),
+        contained=len(contained),
+        held=len(held),
+        denied=len(denied),
+        visible=len(visible),
+        delayed=len(days_with("delayed") - visible),
+        watched=len(watched),
+        by_kind=dict(sorted(Counter(honest.kinds[account] for account, _ in contained).items())),
+    )
+
+
+def false_report(runs: Sequence[FalseDays]) -> FalseReport:
+    """Of one run, or of several together."""
+    days = sum(run.account_days for run in runs)
+    by_kind: Counter[str] = Counter()
+    for run in runs:
+        by_kind.update(run.by_kind)
+
+    def rate(counts: Iterable[int]) -> float:
+        return round(1000 * sum(counts) / max(days, 1), 3)
 
     return FalseReport(
         account_days=days,
-        contained_per_1000=rate(contained),
-        visible_per_1000=rate(visible),
-        delayed_per_1000=rate(delayed),
-        watched_per_1000=rate(watched),
-        by_kind=dict(sorted(Counter(honest.kinds[account] for account, _ in contained).items())),
+        contained_per_1000=rate(run.contained for run in runs),
+        held_per_1000=rate(run.held for run in runs),
+        denied_per_1000=rate(run.denied for run in runs),
+        visible_per_1000=rate(run.visible for run in runs),
+        delayed_per_1000=rate(run.delayed for run in runs),
+        watched_per_1000=rate(run.watched for run in runs),
+        by_kind=dict(sorted(by_kind.items())),
     )
 
 
@@ -104,3 +144,16 @@ def score_newsletters(run: Run) -> NewsletterReport:
 
 def _dead_shares(traffic: Traffic) -> dict[str, float]:
     return {person.account: person.issue.dead for person in traffic.people if isinstance(person, Newsletter)}
+
+
+def newsletter_report(runs: Sequence[NewsletterReport]) -> NewsletterReport:
+    """Several runs together."""
+    by_dead: Counter[str] = Counter()
+    for run in runs:
+        by_dead.update(run.hit_by_dead)
+    return NewsletterReport(
+        accounts=sum(run.accounts for run in runs),
+        hit=sum(run.hit for run in runs),
+        delayed=sum(run.delayed for run in runs),
+        hit_by_dead=dict(sorted(by_dead.items())),
+    )

@@ -2,18 +2,18 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from msgspec import Struct
 
 from sekisho.lab.gate import Alarm
-from sekisho.lab.play import Fate
+from sekisho.lab.play import Fate, What
 from sekisho.lab.raids import Planned
 from sekisho.lab.traffic import Traffic
 from sekisho.model.incident import Grade
 
-BOTHERED: frozenset[str] = frozenset({"denied", "refused", "held"})
+BOTHERED: frozenset[What] = frozenset({"denied", "refused", "held"})
 """What an honest user can notice at once; mail that only waited is counted apart."""
 
 
@@ -35,7 +35,8 @@ class Spread(Struct, frozen=True):
 
 class KindReport(Struct, frozen=True):
     """All attacks of one kind. `messages` and `recipients` were accepted before containment, or at all where
-    there was none; `left_...` left the house, sooner or later. `minutes` until containment, if detected.
+    there was none; `left_...` left the house, sooner or later. `minutes` from the thief's first visit
+    until containment, if detected.
 
     `owner_messages` are the owner's own after the thief came, `owner_bothered` those held or refused.
     """
@@ -52,11 +53,12 @@ class KindReport(Struct, frozen=True):
     owner_bothered: int
 
 
-class _Case(Struct):
-    """One attacked account."""
+class Case(Struct):
+    """One attacked account: what was accepted before containment, what left, what befell the owner."""
 
     kind: str
     start: int
+    came_at: int = 0
     contained_at: int = 0
     accepted: int = 0
     recipients: int = 0
@@ -65,10 +67,19 @@ class _Case(Struct):
     owner: int = 0
     bothered: int = 0
 
+    def minutes(self) -> float:
+        """From the thief's first visit; stuffing comes to its accounts one after another."""
+        return max(0, self.contained_at - (self.came_at or self.start)) / 60e6
+
 
 def score_attacks(run: Run) -> list[KindReport]:
     """One report for every kind that was played."""
-    cases = {person.account: _Case(one.kind, one.start) for one in run.planned for person in one.victims}
+    return kind_reports(cases_of(run))
+
+
+def cases_of(run: Run) -> list[Case]:
+    """Every attacked account of the run."""
+    cases = {person.account: Case(one.kind, one.start) for one in run.planned for person in one.victims}
     for alarm in run.alarms:
         case = cases.get(alarm.account)
         if case and alarm.grade >= Grade.CONTAIN and not case.contained_at and alarm.at >= case.start:
@@ -77,18 +88,24 @@ def score_attacks(run: Run) -> list[KindReport]:
         case = cases.get(fate.visit.account)
         if case is not None and fate.at >= case.start:
             _count(case, fate)
-    by_kind: dict[str, list[_Case]] = defaultdict(list)
-    for case in cases.values():
+    return list(cases.values())
+
+
+def kind_reports(cases: Iterable[Case]) -> list[KindReport]:
+    """One report for every kind among these cases, be they of one run or of several."""
+    by_kind: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
         by_kind[case.kind].append(case)
     return [_kind_report(kind, by_kind[kind]) for kind in sorted(by_kind)]
 
 
-def _count(case: _Case, fate: Fate) -> None:
+def _count(case: Case, fate: Fate) -> None:
     if fate.visit.by == "owner":
         turned_away = fate.what in ("denied", "refused") and fate.recipients > 0
         case.owner += fate.what == "accepted" or turned_away
         case.bothered += fate.what == "held" or turned_away
         return
+    case.came_at = case.came_at or fate.at
     if fate.what == "accepted" and (not case.contained_at or fate.at < case.contained_at):
         case.accepted += 1
         case.recipients += fate.recipients
@@ -97,7 +114,7 @@ def _count(case: _Case, fate: Fate) -> None:
         case.left_recipients += fate.recipients
 
 
-def _kind_report(kind: str, cases: Sequence[_Case]) -> KindReport:
+def _kind_report(kind: str, cases: Sequence[Case]) -> KindReport:
     return KindReport(
         kind=kind,
         attacks=len(cases),
@@ -106,7 +123,7 @@ def _kind_report(kind: str, cases: Sequence[_Case]) -> KindReport:
         recipients=spread([case.recipients for case in cases]),
         left_messages=spread([case.left for case in cases]),
         left_recipients=spread([case.left_recipients for case in cases]),
-        minutes=spread([(case.contained_at - case.start) / 60e6 for case in cases if case.contained_at]),
+        minutes=spread([case.minutes() for case in cases if case.contained_at]),
         owner_messages=sum(case.owner for case in cases),
         owner_bothered=sum(case.bothered for case in cases),
     )

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
@@ -10,10 +10,18 @@ from msgspec import Struct
 from sekisho.lab import raids
 from sekisho.lab.attacks import Pace
 from sekisho.lab.gate import Alarm
-from sekisho.lab.honest import FalseReport, NewsletterReport, score_honest, score_newsletters
+from sekisho.lab.honest import (
+    FalseDays,
+    FalseReport,
+    NewsletterReport,
+    count_honest,
+    false_report,
+    newsletter_report,
+    score_newsletters,
+)
 from sekisho.lab.places import Find
 from sekisho.lab.play import Gate, Play
-from sekisho.lab.scoring import KindReport, Run, Spread, score_attacks, spread
+from sekisho.lab.scoring import Case, KindReport, Run, Spread, cases_of, kind_reports, spread
 from sekisho.lab.traffic import Scale, Traffic
 
 EACH = 50
@@ -56,30 +64,68 @@ class Result(Struct, frozen=True):
     newsletters: NewsletterReport
 
 
-def simulate(order: Order, hire: Callable[[dict[str, int]], Keeper], find: Find) -> Result:
+class Sample(Struct, frozen=True):
+    """What one run came to, so that several can be counted together. `seconds`: generator and gate."""
+
+    country: str
+    events: int
+    seconds: float
+    sizes: list[int]
+    cases: list[Case]
+    honest: FalseDays
+    newsletters: NewsletterReport
+
+
+def simulate(
+    order: Order, hire: Callable[[dict[str, int]], Keeper], find: Find, seen: Find | None = None
+) -> Result:
     """Plays the order against a fresh gate; `hire` gets to know when which account meets its thief."""
+    return summary(order, [sample(order, hire, find, seen)])
+
+
+def sample(
+    order: Order, hire: Callable[[dict[str, int]], Keeper], find: Find, seen: Find | None = None
+) -> Sample:
+    """The same, to be counted together with others."""
     begun = time.perf_counter()
-    run, gate = play(order, hire, find)
+    run, gate = play(order, hire, find, seen)
     took = time.perf_counter() - begun
-    return Result(
-        order=order,
+    return Sample(
         country=run.traffic.country,
         events=gate.observed,
-        events_per_s=round(gate.observed / took),
-        bytes_per_account=spread(gate.sizes()),
-        attacks=score_attacks(run),
-        honest=score_honest(run),
+        seconds=took,
+        sizes=gate.sizes(),
+        cases=cases_of(run),
+        honest=count_honest(run),
         newsletters=score_newsletters(run),
     )
 
 
-def play(order: Order, hire: Callable[[dict[str, int]], K], find: Find) -> tuple[Run, K]:
-    """The run itself, for whoever wants to count something else."""
+def summary(order: Order, samples: Sequence[Sample]) -> Result:
+    """Runs of one order, which may differ in the seed, as one."""
+    events = sum(one.events for one in samples)
+    return Result(
+        order=order,
+        country=samples[0].country,
+        events=events,
+        events_per_s=round(events / sum(one.seconds for one in samples)),
+        bytes_per_account=spread([size for one in samples for size in one.sizes]),
+        attacks=kind_reports(case for one in samples for case in one.cases),
+        honest=false_report([one.honest for one in samples]),
+        newsletters=newsletter_report([one.newsletters for one in samples]),
+    )
+
+
+def play(
+    order: Order, hire: Callable[[dict[str, int]], K], find: Find, seen: Find | None = None
+) -> tuple[Run, K]:
+    """The run itself, for whoever wants to count something else. `find` is how the world is, `seen` how the
+    gate is told of it: the same, unless its table is worse."""
     traffic = Traffic(order.seed, order.scale, find)
     rng = random.Random(f"raids {order.seed}")
     planned = raids.draw(traffic, order.kinds, order.each or max(1, order.scale.accounts // EACH), rng)
     gate = hire({person.account: one.start for one in planned for person in one.victims})
-    game = Play(find, gate)
+    game = Play(seen or find, gate)
     for _ in game.run(raids.mixed(traffic, planned, order.pace, rng)):
         pass
     return Run(traffic, planned, game.fates, gate.alarms), gate
