@@ -46,6 +46,8 @@ class Addressing:
         """How long a delivery is tried; one that nobody can be told about, less long."""
         queue = self._config.queue
         usual_s = queue.lifetime_s if sender else queue.bounce_lifetime_s
+        if not queue.limits:
+            return usual_s  # of every letter, and taking its lane apart is no small part of it
         return self._limits.lifetime_s(destination(route.lane), usual_s)
 
     def deliveries(self, message: str, address: str) -> Sequence[Delivery]:
