@@ -77,7 +77,7 @@ def test_a_password_is_wanted_under_tls_once(
 ) -> None:
     """And offered exactly when it would be taken."""
     assert refusal == auth_refusal(settings, session)
-    assert (refusal is None) == ("AUTH PLAIN LOGIN" in capabilities(settings, session))
+    assert (refusal is None) == ("AUTH PLAIN LOGIN SCRAM-SHA-256" in capabilities(settings, session))
 
 
 def test_what_is_offered_is_what_is_served() -> None:
@@ -86,7 +86,8 @@ def test_what_is_offered_is_what_is_served() -> None:
     everybody += ["DSN", "CHUNKING", "SMTPUTF8", "LIMITS RCPTMAX=100"]
     assert everybody == capabilities(NONE, Session(encrypted=False))
     assert [*everybody, "STARTTLS"] == capabilities(ALL, Session(encrypted=False))
-    assert [*everybody, "REQUIRETLS", "AUTH PLAIN LOGIN"] == capabilities(ALL, Session(encrypted=True))
+    login = "AUTH PLAIN LOGIN SCRAM-SHA-256"
+    assert [*everybody, "REQUIRETLS", login] == capabilities(ALL, Session(encrypted=True))
 
 
 @pytest.mark.parametrize(

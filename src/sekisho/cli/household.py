@@ -31,7 +31,7 @@ class Household:
         self.house = house
         self.vault = vault
         self.hands = hands()
-        self.accounts = Accounts(house, vault, self.hands)
+        self.accounts = Accounts(house, vault, self.hands, config.vault.scram_rounds)
         self.aliases = Aliases(house, self.hands)
 
 

@@ -290,6 +290,15 @@ class Vault(Settings, frozen=True):
         300
     )
     cache_entries: Annotated[int, _about("Most passwords remembered.", ge=0)] = 10_000
+    scram_rounds: Annotated[
+        int,
+        _about(
+            "AUTH SCRAM-SHA-256: rounds of hashing that each login costs its client, and a guess at a stolen "
+            "vault.db its thief; 4096 or more. 0: not offered, no keys are made.",
+            ge=0,
+            le=2_000_000,
+        ),
+    ] = 100_000
     wrong_per_address: Annotated[
         int,
         _about("Different wrong passwords from one address in an hour; then no more are looked at.", ge=1),

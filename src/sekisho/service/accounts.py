@@ -15,6 +15,7 @@ from sekisho.model.text import printable
 from sekisho.service.names import Refusal, account_address, domain_name
 from sekisho.store.hashing import PASSWORD_BYTES, SALT_BYTES, make_hash, prepared
 from sekisho.store.house import Change, House
+from sekisho.store.scram_keys import make_keys, salt_of
 from sekisho.store.vault import Vault
 from sekisho.world import Chance, Clock
 
@@ -39,10 +40,12 @@ class Hands(Struct, frozen=True):
 class Accounts:
     """Raises Refusal for what cannot be."""
 
-    def __init__(self, house: House, vault: Vault, hands: Hands) -> None:
+    def __init__(self, house: House, vault: Vault, hands: Hands, scram_rounds: int = 0) -> None:
+        """`scram_rounds` 0: passwords are kept as hashes only."""
         self.house = house
         self.vault = vault
         self._hands = hands
+        self._scram_rounds = scram_rounds
 
     def domain(self, name: str) -> Domain:
         found = self.house.domain(domain_name(name))
@@ -139,7 +142,10 @@ class Accounts:
             raise Refusal(phrase("a password needs {count} characters or more", count=PASSWORD_CHARACTERS))
         if len(plain) > PASSWORD_BYTES:
             raise Refusal(phrase("a password has at most {count} bytes", count=PASSWORD_BYTES))
-        self.vault.save(key, make_hash(plain, self._hands.chance.data(SALT_BYTES)), self._hands.clock.now())
+        stored, keys = make_hash(plain, self._hands.chance.data(SALT_BYTES)), None
+        if self._scram_rounds:
+            keys = make_keys(plain, salt_of(self.vault.digest_key(), key), self._scram_rounds)
+        self.vault.save(key, stored, self._hands.clock.now(), keys)
 
 
 def _delimiters(text: str) -> str:

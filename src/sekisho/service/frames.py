@@ -21,6 +21,8 @@ Requests = (
     messages.Observe
     | messages.Judge
     | messages.VerifyPassword
+    | messages.AskSalt
+    | messages.VerifyProof
     | messages.Carry
     | messages.HoldQueue
     | messages.ReleaseQueue

@@ -12,6 +12,8 @@ from sekisho.service.admission import Admission
 from sekisho.service.front import Front
 from sekisho.service.session import Door, Peer
 from sekisho.store.bounded import Bounded
+from sekisho.wire import scram
+from sekisho.wire.sasl import MECHANISMS
 from sekisho.wire.smtp_server import ServerSettings
 
 if TYPE_CHECKING:
@@ -90,5 +92,11 @@ def door_of(name: str, config: Config, listen: Listen, *, tls: bool) -> Door:
         limits.data_s,
         limits.recipients if submission else limits.recipients_stranger,
         listen.protocol == "lmtp",
+        mechanisms_of(config),
     )
     return Door(name, listen.protocol, submission, settings)
+
+
+def mechanisms_of(config: Config) -> tuple[str, ...]:
+    """What AUTH offers."""
+    return tuple(name for name in MECHANISMS if name != scram.NAME or config.vault.scram_rounds)

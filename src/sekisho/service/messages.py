@@ -51,13 +51,36 @@ class VerifyPassword(Request, frozen=True, tag="verify_password"):
     service: str
 
 
+class AskSalt(Request, frozen=True, tag="ask_salt"):
+    """Answered with Salted, for every name: one that nobody has gets a salt too, and always the same."""
+
+    login: str
+
+
+class Salted(Struct, frozen=True):
+    """What a client needs to make SCRAM's keys of its password (RFC 5802 3)."""
+
+    salt: bytes
+    rounds: int
+
+
+class VerifyProof(Request, frozen=True, tag="verify_proof"):
+    """Answered with Verified. `proof` in base64, over `message` (RFC 5802 3: AuthMessage)."""
+
+    login: str
+    message: bytes
+    proof: str
+    service: str
+
+
 class Verified(Struct, frozen=True):
     """`account` is the canonical address, "" if the password is wrong; `why`: "", password, unknown_user,
-    denied, busy."""
+    denied, busy. `signature`: for SCRAM, by which we prove that we know it too."""
 
     account: str
     why: str = ""
     digest: str = ""
+    signature: bytes = b""
 
 
 # To the local role, from fronts.
@@ -196,4 +219,6 @@ class Problem(Struct, frozen=True, tag_field="problem", tag="problem"):
     reply: Reply | None = None
 
 
-Answer = Standing | Verified | Carried | Performed | QueueAnswer | IncidentAnswer | StatusAnswer | Problem
+Answer = (
+    Standing | Verified | Salted | Carried | Performed | QueueAnswer | IncidentAnswer | StatusAnswer | Problem
+)

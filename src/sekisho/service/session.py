@@ -41,7 +41,20 @@ class Peer(Struct, frozen=True):
     turned_away: Reply | None = None
 
 
+class Known(Struct, frozen=True):
+    """Who has proved to be whom, by which login event, from which network."""
+
+    account: str
+    login: str
+    network: str
+
+
+STRANGER = Known("", "", "")
+
+
 class Session:
+    """`proven`: who is about to be told 235."""
+
     __slots__ = (
         "_client",
         "_known",
@@ -57,6 +70,7 @@ class Session:
         "machine",
         "network",
         "peer",
+        "proven",
         "transaction",
     )
 
@@ -71,6 +85,7 @@ class Session:
         self.account = ""
         self.login = ""
         self.network = ""
+        self.proven = STRANGER
         self.errors = 0
         self.bad_recipients = 0
         self.asked = ""
@@ -83,6 +98,11 @@ class Session:
             self._known = known
             self._client = self._seen()
         return self._client
+
+    def sign_in(self) -> None:
+        """The client is who it has proved to be."""
+        known, self.proven = self.proven, STRANGER
+        self.account, self.login, self.network = known.account, known.login, known.network
 
     def _seen(self) -> Client:
         return Client(

@@ -14,7 +14,7 @@ from sekisho.service.accepting import accept
 from sekisho.service.answer import Answer
 from sekisho.service.arriving import Arriving
 from sekisho.service.checking import CLEAR, Ruling, rule
-from sekisho.service.login import login
+from sekisho.service.login import begin_scram, login, prove, welcome
 from sekisho.service.session import Session
 from sekisho.service.transaction import Given, Transaction
 from sekisho.wire.steps import (
@@ -30,6 +30,9 @@ from sekisho.wire.steps import (
     Quit,
     Rcpt,
     Reset,
+    ScramBegun,
+    ScramDone,
+    ScramProof,
     StartTls,
     Verify,
 )
@@ -150,6 +153,9 @@ HANDLERS: dict[type, Handler] = {
     Hello: hello,
     StartTls: start_tls,
     Login: login,
+    ScramBegun: begin_scram,
+    ScramProof: prove,
+    ScramDone: welcome,
     Mail: mail,
     Rcpt: rcpt,
     Data: data,

@@ -3,24 +3,29 @@
 A right password is remembered for minutes, and so is a wrong one, as a keyed digest over login, stored hash
 and password: a new password ends both memories. What must be hashed waits for one of a few turns in a thread.
 An unknown user costs the same hash as a known one; the answer differs only in `why`, which no client sees.
+SCRAM needs no hash: a name that has no keys is measured by keys that nobody has. Who has a password and no
+keys gets them when the password has been right.
 """
 
 import asyncio
+import contextlib
 import functools
 import hashlib
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable
 
 from msgspec import Struct
 
 from sekisho.model import config
-from sekisho.model.account import KEY_LENGTH, key_of
+from sekisho.model.account import KEY_LENGTH, Account, key_of
 from sekisho.service.channel import NotDone
-from sekisho.service.messages import Request, Verified, VerifyPassword
+from sekisho.service.messages import AskSalt, Request, Salted, Verified, VerifyPassword, VerifyProof
 from sekisho.store.bounded import Bounded
 from sekisho.store.directory import Directory
 from sekisho.store.hashes import Hashes
 from sekisho.store.hashing import HASH_BYTES, PASSWORD_BYTES, SALT_BYTES, matches, nobodys_hash, prepared
+from sekisho.store.scram_keys import ROUNDS_MIN, ScramKeys, make_keys, proves, salt_of, signature_of
 from sekisho.world import Unavailable, World
 
 UNDER_WAY_PER_LOGIN = 8
@@ -52,15 +57,22 @@ class VaultRole:
         }
         self._under_way: dict[bytes, asyncio.Task[bool]] = {}
         self._per_login: Counter[str] = Counter()
+        self._nobodys_keys = ScramKeys(b"", 0, world.chance.data(HASH_BYTES), world.chance.data(HASH_BYTES))
+        self._keyed: Bounded[str, str] = Bounded(limits.cache_entries)  # for which hash keys were made
 
     async def handle(self, request: Request) -> Struct | None:
         """For a channel. Raises Unavailable when too many passwords wait or a database does not answer."""
-        if not isinstance(request, VerifyPassword):
-            raise NotDone(f"the vault does not answer {type(request).__name__}")
-        return await self.verify(request)
+        match request:
+            case VerifyPassword():
+                return await self.verify(request)
+            case AskSalt(login=login):
+                return self.salt(_login(login))
+            case VerifyProof():
+                return self.check_proof(request)
+        raise NotDone(f"the vault does not answer {type(request).__name__}")
 
     async def verify(self, request: VerifyPassword) -> Verified:
-        login, password = key_of(request.login) or request.login[:KEY_LENGTH], prepared(request.password)
+        login, password = _login(request.login), prepared(request.password)
         account = self._directory.account(login)
         stored = self._hashes.stored(login) if account is not None and len(password) <= PASSWORD_BYTES else ""
         right = await self._is_right(login, stored or self._nobodys, password)
@@ -69,9 +81,44 @@ class VaultRole:
             return Verified("", "unknown_user", digest)
         if not right:
             return Verified("", "password", digest)
-        if account.locked or not account.active or not account.sends:
-            return Verified("", "denied", digest)
-        return Verified(account.address, "", digest)
+        self._give_keys(login, stored, password)
+        return Verified("", "denied", digest) if _denied(account) else Verified(account.address, "", digest)
+
+    def salt(self, login: str) -> Salted:
+        """A name without keys of its own has salt and rounds as if it had."""
+        keys, key = self._hashes.scram(login), self._hashes.digest_key()
+        if keys is None:
+            return Salted(salt_of(key, login), self._limits.scram_rounds or ROUNDS_MIN)
+        return Salted(keys.salt, keys.rounds)
+
+    def check_proof(self, request: VerifyProof) -> Verified:
+        """Which of the reasons it was costs no time of its own."""
+        login = _login(request.login)
+        account, keys = self._directory.account(login), self._hashes.scram(login)
+        measure = keys or self._nobodys_keys
+        right = proves(measure, request.message, b64decode(request.proof)) and keys is not None
+        signature = signature_of(measure, request.message)
+        if account is None:
+            return Verified("", "unknown_user")
+        if not right:
+            return Verified("", "password")
+        return Verified("", "denied") if _denied(account) else Verified(account.address, signature=signature)
+
+    def _give_keys(self, login: str, stored: str, password: bytes) -> None:
+        """Once for each password; should it fail, at the next start."""
+        if not self._limits.scram_rounds or self._keyed.get(login) == stored:
+            return
+        self._keyed.put(login, stored)
+        if self._hashes.scram(login) is None:
+            self._world.spawn.task("scram keys", self._make_keys(login, stored, password))
+
+    async def _make_keys(self, login: str, stored: str, password: bytes) -> None:
+        salt = salt_of(self._hashes.digest_key(), login)
+        work = functools.partial(make_keys, password, salt, self._limits.scram_rounds)
+        async with self._turns:
+            keys = await self._world.spawn.thread(work)
+        with contextlib.suppress(Unavailable):  # they log in as before, and are asked again
+            await self._world.spawn.thread(functools.partial(self._hashes.keep, login, stored, keys))
 
     async def _is_right(self, login: str, stored: str, password: bytes) -> bool:
         mark = hashlib.blake2b(_joined(login, stored) + password, key=self._key).digest()
@@ -108,6 +155,14 @@ class VaultRole:
         """16 bits: enough to see one wrong password repeated, too few to find it."""
         key = self._hashes.digest_key()
         return hashlib.blake2b(_joined(login, "") + password, key=key, digest_size=2).hexdigest()
+
+
+def _login(given: str) -> str:
+    return key_of(given) or given[:KEY_LENGTH]
+
+
+def _denied(account: Account) -> bool:
+    return account.locked or not account.active or not account.sends
 
 
 def _joined(login: str, stored: str) -> bytes:

@@ -20,6 +20,7 @@ from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
 from sekisho.store.plausible import implausible, not_a_limited_name
 from sekisho.store.schema import Field, Place, all_fields, dotted, entry_of, fields_of, literal
+from sekisho.store.scram_keys import ROUNDS_MIN
 from sekisho.store.tomllines import lines_of
 
 FILE = "sekisho.toml"
@@ -176,6 +177,8 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
     for name in config.queue.limits:
         if why := not_a_limited_name(name):
             yield ("queue", "limits", name), why
+    if 0 < config.vault.scram_rounds < ROUNDS_MIN:
+        yield ("vault", "scram_rounds"), phrase("this must be 0, or {low} or more", low=ROUNDS_MIN)
     taken: set[str] = set()
     for name, listener in config.listen.items():
         if listener.proxy_from and not listener.requires_proxy:

@@ -1,16 +1,20 @@
 """vault.db: password hashes, and nothing that anybody but the vault needs. Written by the account commands.
 
-The file is 0600. The role that verifies reads it through `hashes.py`, which needs no SQLAlchemy.
+The file is 0600. The role that verifies reads it through `hashes.py`, which needs no SQLAlchemy, and adds
+SCRAM keys to it.
 """
 
 import os
 from typing import Self
 
-from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table, delete, select
+from msgspec import structs
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from sekisho.store.database import Database, notes_table
 from sekisho.store.hashes import DIGEST_KEY, FILE, SCHEMA
+from sekisho.store.scram_keys import ScramKeys
+from sekisho.world import Unavailable
 
 metadata = MetaData()
 
@@ -23,6 +27,17 @@ passwords = Table(
     Column("hash", String, nullable=False),
     Column("at", BigInteger, nullable=False),
 )
+
+scram = Table(
+    "scram",
+    metadata,
+    Column("address", String, primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("rounds", Integer, nullable=False),
+    Column("stored", LargeBinary, nullable=False),
+    Column("server", LargeBinary, nullable=False),
+)
+"""Made when first needed in a file that is older than it (`hashes.py` says the same in SQL)."""
 
 secrets = Table(
     "secrets",
@@ -49,15 +64,30 @@ class Vault:
         """Raises Unavailable: absent, not ours, or made by a newer sekisho."""
         return cls(Database.open(os.path.join(state, FILE), metadata, SCHEMA))
 
-    def save(self, address: str, stored: str, at: int) -> None:
+    def save(self, address: str, stored: str, at: int, keys: ScramKeys | None = None) -> None:
+        """Without `keys`, those of the password before go all the same."""
         row = {"hash": stored, "at": at}
         statement = insert(passwords).values(address=address, **row)
         with self._database.changing() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["address"], set_=row))
+            scram.create(connection, checkfirst=True)
+            connection.execute(delete(scram).where(scram.c.address == address))
+            if keys is not None:
+                connection.execute(insert(scram).values(address=address, **structs.asdict(keys)))
 
     def remove(self, address: str) -> None:
         with self._database.changing() as connection:
             connection.execute(delete(passwords).where(passwords.c.address == address))
+            scram.create(connection, checkfirst=True)
+            connection.execute(delete(scram).where(scram.c.address == address))
+
+    def digest_key(self) -> bytes:
+        """Raises Unavailable."""
+        with self._database.reading() as connection:
+            key = connection.scalar(select(secrets.c.data).where(secrets.c.name == DIGEST_KEY))
+        if key is None:
+            raise Unavailable(FILE, "it has no digest key")
+        return bytes(key)
 
     def changed_at(self, address: str) -> int:
         """When the password was set, in microseconds; 0: there is none."""

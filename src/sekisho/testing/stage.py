@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from sekisho.model.verdict import Reply
 from sekisho.testing.dialogue import Dialogue, NotPlayable, play
+from sekisho.wire import scram
 from sekisho.wire.smtp_server import ServerSettings, SmtpServer
 from sekisho.wire.steps import (
     BodyEnd,
@@ -23,6 +24,8 @@ from sekisho.wire.steps import (
     Rcpt,
     Refused,
     Reset,
+    ScramBegun,
+    ScramProof,
     StartTls,
     Step,
     Verify,
@@ -69,6 +72,10 @@ class Postmaster:
                 return Reply(220, "2.0.0", "go ahead")
             case Login():
                 return self._login(step)
+            case ScramBegun():
+                return Reply(334, "", scram.server_first(step.nonce, "3rfc", b"salt", 4096))
+            case ScramProof():
+                return Reply(535, "5.7.8", "wrong name or password")
             case _:
                 return self._transaction(step)
         return None

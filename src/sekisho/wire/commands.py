@@ -6,6 +6,7 @@ from sekisho.model.text import printable
 from sekisho.model.verdict import Reply
 from sekisho.wire import replies
 from sekisho.wire.arguments import parse_mail, parse_rcpt
+from sekisho.wire.sasl import MECHANISMS
 from sekisho.wire.steps import Data, Hello, Help, Noop, Owing, Quit, Reset, StartTls, Verify
 from sekisho.wire.verbs import ELSEWHERE, HTTP
 
@@ -18,8 +19,8 @@ _RCPT_PARAMS = frozenset({"NOTIFY", "ORCPT"})
 
 
 class ServerSettings(Struct, frozen=True):
-    """`starttls`, `auth`: if they are offered, AUTH under TLS only. `implicit_tls`: TLS from the start.
-    `recipients`: most of one message. `lmtp`: the protocol is LMTP (RFC 2033).
+    """`starttls`, `auth`: if they are offered, AUTH under TLS only, with these `mechanisms`. `implicit_tls`:
+    TLS from the start. `recipients`: most of one message. `lmtp`: the protocol is LMTP (RFC 2033).
     """
 
     hostname: str
@@ -31,6 +32,7 @@ class ServerSettings(Struct, frozen=True):
     data_s: int = 180
     recipients: int = 100
     lmtp: bool = False
+    mechanisms: tuple[str, ...] = MECHANISMS
 
 
 class Session(Struct):
@@ -92,7 +94,7 @@ def capabilities(settings: ServerSettings, session: Session) -> list[str]:
     elif settings.starttls:
         offers.append("STARTTLS")
     if auth_refusal(settings, session) is None:
-        offers.append("AUTH PLAIN LOGIN")
+        offers.append("AUTH " + " ".join(settings.mechanisms))
     return offers
 
 

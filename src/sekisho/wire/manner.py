@@ -6,6 +6,7 @@ Programs keep their habits whoever's password they use. The guard compares this 
 
 LETTERS = 200
 _VERB_LETTERS = 10
+_MECHANISMS = (b"PLAIN", b"LOGIN", b"SCRAM-SHA-256")
 
 
 def note(manner: str, word: bytes, argument: bytes) -> str:
@@ -25,7 +26,7 @@ def _token(word: bytes, argument: bytes) -> str:
             return f"{verb}={_kind_of_name(argument)}"
         case "AUTH":
             mechanism, _, initial = argument.partition(b" ")
-            known = mechanism.decode("ascii") if mechanism.upper() in (b"PLAIN", b"LOGIN") else "?"
+            known = mechanism.decode("ascii") if mechanism.upper() in _MECHANISMS else "?"
             return f"{verb}:{known}{'+' if initial else ''}"
         case "MAIL" | "RCPT":
             return verb + ("_" if b": " in argument[:6] else "")

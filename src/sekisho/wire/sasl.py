@@ -1,21 +1,23 @@
-"""The server's side of AUTH: PLAIN (RFC 4616) and LOGIN, in the base64 clothes of RFC 4954.
+"""The server's side of AUTH: PLAIN (RFC 4616), LOGIN and, in a file of its own, SCRAM; in the base64 clothes
+of RFC 4954.
 
 A password leaves this file inside a `Secret` only. What is malformed is refused, with no word on where.
 """
 
 import binascii
-import unicodedata
 from collections.abc import Generator
 
 from msgspec import Struct
 
 from sekisho.model.secret import Secret
 from sekisho.model.verdict import Reply
-from sekisho.wire import replies
+from sekisho.wire import replies, scram
+from sekisho.wire.sasl_names import IDENTITY_OCTETS, identity_of
 
-IDENTITY_OCTETS = 320  # an address of 64 + 1 + 255
+__all__ = ["IDENTITY_OCTETS", "MECHANISMS", "Challenge", "Credentials", "Exchange", "Outcome"]
+
 PASSWORD_OCTETS = 1024  # longer than any password manager makes them, short enough to hash
-MECHANISMS = ("PLAIN", "LOGIN")
+MECHANISMS = ("PLAIN", "LOGIN", scram.NAME)
 
 
 class Credentials(Struct, frozen=True):
@@ -32,24 +34,26 @@ class Challenge(Struct, frozen=True):
     text: str
 
 
-Outcome = Challenge | Credentials | Reply
-_Exchange = Generator[bytes, bytes, Credentials | None]
+Outcome = Challenge | Credentials | scram.Question | Reply
+_Exchange = Generator[bytes | scram.Question, bytes, Credentials | None]
 
 
 class Exchange:
-    """One AUTH command from its first to its last line. A Reply as outcome is a refusal."""
+    """One AUTH command from its first to its last line. A Reply as outcome is a refusal; a question is for
+    whoever knows passwords, and the text of the 334 that answers it goes to `told`.
+    """
 
     __slots__ = ("_script", "mechanism")
 
-    def __init__(self, mechanism: str) -> None:
+    def __init__(self, mechanism: str, fingerprint: str = "") -> None:
         self.mechanism = mechanism
-        self._script: _Exchange = _plain() if mechanism == "PLAIN" else _login()
+        self._script = _script(mechanism, fingerprint)
 
     def begin(self, initial: bytes) -> Outcome:
         """`initial` is the rest of the AUTH line: b"" without an initial response, b"=" for an empty one."""
         challenge = next(self._script)
         if not initial:
-            return _challenge(challenge)
+            return _outcome(challenge)
         return self._go_on(b"" if initial == b"=" else initial)
 
     def answer(self, line: bytes) -> Outcome:
@@ -64,15 +68,32 @@ class Exchange:
             return replies.BASE64
         if len(encoded) % 4:  # Python forgives one padding character too many
             return replies.BASE64
+        return self._send(decoded)
+
+    def told(self, text: str) -> Outcome:
+        return self._send(text.encode("ascii"))
+
+    def _send(self, data: bytes) -> Outcome:
         try:
-            return _challenge(self._script.send(decoded))
+            return _outcome(self._script.send(data))
         except StopIteration as end:
             credentials: Credentials | None = end.value
             return credentials or replies.MALFORMED
 
 
-def _challenge(text: bytes) -> Challenge:
-    return Challenge(binascii.b2a_base64(text, newline=False).decode("ascii"))
+def _script(mechanism: str, fingerprint: str) -> _Exchange:
+    match mechanism:
+        case "PLAIN":
+            return _plain()
+        case "LOGIN":
+            return _login()
+    return scram.script(fingerprint)
+
+
+def _outcome(said: bytes | scram.Question) -> Challenge | scram.Question:
+    if isinstance(said, bytes):
+        return Challenge(binascii.b2a_base64(said, newline=False).decode("ascii"))
+    return said
 
 
 def _plain() -> _Exchange:
@@ -93,23 +114,10 @@ def _login() -> _Exchange:
 def _credentials(identity: bytes, authorization: bytes, password: bytes) -> Credentials | None:
     if not identity or not password or b"\0" in password or len(password) > PASSWORD_OCTETS:
         return None
-    name, other = _identity(identity), _identity(authorization)
+    name, other = identity_of(identity), identity_of(authorization)
     if name is None or other is None or not _is_utf8(password):
         return None
     return Credentials(name, other, Secret(password))
-
-
-def _identity(raw: bytes) -> str | None:
-    """The name as text, or None if it is too long, not UTF-8, or holds characters that cannot be seen."""
-    if len(raw) > IDENTITY_OCTETS:
-        return None
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        return None
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for char in text):
-        return None
-    return text
 
 
 def _is_utf8(password: bytes) -> bool:

@@ -22,7 +22,7 @@ from sekisho.wire.chunks import Chunks, Discard, parse_chunk
 from sekisho.wire.commands import ServerSettings, Session, auth_refusal, capabilities, refusal_of, step_of
 from sekisho.wire.lines import UNREAD_OCTETS, Lines
 from sekisho.wire.manner import note
-from sekisho.wire.sasl import MECHANISMS, Challenge, Exchange, Outcome
+from sekisho.wire.sasl import Challenge, Credentials, Exchange, Outcome
 from sekisho.wire.steps import (
     BodyEnd,
     Chunk,
@@ -35,6 +35,9 @@ from sekisho.wire.steps import (
     Quit,
     Rcpt,
     Refused,
+    ScramBegun,
+    ScramDone,
+    ScramProof,
     StartTls,
     Step,
     Violated,
@@ -47,13 +50,15 @@ Reader = Body | Chunks | Discard
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
+_SASL = (Login, ScramBegun, ScramProof, ScramDone)
+
 # Steps after which the client must wait for the reply, and what is said and found if it did not.
 _IMPATIENT: dict[type[Owing], tuple[Reply, str]] = {
     Opened: (replies.EARLY_TALKER, "early_talker"),
     StartTls: (replies.GLUED, "glued"),
     Hello: (replies.PIPELINED, "pipelined"),
     Data: (replies.PIPELINED, "pipelined"),
-    Login: (replies.PIPELINED, "pipelined"),
+    **dict.fromkeys(_SASL, (replies.PIPELINED, "pipelined")),
 }
 _ONWARD: dict[type[Owing], int] = {Data: 354, Chunk: 354, StartTls: 220}  # the one code that moves on
 
@@ -75,7 +80,7 @@ class SmtpServer(Lines):
         self._session = Session(encrypted=settings.implicit_tls)
         self._goal = State.FRESH  # the state that a positive reply to what is owed leads to
         self._owed: type[Owing] | None = None  # its kind only: a Login's password is not kept
-        self._trouble: Violated | None = None  # found while no step could be yielded
+        self._trouble: Step | None = None  # found while no step could be yielded
         self._greeted = Hello("", False)
         self._body: Reader | None = None
         self._ended = False  # the final dot was seen, or the end of a chunk
@@ -279,11 +284,11 @@ class SmtpServer(Lines):
         refusal = auth_refusal(self.settings, self._session)
         mechanism, _, initial = argument.partition(b" ")
         name = mechanism.upper().decode("ascii", "replace")
-        if refusal is None and name not in MECHANISMS:
+        if refusal is None and name not in self.settings.mechanisms:
             refusal = replies.MECHANISM if name else replies.ARGUMENT
         if refusal is not None:
             return self._refuse(refusal, "AUTH")
-        self._exchange = Exchange(name)
+        self._exchange = Exchange(name, self._manner)
         return self._go_on(self._exchange, self._exchange.begin(initial))
 
     def _answered(self, line: bytes) -> Step | None:
@@ -297,13 +302,14 @@ class SmtpServer(Lines):
             self.state = State.SASL
             self._out.append(replies.encode(Reply(334, "", outcome.text)))
             return None
-        self._exchange = None
         self.state = State.READY
         if isinstance(outcome, Reply):
+            self._exchange = None
             return self._refuse(outcome, "AUTH")
-        return self._owe(
-            Login(exchange.mechanism, outcome.identity, outcome.authorization, outcome.password, self._manner)
-        )
+        if isinstance(outcome, Credentials):
+            name, other, password = outcome.identity, outcome.authorization, outcome.password
+            return self._owe(Login(exchange.mechanism, name, other, password, self._manner))
+        return self._owe(outcome)
 
     # Replies and what follows from them.
 
@@ -318,9 +324,12 @@ class SmtpServer(Lines):
         if owed is Chunk and reply.code != 421:
             self._begin_chunks(reply)
             return
+        if self._exchange is not None and reply.code == 334:
+            self._trouble = self._go_on(self._exchange, self._exchange.told(reply.text))
+            return
         self._out.append(replies.encode(reply))
-        if owed is Login:
-            self._session.authenticated = reply.code == 235
+        if owed in _SASL:
+            self._session.authenticated, self._exchange = reply.code == 235, None
         elif owed is Rcpt:
             self._accept(reply)
         elif reply.code == _ONWARD.get(owed, reply.code) and reply.positive:

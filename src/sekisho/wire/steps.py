@@ -35,6 +35,33 @@ class Login(Struct, frozen=True):
     fingerprint: str
 
 
+class ScramBegun(Struct, frozen=True):
+    """SCRAM (RFC 5802) names who logs in, with the client's nonce: owed is 334 with what the server says
+    first, as plain text, or a refusal.
+    """
+
+    identity: str
+    authorization: str
+    nonce: str
+    fingerprint: str
+
+
+class ScramProof(Struct, frozen=True):
+    """`proof` (in base64) that the client knows the password, over `message`: owed is 334 with what the
+    server says last, 454 or 535.
+    """
+
+    identity: str
+    authorization: str
+    message: bytes
+    proof: str
+    fingerprint: str
+
+
+class ScramDone(Struct, frozen=True):
+    """The client has taken the server's own proof: owed is 235."""
+
+
 class Mail(Struct, frozen=True):
     """`path` is "" for the null sender; `size` as declared, else 0; the keys of `params` are in capitals."""
 
@@ -111,5 +138,8 @@ VIOLATIONS = (
     "flood",  # went on sending while a reply was owed
 )
 
-Owing = Opened | Hello | StartTls | Login | Mail | Rcpt | Data | BodyEnd | Reset | Noop | Verify | Help | Quit
+Sasl = Login | ScramBegun | ScramProof | ScramDone
+Owing = (
+    Opened | Hello | StartTls | Sasl | Mail | Rcpt | Data | BodyEnd | Reset | Noop | Verify | Help | Quit
+)  # fmt: skip
 Step = Owing | Refused | Violated | bytes
