@@ -34,6 +34,7 @@ LISTEN = {
     "submission": Listen(address="127.0.0.1:0", protocol="submission"),
     "submissions": Listen(address="127.0.0.1:0", protocol="submissions"),
     "lmtp": Listen(address="127.0.0.1:0", protocol="lmtp"),
+    "qmail": Listen(address="127.0.0.1:0", protocol="smtp", speaks="qmail"),
 }
 Judging = Callable[[Event], Standing | Awaitable[Standing]]
 

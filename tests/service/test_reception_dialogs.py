@@ -16,7 +16,7 @@ DIALOGUES = [read_dialogue(file.read_text(), file.name) for file in FILES]
 STRICTER = ("auth_in_transaction.smtp", "starttls_forgets.smtp")
 """They say MAIL to a submission listener without a login, which the server's checks refuse with 530."""
 
-LISTENERS = {"smtp": "mx", "submission": "submission", "submissions": "submissions", "lmtp": "lmtp"}
+LISTENERS = {"smtp": "mx", **{name: name for name in ("submission", "submissions", "lmtp", "qmail")}}
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ def _about(text: str, *, ge: int | None = None, gt: float | None = None, le: int
 
 
 Protocol = Literal["smtp", "submission", "submissions", "lmtp"]
+Speaks = Literal["sekisho", "qmail"]
 
 
 class Listen(Settings, frozen=True):
@@ -39,6 +40,13 @@ class Listen(Settings, frozen=True):
         tuple[str, ...],
         _about('Networks that may send the PROXY header; "unix" stands for a unix socket. Empty: nobody.'),
     ] = ()
+    speaks: Annotated[
+        Speaks,
+        _about(
+            "sekisho, or qmail: the reply codes and texts of netqmail-1.06 and fewer extensions, for "
+            "programs that depend on them."
+        ),
+    ] = "sekisho"
     greeting_wait_s: Annotated[
         int,
         _about(

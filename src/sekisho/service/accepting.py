@@ -16,6 +16,7 @@ from sekisho.service.checking import rule
 from sekisho.service.drafting import InHand, accepted, draft
 from sekisho.service.session import Session
 from sekisho.service.underway import Taking
+from sekisho.wire.commands import QMAIL
 from sekisho.wire.steps import BodyEnd
 from sekisho.world import Promise
 
@@ -66,10 +67,16 @@ def _taken(letter: InHand, event: Accepted, promise: Promise, taking: Taking) ->
             event = replace(event, held_by=" ".join(sorted(transaction.held_by)))
         session.front.record(event)
         session.told_asked(letter.at)
-        return Reply(250, "2.6.0", f"queued as {transaction.message}")
+        return _receipt(session, letter)
     finally:
         taking.end()
         session.end_transaction()
+
+
+def _receipt(session: Session, letter: InHand) -> Reply:
+    if session.door.settings.speaks == QMAIL:
+        return Reply(250, "2.6.0", f"{letter.at // 1_000_000} qp {letter.transaction.message}")
+    return Reply(250, "2.6.0", f"queued as {letter.transaction.message}")
 
 
 def _header_flaw(body: Arriving) -> Reply | None:

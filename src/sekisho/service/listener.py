@@ -93,6 +93,7 @@ def door_of(name: str, config: Config, listen: Listen, *, tls: bool) -> Door:
         limits.recipients if submission else limits.recipients_stranger,
         listen.protocol == "lmtp",
         mechanisms_of(config),
+        listen.speaks,
     )
     return Door(name, listen.protocol, submission, settings)
 

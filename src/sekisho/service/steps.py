@@ -17,6 +17,7 @@ from sekisho.service.checking import CLEAR, Ruling, rule
 from sekisho.service.login import begin_scram, login, prove, welcome
 from sekisho.service.session import Session
 from sekisho.service.transaction import Given, Transaction
+from sekisho.wire.commands import QMAIL
 from sekisho.wire.steps import (
     BodyEnd,
     Chunk,
@@ -44,6 +45,8 @@ GO_AHEAD = Reply(354, "", "End data with <CR><LF>.<CR><LF>")
 READY_FOR_TLS = Reply(220, "2.0.0", "Ready to start TLS")
 CANNOT_VERIFY = Reply(252, "2.1.5", "Cannot verify, but will take mail for whom RCPT accepts")  # RFC 5321 7.3
 HELP = Reply(214, "2.0.0", "See RFC 5321")
+DENIED = Reply(553, "5.7.1", "sorry, your envelope sender has been denied")
+AUTH_REQUIRED = 530
 CARRIED = ("SMTPUTF8", "REQUIRETLS", "RET", "ENVID")
 BYE = Reply(221, "2.0.0", "Bye")
 
@@ -73,6 +76,9 @@ def start_tls(session: Session, step: StartTls) -> Reply:
 
 async def mail(session: Session, step: Mail) -> Reply:
     front = session.front
+    qmails = session.door.settings.speaks == QMAIL
+    if qmails:
+        session.end_transaction()  # MAIL may come at any time there, and begins anew
     at = front.now()
     facts = MailFacts(at, session.client(), step.path, step.size)
     ruling = await rule(front.policy, front.policy.stages["mail"], facts, session.asking)
@@ -80,6 +86,9 @@ async def mail(session: Session, step: Mail) -> Reply:
     session.transaction = Transaction(front.ident(at), step.path, step.size)
     if ruling.refused is not None:
         session.refused("mail", ruling.verdict.by, ruling.refused)
+        if qmails and not ruling.refused.transient and ruling.refused.code != AUTH_REQUIRED:
+            session.transaction.barred = ruling.verdict.by
+            return SENDER_OK
         session.end_transaction()
         return ruling.refused
     session.transaction.obey(ruling)
@@ -91,6 +100,8 @@ async def mail(session: Session, step: Mail) -> Reply:
 async def rcpt(session: Session, step: Rcpt) -> Reply:
     front, transaction = session.front, session.transaction
     assert transaction is not None, "the machine lets RCPT come after MAIL only"
+    if transaction.barred:
+        return session.refused("rcpt", transaction.barred, DENIED, step.path)
     recipient = step.path if "@" in step.path else _postmaster(session)
     at = front.now()
     client = session.client()

@@ -21,10 +21,12 @@ class Given(Struct, frozen=True):
 
 class Transaction:
     """`sender` is "" for a message without return path. What checks decided without refusing is kept to its
-    end.
+    end. `barred`: the check that refused the sender, where recipients are told so (netqmail).
     """
 
-    __slots__ = ("body", "delay_s", "given", "held_by", "message", "options", "sender", "size", "suspect")
+    __slots__ = (
+        "barred", "body", "delay_s", "given", "held_by", "message", "options", "sender", "size", "suspect",
+    )  # fmt: skip
 
     def __init__(self, message: str, sender: str, size: int) -> None:
         self.message = message
@@ -35,6 +37,7 @@ class Transaction:
         self.delay_s = 0
         self.held_by: set[str] = set()
         self.suspect = False
+        self.barred = ""
         self.body: Arriving | None = None
 
     @property

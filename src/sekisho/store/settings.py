@@ -185,6 +185,8 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
             yield ("listen", name, "proxy_from"), phrase("this is of use only with requires_proxy = true")
         if listener.requires_proxy and not listener.proxy_from:
             yield ("listen", name, "requires_proxy"), phrase("proxy_from must say who may send the header")
+        if listener.protocol == "lmtp" and listener.speaks != "sekisho":
+            yield ("listen", name, "speaks"), phrase("LMTP has no other words")
         if listener.address in taken and not listener.address.endswith(":0"):
             yield ("listen", name, "address"), phrase("another listener has this address")
         taken.add(listener.address)

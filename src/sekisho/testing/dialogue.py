@@ -1,7 +1,7 @@
 r"""SMTP dialogues as text: read here, and played on the server machine or on a live server.
 
     # A comment. Directions stand behind two dashes, before the dialogue or within it.
-    -- listener submission          smtp (if nothing is said), submission, submissions or lmtp
+    -- listener submission          smtp (if nothing is said), submission, submissions, lmtp or qmail
     S: 220 mx.example.com ...       a line of the server's; "..." stands for any text
     C: EHLO client.example          a line of the client's; CR LF is added
     S: 250*                         a whole reply of this code, however many lines
@@ -30,7 +30,7 @@ from msgspec import Struct
 
 from sekisho.model.text import printable
 
-Listener = Literal["smtp", "submission", "submissions", "lmtp"]
+Listener = Literal["smtp", "submission", "submissions", "lmtp", "qmail"]
 SIZE_LIMIT = 50 * 1024 * 1024
 
 
@@ -176,7 +176,7 @@ def _setting(text: str) -> tuple[str, str] | None:
 
 def _listener(name: str) -> Listener:
     match name:
-        case "smtp" | "submission" | "submissions" | "lmtp":
+        case "smtp" | "submission" | "submissions" | "lmtp" | "qmail":
             return name
     raise ValueError(f"no such listener: {name}")
 

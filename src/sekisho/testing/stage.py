@@ -254,6 +254,7 @@ def settings_for(dialogue: Dialogue) -> ServerSettings:
         auth=dialogue.listener.startswith("submission"),
         implicit_tls=dialogue.listener == "submissions",
         lmtp=dialogue.listener == "lmtp",
+        speaks="qmail" if dialogue.listener == "qmail" else "sekisho",
     )
 
 

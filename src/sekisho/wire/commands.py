@@ -1,5 +1,7 @@
 """What a command that is in order means: verb and argument become a step, or the reply that refuses them."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from sekisho.model.text import printable
@@ -16,11 +18,17 @@ _MAIL_PARAMS = frozenset({"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID"})
 _MAIL_PARAMS_TLS = _MAIL_PARAMS | {"REQUIRETLS"}  # RFC 8689 2: never without TLS
 _MAIL_PARAMS_AUTH = _MAIL_PARAMS_TLS | {"AUTH"}  # RFC 4954 5
 _RCPT_PARAMS = frozenset({"NOTIFY", "ORCPT"})
+_UNNAMED = {"sekisho": b"", "qmail": b"unknown"}  # netqmail takes HELO without a name
+
+
+QMAIL = "qmail"
+Speaks = Literal["sekisho", "qmail"]
 
 
 class ServerSettings(Struct, frozen=True):
     """`starttls`, `auth`: if they are offered, AUTH under TLS only, with these `mechanisms`. `implicit_tls`:
-    TLS from the start. `recipients`: most of one message. `lmtp`: the protocol is LMTP (RFC 2033).
+    TLS from the start. `recipients`: most of one message. `lmtp`: the protocol is LMTP (RFC 2033). `speaks`:
+    in whose words (see `qmail_voice.py`).
     """
 
     hostname: str
@@ -33,6 +41,7 @@ class ServerSettings(Struct, frozen=True):
     recipients: int = 100
     lmtp: bool = False
     mechanisms: tuple[str, ...] = MECHANISMS
+    speaks: Speaks = "sekisho"
 
 
 class Session(Struct):
@@ -57,7 +66,7 @@ def step_of(verb: str, argument: bytes, settings: ServerSettings, session: Sessi
         case "RCPT":
             return parse_rcpt(argument, _RCPT_PARAMS, smtputf8=session.smtputf8)
         case "EHLO" | "HELO" | "LHLO":
-            return _hello(verb, argument)
+            return _hello(verb, argument or _UNNAMED[settings.speaks])
         case "VRFY":
             return Verify(printable(argument)) if argument else replies.ARGUMENT
         case "NOOP":
@@ -87,15 +96,20 @@ def refusal_of(word: bytes) -> tuple[Reply, str]:
 
 def capabilities(settings: ServerSettings, session: Session) -> list[str]:
     """The lines of an EHLO reply below the first: what may be used now."""
-    offers = ["PIPELINING", f"SIZE {settings.size_limit}", "8BITMIME", "ENHANCEDSTATUSCODES"]
-    offers += ["DSN", "CHUNKING", "SMTPUTF8", f"LIMITS RCPTMAX={settings.recipients}"]  # RFC 9422 4
+    plain = settings.speaks == QMAIL
+    offers = ["PIPELINING", "8BITMIME"] if plain else _offers(settings)
     if session.encrypted:
-        offers.append("REQUIRETLS")
+        offers += [] if plain else ["REQUIRETLS"]
     elif settings.starttls:
         offers.append("STARTTLS")
     if auth_refusal(settings, session) is None:
         offers.append("AUTH " + " ".join(settings.mechanisms))
     return offers
+
+
+def _offers(settings: ServerSettings) -> list[str]:
+    offers = ["PIPELINING", f"SIZE {settings.size_limit}", "8BITMIME", "ENHANCEDSTATUSCODES"]
+    return [*offers, "DSN", "CHUNKING", "SMTPUTF8", f"LIMITS RCPTMAX={settings.recipients}"]  # RFC 9422 4
 
 
 def _mail_params(settings: ServerSettings, session: Session) -> frozenset[str]:

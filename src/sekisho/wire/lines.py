@@ -3,20 +3,27 @@
 Rule: nothing here knows a verb; nothing in `smtp_server.py` looks for the end of a line.
 """
 
+from collections.abc import Callable
+
 from sekisho.model.verdict import Reply
 from sekisho.wire import replies
-from sekisho.wire.steps import Refused, Violated
+from sekisho.wire.steps import Owing, Refused, Violated
 from sekisho.wire.verbs import AUTH_OCTETS, COMMAND_OCTETS, State, longest_line
 
 UNREAD_OCTETS = 1024 * 1024  # kept while a reply is owed; who stops reading at 64 KB never gets here
 
 
+Voice = Callable[[Reply, type[Owing] | None], Reply]
+
+
 class Lines:
     """Public attributes are for reading; only the methods change them."""
 
-    __slots__ = ("_at", "_buffer", "_out", "closed", "state")
+    __slots__ = ("_at", "_buffer", "_out", "_voice", "closed", "state")
 
-    def __init__(self) -> None:
+    def __init__(self, voice: Voice | None = None) -> None:
+        """`voice` says in other words what is to be said."""
+        self._voice = voice
         self.closed = False
         self.state = State.GREETING
         self._buffer = b""
@@ -60,12 +67,18 @@ class Lines:
             return AUTH_OCTETS
         return longest_line(self._buffer[self._at : self._at + 5])
 
-    def _refuse(self, reply: Reply, verb: str) -> Refused:
+    def _say(self, reply: Reply, owed: type[Owing] | None = None) -> None:
+        """`owed` is the step that it answers, None for what the machine says of its own."""
+        if self._voice is not None:
+            reply = self._voice(reply, owed)
         self._out.append(replies.encode(reply))
+
+    def _refuse(self, reply: Reply, verb: str) -> Refused:
+        self._say(reply)
         return Refused(reply, verb)
 
     def _violate(self, reply: Reply, what: str) -> Violated:
-        self._out.append(replies.encode(reply))
+        self._say(reply)
         self._close()
         return Violated(reply, what)
 

@@ -19,9 +19,19 @@ from sekisho.model.verdict import Reply
 from sekisho.wire import replies, verbs
 from sekisho.wire.body import Body
 from sekisho.wire.chunks import Chunks, Discard, parse_chunk
-from sekisho.wire.commands import ServerSettings, Session, auth_refusal, capabilities, refusal_of, step_of
+from sekisho.wire.commands import (
+    QMAIL,
+    ServerSettings,
+    Session,
+    auth_refusal,
+    capabilities,
+    refusal_of,
+    step_of,
+)
 from sekisho.wire.lines import UNREAD_OCTETS, Lines
 from sekisho.wire.manner import note
+from sekisho.wire.patience import IMPATIENT, ONWARD, PIPELINED, SASL
+from sekisho.wire.qmail_voice import in_qmails_words
 from sekisho.wire.sasl import Challenge, Credentials, Exchange, Outcome
 from sekisho.wire.steps import (
     BodyEnd,
@@ -35,9 +45,6 @@ from sekisho.wire.steps import (
     Quit,
     Rcpt,
     Refused,
-    ScramBegun,
-    ScramDone,
-    ScramProof,
     StartTls,
     Step,
     Violated,
@@ -50,33 +57,22 @@ Reader = Body | Chunks | Discard
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
-_SASL = (Login, ScramBegun, ScramProof, ScramDone)
-
-# Steps after which the client must wait for the reply, and what is said and found if it did not.
-_IMPATIENT: dict[type[Owing], tuple[Reply, str]] = {
-    Opened: (replies.EARLY_TALKER, "early_talker"),
-    StartTls: (replies.GLUED, "glued"),
-    Hello: (replies.PIPELINED, "pipelined"),
-    Data: (replies.PIPELINED, "pipelined"),
-    **dict.fromkeys(_SASL, (replies.PIPELINED, "pipelined")),
-}
-_ONWARD: dict[type[Owing], int] = {Data: 354, Chunk: 354, StartTls: 220}  # the one code that moves on
 
 
 class SmtpServer(Lines):
     """One connection. Public attributes are for reading; only the methods change them."""
 
     __slots__ = (
-        "_begun", "_body", "_ended", "_exchange", "_goal", "_greeted", "_manner", "_owed", "_session",
-        "_trouble", "_verbs", "settings", "tls", "tls_wanted",
+        "_begun", "_body", "_ended", "_exchange", "_goal", "_greeted", "_manner", "_order", "_owed",
+        "_session", "_trouble", "_verbs", "settings", "tls", "tls_wanted",
     )  # fmt: skip
 
     def __init__(self, settings: ServerSettings) -> None:
-        super().__init__()
+        super().__init__(in_qmails_words if settings.speaks == QMAIL else None)
         self.settings = settings
         self.tls = ""
         self.tls_wanted = False
-        self._verbs = verbs.LMTP_VERBS if settings.lmtp else verbs.VERBS
+        self._verbs, self._order = verbs.spoken(lmtp=settings.lmtp, qmail=settings.speaks == QMAIL)
         self._session = Session(encrypted=settings.implicit_tls)
         self._goal = State.FRESH  # the state that a positive reply to what is owed leads to
         self._owed: type[Owing] | None = None  # its kind only: a Login's password is not kept
@@ -103,8 +99,8 @@ class SmtpServer(Lines):
         if owed is None:
             raise RuntimeError("no reply is owed")
         self._owed = None
-        if owed in _IMPATIENT and self.unread:
-            self._trouble = self._violate(*_IMPATIENT[owed])
+        if owed in IMPATIENT and self.unread:
+            self._trouble = self._violate(*IMPATIENT[owed])
             return
         self._move(owed, reply)
         if reply.code == 421:  # RFC 5321 3.8
@@ -126,7 +122,7 @@ class SmtpServer(Lines):
     def shut(self, reply: Reply) -> None:
         """Ends the session from our side, whatever it was doing."""
         if not self.closed:
-            self._out.append(replies.encode(reply))
+            self._say(reply)
             self._close()
 
     @property
@@ -212,7 +208,7 @@ class SmtpServer(Lines):
         self.state = self._goal
         if not answer.positive:
             return self._refuse(answer, "BDAT")
-        self._out.append(replies.encode(answer))
+        self._say(answer)
         return self._next()
 
     def _next_command(self) -> Step | None:
@@ -234,8 +230,8 @@ class SmtpServer(Lines):
         if verb is None:
             return self._unknown(word.upper())
         if verb in verbs.LAST_IN_GROUP and self.unread:
-            return self._violate(*_IMPATIENT[StartTls if verb == "STARTTLS" else Data])
-        goal = verbs.ORDER[verb][self.state]
+            return self._violate(*IMPATIENT[StartTls if verb == "STARTTLS" else Data])
+        goal = self._order[verb][self.state]
         if verb == "BDAT":
             return self._chunk(argument, goal)
         if isinstance(goal, Reply):
@@ -294,13 +290,13 @@ class SmtpServer(Lines):
     def _answered(self, line: bytes) -> Step | None:
         assert self._exchange is not None
         if self.unread:
-            return self._violate(*_IMPATIENT[Login])
+            return self._violate(*PIPELINED)
         return self._go_on(self._exchange, self._exchange.answer(line))
 
     def _go_on(self, exchange: Exchange, outcome: Outcome) -> Step | None:
         if isinstance(outcome, Challenge):
             self.state = State.SASL
-            self._out.append(replies.encode(Reply(334, "", outcome.text)))
+            self._say(Reply(334, "", outcome.text))
             return None
         self.state = State.READY
         if isinstance(outcome, Reply):
@@ -327,12 +323,12 @@ class SmtpServer(Lines):
         if self._exchange is not None and reply.code == 334:
             self._trouble = self._go_on(self._exchange, self._exchange.told(reply.text))
             return
-        self._out.append(replies.encode(reply))
-        if owed in _SASL:
+        self._say(reply, owed)
+        if owed in SASL:
             self._session.authenticated, self._exchange = reply.code == 235, None
         elif owed is Rcpt:
             self._accept(reply)
-        elif reply.code == _ONWARD.get(owed, reply.code) and reply.positive:
+        elif reply.code == ONWARD.get(owed, reply.code) and reply.positive:
             self._enter(self._goal)
         elif owed is Opened or owed is Quit:
             self._close()  # RFC 5321 3.1 (not followed: after 554 we do not wait for QUIT)
@@ -364,7 +360,7 @@ class SmtpServer(Lines):
     def _begin_chunks(self, reply: Reply) -> None:
         """The go-ahead is not said, and a refusal only when the chunk has been read."""
         assert self._body is not None
-        if reply.code == _ONWARD[Chunk]:
+        if reply.code == ONWARD[Chunk]:
             self._begun = True
             self._read(self._body)
         else:
@@ -377,9 +373,9 @@ class SmtpServer(Lines):
         assert body is not None
         if body.flaw is not None and reply.positive:
             reply = body.flaw
-        said = replies.encode(reply)
         # RFC 2033 4.2: a reply for each recipient; all of them share one message, and so one fate
-        self._out.append(said * self._session.recipients if self.settings.lmtp else said)
+        for _ in range(self._session.recipients if self.settings.lmtp else 1):
+            self._say(reply, BodyEnd)
         self.state = State.READY
         if body.bare:
             self._close()

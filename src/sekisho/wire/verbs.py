@@ -55,9 +55,29 @@ ORDER: dict[str, dict[State, State | Reply]] = {
     verb: dict(zip(COMMAND_STATES, row, strict=True)) for verb, row in _ROWS.items()
 }
 
+# netqmail wants no hello, and lets MAIL begin anew at any time; it knows no BDAT.
+QMAIL_ORDER: dict[str, dict[State, State | Reply]] = {
+    **{verb: row for verb, row in ORDER.items() if verb not in ("BDAT", "LHLO")},
+    "MAIL": dict.fromkeys(COMMAND_STATES, _S),
+    "RCPT": {**ORDER["RCPT"], _F: MAIL_FIRST},
+    "DATA": {**ORDER["DATA"], _F: MAIL_FIRST},
+}
+
 # RFC 2033 4.1: LMTP has a greeting of its own, so that neither protocol is taken for the other.
 VERBS: dict[bytes, str] = {verb.encode(): verb for verb in ORDER if verb != "LHLO"}
 LMTP_VERBS: dict[bytes, str] = {verb.encode(): verb for verb in ORDER if verb not in ("HELO", "EHLO")}
+
+QMAIL_VERBS: dict[bytes, str] = {verb.encode(): verb for verb in QMAIL_ORDER}
+
+Spoken = tuple[dict[bytes, str], dict[str, dict[State, State | Reply]]]
+
+
+def spoken(*, lmtp: bool, qmail: bool) -> Spoken:
+    """The verbs of a listener, and their order."""
+    if qmail:
+        return QMAIL_VERBS, QMAIL_ORDER
+    return (LMTP_VERBS if lmtp else VERBS), ORDER
+
 
 # RFC 2920 3.1: these end a group of commands, because the reply decides what the next bytes mean.
 LAST_IN_GROUP = frozenset({"HELO", "EHLO", "LHLO", "DATA", "AUTH", "STARTTLS"})
