@@ -14,6 +14,26 @@ def answer(client: smtplib.SMTP, sender: str, recipient: str) -> int:
     return client.rcpt(recipient)[0]
 
 
+def test_extensions_choose_a_folder(tmp_path: Path) -> None:
+    """user+tag goes into the folder of that name, whatever its case, also behind an alias; none is made."""
+    home = Installation(tmp_path / "state", extra='[local]\nextensions = "folder"\n')
+    home.add_account("hello@example.com")
+    home.run("alias", "add", "sales@example.com", "hello+orders@example.com")
+    mailbox = tmp_path / "state" / "mail" / "example.com" / "hello" / "Maildir"
+    for name in ("new", "cur", "tmp", ".Orders/new", ".Orders/cur", ".Orders/tmp"):
+        (mailbox / name).mkdir(parents=True)
+    with home.serving(), home.client() as client:
+        for to in ("hello-orders", "sales", "hello+invented", "hello+a/b", "hello"):
+            client.sendmail("x@far.example", [f"{to}@example.com"], f"Subject: {to}\r\n\r\n\r\n")
+        home.wait_for_letters("hello@example.com", 3)
+    orders = [path.read_bytes() for path in (mailbox / ".Orders" / "new").iterdir()]
+    assert {b"Delivered-To: hello-orders@example.com", b"Delivered-To: hello+orders@example.com"} == {
+        letter.splitlines()[1] for letter in orders
+    }
+    assert {".Orders", "cur", "new", "tmp"} == {path.name for path in mailbox.iterdir()}
+    assert ["hello"] == [path.name for path in mailbox.parent.parent.iterdir()]
+
+
 @covers("Q-03")
 def test_lists_domains_and_the_catch_all(tmp_path: Path) -> None:
     """A list in a file, another name of a whole domain, extensions; bounces to invented names are refused."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from covers import covers
 from sekisho.model.account import Account, Domain
@@ -20,7 +21,8 @@ PEOPLE = ("hello@a.example", "mary-ann@a.example", "root@plus.example", "user@pl
 
 
 def lead(key: str, aliases: Mapping[str, tuple[str, ...]] | None = None) -> Led:
-    return Search(entries(aliases or {}), DOMAINS.get).lead(key)
+    """Without the names by which targets were reached: they have a test of their own."""
+    return replace(Search(entries(aliases or {}), DOMAINS.get).lead(key), names=())
 
 
 def entries(aliases: Mapping[str, tuple[str, ...]]) -> Callable[[str], Entry]:
@@ -132,6 +134,25 @@ def test_a_circle_is_found_and_ends(aliases: dict[str, tuple[str, ...]]) -> None
     assert not led.excess
 
 
+@pytest.mark.parametrize(
+    ("key", "names"),
+    [
+        ("hello+news@a.example", ("hello+news@a.example",)),
+        ("Hello+News@a.example", ("hello+news@a.example",)),
+        ("sales@a.example", ("hello+sales@a.example", "Bob+x@Net.example")),
+        ("hello+x@plus.example", ("hello+x@a.example",)),
+        ("root+x@plus.example", ("root+x@plus.example",)),
+    ],
+)
+def test_extensions_are_remembered(key: str, names: tuple[str, ...]) -> None:
+    """By which name each target was reached, behind aliases and other names of a domain too."""
+    aliases = {
+        "sales@a.example": ("hello+sales@a.example", "Bob+x@Net.example", "hello+other@a.example"),
+        "@plus.example": ("@a.example",),
+    }
+    assert names == Search(entries(aliases), DOMAINS.get).lead(key).names
+
+
 def test_a_circle_is_named_whole() -> None:
     """Who is to mend it sees every alias of the circle, and not those that only lead to it."""
     aliases = {
@@ -150,7 +171,8 @@ def test_a_list_is_unfolded_where_it_stands() -> None:
         "sales@a.example": ("hello@a.example",),
     }
     led = Search(entries(aliases), DOMAINS.get, files.__getitem__).lead("all@a.example")
-    assert Led(("hello@a.example", "x@net.example", "mary-ann@a.example"), lists=("/l/staff",)) == led
+    assert ("hello@a.example", "x@net.example", "mary-ann@a.example") == led.targets
+    assert ("/l/staff",) == led.lists
     files["/l/staff"] = ("all+x@a.example", "hello@a.example")
     led = Search(entries(aliases), DOMAINS.get, files.__getitem__).lead("all@a.example")
     assert ("all+x@a.example > all+x@a.example",) == led.loops

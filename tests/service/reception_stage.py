@@ -63,6 +63,9 @@ class FewPeople:
     def named(self, address: str) -> bool:
         return normal(address) in self.addresses
 
+    def names(self, address: str) -> tuple[str, ...] | None:
+        return self.resolve(address)
+
     def may_send_as(self, account: str, address: str) -> bool:
         return address in ("", account)
 

@@ -85,3 +85,33 @@ def test_wire_form_becomes_mailbox_form_however_it_is_cut(lines: list[bytes], cu
         rest = rest[cut:]
     parts.append(rest)
     assert plain(wire) == b"".join(mailbox_form(parts))
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("lists", ".Lists"),
+        ("LISTS", ".Lists"),
+        ("lists.qmail", ".lists.Qmail"),
+        ("half", ""),
+        ("absent", ""),
+        ("", ""),
+        (".", ""),
+        ("..", ""),
+        ("../other", ""),
+        ("lists/new", ""),
+        ("lists.", ""),
+        ("new", ""),
+    ],
+)
+def test_a_folder_is_found_by_its_name_and_never_made(tmp_path: Path, name: str, found: str) -> None:
+    """Whatever its case; only what is a Maildir; nothing outside."""
+    box = tmp_path / "Maildir"
+    for folder in ("new", ".Lists/new", ".Lists/tmp", ".lists.Qmail/new", ".lists.Qmail/tmp", ".half"):
+        (box / folder).mkdir(parents=True)
+    maildir = Maildir(HostDisk(), str(box)).folder(name)
+    assert (maildir is None) == (found == "")
+    if maildir is not None:
+        maildir.deliver(IDENT, [b"x\n"])
+        assert 1 == len(list((box / found / "new").iterdir()))
+    assert {"new", ".Lists", ".lists.Qmail", ".half"} == {path.name for path in box.iterdir()}

@@ -15,6 +15,7 @@ from sekisho.queue.instructions import FILE_BYTES, Flaw, Format, Instructions, S
 from sekisho.service.names import Refusal, account_address
 from sekisho.store import guarded, standing_orders
 from sekisho.store.directory import Directory
+from sekisho.store.paths import divided
 from sekisho.world import Unavailable
 
 
@@ -55,7 +56,7 @@ def instructions(address: str, file: str, style: Format, path: str, as_json: boo
 def _in_force(state: str, key: str, style: Format) -> tuple[str, Instructions]:
     directory = Directory.open(state, HostClock())
     mailbox = directory.mailbox(key)
-    account, extension = standing_orders.divided(key, mailbox)
+    account, extension = divided(key, mailbox)
     try:
         orders = standing_orders.read(state, account, extension, style)
     except Unavailable as trouble:

@@ -222,6 +222,13 @@ class Local(Settings, frozen=True):
             '"unix:/PATH", "NAME:PORT" or "[IP]:PORT".'
         ),
     ] = ""
+    extensions: Annotated[
+        Literal["plain", "folder"],
+        _about(
+            "What becomes of user+tag. plain: delivered as user. folder: into the folder of that name in the "
+            "user's Maildir, if there is one; LMTP servers and programs are told the whole address."
+        ),
+    ] = "plain"
     programs: Annotated[
         tuple[str, ...],
         _about("Programs that mail may be handed to, by absolute path; empty: none. No shell is used."),

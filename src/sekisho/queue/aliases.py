@@ -25,6 +25,7 @@ class Led(Struct, frozen=True):
     """Where an address leads: final addresses in order, and what was wrong on the way.
 
     A loop is written as its whole circle, "a@d > b@d > a@d". `lists`: files that were read on the way.
+    `names`: for each target the name by which it was reached, "hello+news@d" for hello@d.
     """
 
     targets: tuple[str, ...] = ()
@@ -32,6 +33,7 @@ class Led(Struct, frozen=True):
     unknown: tuple[str, ...] = ()
     excess: bool = False
     lists: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def _no_lists(path: str) -> tuple[str, ...]:
@@ -52,7 +54,7 @@ class Search:
         self._domain = domain
         self._listed = listed
         self._lists: dict[str, None] = {}
-        self._targets: dict[str, None] = {}
+        self._targets: dict[str, str] = {}
         self._visited: set[str] = set()
         self._loops: list[str] = []
         self._unknown: list[str] = []
@@ -67,6 +69,7 @@ class Search:
             tuple(self._unknown),
             self._excess,
             tuple(self._lists),
+            tuple(self._targets.values()),
         )
 
     def named(self, key: str, depth: int = 0) -> bool:
@@ -97,7 +100,7 @@ class Search:
             return
         domain = self._domain(split(key_of(key))[1])
         if domain is None:
-            self._targets[key] = None  # RFC 5321 2.4: the case of another host's local part is kept
+            self._targets[key] = key  # RFC 5321 2.4: the case of another host's local part is kept
         else:
             self._follow(key_of(key), domain, (*chain, key))
 
@@ -107,7 +110,7 @@ class Search:
             self._unknown.append(key)
         for target in self._unfolded(targets):
             if target == owner and owner in targets:  # in a list it would be a circle
-                self._targets[owner] = None
+                self._targets.setdefault(owner, key)
             elif target.startswith("@"):
                 self._visit(split(key)[0] + target, chain)
             else:

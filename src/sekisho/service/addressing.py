@@ -21,6 +21,8 @@ class Directory(Protocol):
 
     def resolve(self, address: str) -> tuple[str, ...] | None: ...
 
+    def names(self, address: str) -> tuple[str, ...] | None: ...
+
     def mailbox(self, address: str) -> str: ...
 
 
@@ -42,6 +44,18 @@ class Addressing:
             return lmtp_route(server)
         return route_for(target, self._directory.mailbox(target) if ours else "", self._config.outbound)
 
+    def targets(self, address: str) -> tuple[str, ...]:
+        """Final addresses behind one of ours, () if it leads nowhere; of others', itself.
+
+        Each with the extension by which it was reached, where anything is made of it.
+        """
+        if not self._directory.is_local_domain(domain_of(address)) and "@" in address:
+            return (address,)
+        local = self._config.local
+        if local.extensions == "plain":
+            return self._directory.resolve(address) or ()
+        return self._directory.names(address) or ()
+
     def lifetime_s(self, route: Route, sender: str | None) -> int:
         """How long a delivery is tried; one that nobody can be told about, less long."""
         queue = self._config.queue
@@ -53,7 +67,7 @@ class Addressing:
     def deliveries(self, message: str, address: str) -> Sequence[Delivery]:
         """One for each final address that `address` leads to; none when it leads nowhere."""
         at = self._world.clock.now()
-        roads = [(target, self.route(target)) for target in self._targets(address)]
+        roads = [(target, self.route(target)) for target in self.targets(address)]
         return [
             Delivery(
                 make_id(at, self._world.chance.bits(30)),
@@ -66,8 +80,3 @@ class Addressing:
             )
             for target, route in roads
         ]
-
-    def _targets(self, address: str) -> tuple[str, ...]:
-        if self._directory.is_local_domain(domain_of(address)):
-            return self._directory.resolve(address) or ()
-        return (address,)

@@ -37,6 +37,8 @@ class Directory(Protocol):
 
     def resolve(self, address: str) -> tuple[str, ...] | None: ...
 
+    def names(self, address: str) -> tuple[str, ...] | None: ...
+
     def named(self, address: str) -> bool: ...
 
     def may_send_as(self, account: str, address: str) -> bool: ...
@@ -108,6 +110,7 @@ class Front:
         self.doorstep.most = config.vault.wrong_per_address
         addressing = Addressing(self.world, self.stores.directory, config)
         self.route, self.lifetime_s = addressing.route, addressing.lifetime_s
+        self.targets = addressing.targets
 
     def free_bytes(self) -> int:
         """Room above what must stay free; none while the spool takes nothing. Raises Unavailable."""

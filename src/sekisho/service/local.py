@@ -4,11 +4,14 @@ spool."""
 from collections.abc import Iterator
 from functools import partial
 
+from sekisho.model.account import key_of
+from sekisho.model.config import Local
 from sekisho.model.delivery import Deferred, Delivered, Delivery, Outcome
 from sekisho.model.letter import Letter
 from sekisho.model.verdict import Reply
 from sekisho.store.bodies import parts_of
 from sekisho.store.maildir import Maildir, mailbox_form
+from sekisho.store.paths import divided
 from sekisho.world import Unavailable, World
 
 TAKEN = Reply(250, "2.1.5", "delivered to the mailbox")
@@ -18,9 +21,13 @@ TAKEN_BEFORE = Reply(250, "2.1.5", "had been delivered to the mailbox before")
 class LocalCarrier:
     """A Carrier. `state` is the folder that the mailbox folders of routes are relative to."""
 
-    def __init__(self, world: World, state: str) -> None:
+    def __init__(self, world: World, state: str, settings: Local | None = None) -> None:
         self._world = world
         self._state = state
+        self._settings = settings or Local()
+
+    def reload(self, settings: Local) -> None:
+        self._settings = settings
 
     async def carry(self, batch: tuple[Delivery, ...], letter: Letter) -> dict[str, Outcome]:
         outcomes: dict[str, Outcome] = await self._world.spawn.thread(partial(self._carry, batch, letter))
@@ -30,9 +37,10 @@ class LocalCarrier:
         return {delivery.id: self._deliver(delivery, letter) for delivery in batch}
 
     def _deliver(self, delivery: Delivery, letter: Letter) -> Outcome:
-        maildir = Maildir(self._world.disk, f"{self._state}/{delivery.route.host}")
+        mailbox = Maildir(self._world.disk, f"{self._state}/{delivery.route.host}")
         try:
-            if delivery.tries and maildir.holds(delivery.id):
+            maildir = self._folder(delivery, mailbox)
+            if delivery.tries and (maildir.holds(delivery.id) or mailbox.holds(delivery.id)):
                 return Delivered(TAKEN_BEFORE)
             maildir.deliver(delivery.id, self._parts(delivery, letter))
         except Unavailable as trouble:
@@ -40,6 +48,13 @@ class LocalCarrier:
         except FileNotFoundError:  # a folder inside, or the body's file, vanished meanwhile
             return Deferred(Reply(451, "4.3.0", "mailbox is not available: a file is missing"))
         return Delivered(TAKEN)
+
+    def _folder(self, delivery: Delivery, mailbox: Maildir) -> Maildir:
+        """Where it goes by its extension. Strangers choose extensions: they make no folders."""
+        if self._settings.extensions == "plain":
+            return mailbox
+        _, extension = divided(key_of(delivery.recipient), delivery.route.host)
+        return mailbox.folder(extension) or mailbox
 
     def _parts(self, delivery: Delivery, letter: Letter) -> Iterator[bytes]:
         # RFC 5321 4.4: the one that makes final delivery writes the return path

@@ -89,7 +89,7 @@ class LocalOffice:
     """Local delivery as a role: the one that may touch mailboxes, and start programs."""
 
     def __init__(self, world: World, config: Config) -> None:
-        self._mailboxes = LocalCarrier(world, config.state)
+        self._mailboxes = LocalCarrier(world, config.state, config.local)
         self._programs = PipeCarrier(world, config)
 
     async def handle(self, request: Request) -> Struct | None:
@@ -103,6 +103,7 @@ class LocalOffice:
 
     def reload(self, config: Config) -> None:
         self._programs.reload(config)
+        self._mailboxes.reload(config.local)
 
     async def stop(self) -> None:
         """Fronts stop first, so nothing is under way that anybody waits for."""

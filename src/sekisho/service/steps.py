@@ -218,7 +218,7 @@ def _postmaster(session: Session) -> str:
 
 def _targets(session: Session, recipient: str) -> tuple[str, ...]:
     """Where it leads: for an address that is not ours, to itself."""
-    return session.asking.resolved(recipient) or (recipient,)
+    return session.front.targets(recipient) or (recipient,)
 
 
 def _count_refused(session: Session, ruling: Ruling) -> None:

@@ -35,7 +35,7 @@ class Directory:
         self._window = window
         self._domains: Bounded[str, Domain | None] = Bounded(KEPT)
         self._accounts: Bounded[str, Account | None] = Bounded(KEPT)
-        self._known: Bounded[str, tuple[str, ...]] = Bounded(KEPT)
+        self._known: Bounded[str, Led] = Bounded(KEPT)
         self._strangers: Bounded[str, bool] = Bounded(STRANGERS_KEPT)
         self._lists = Lists()
 
@@ -55,6 +55,15 @@ class Directory:
 
     def resolve(self, address: str) -> tuple[str, ...] | None:
         """Final addresses, ours or others', behind aliases; None: nobody here, or not a domain of ours."""
+        led = self._led(address)
+        return led.targets if led is not None else None
+
+    def names(self, address: str) -> tuple[str, ...] | None:
+        """The same, each with the extension by which it was reached: hello+news@d."""
+        led = self._led(address)
+        return led.names if led is not None else None
+
+    def _led(self, address: str) -> Led | None:
         self._forget_if_changed()
         key = self._completed(key_of(address))
         known = self._known.get(key)
@@ -64,15 +73,15 @@ class Directory:
             return None
         led = self.lead(key)
         if led.lists and not led.excess:
-            return led.targets or None  # files change without our being told
+            return led if led.targets else None  # files change without our being told
         if led.excess:
             why = f"leads to more than {TARGETS} addresses or through more than {NESTING} aliases"
             raise Unavailable(f"alias {key}", why)
         if not led.targets:
             self._strangers.put(key, True)
             return None
-        self._known.put(key, led.targets)
-        return led.targets
+        self._known.put(key, led)
+        return led
 
     def lead(self, key: str) -> Led:
         """`resolve` together with what went wrong on the way, for `alias show`; not remembered."""

@@ -5,12 +5,15 @@ only then is it delivered. A delivery that may have been tried before looks for 
 first.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 
 from sekisho.model.ident import id_time
 from sekisho.world import Disk, NewFile
 
 FOLDERS = ("tmp", "new", "cur")
+
+_FOLDER = re.compile(r"[A-Za-z0-9_+=-]+(?:\.[A-Za-z0-9_+=-]+)*")
 
 
 class Maildir:
@@ -42,6 +45,16 @@ class Maildir:
         if found:  # a rename may have happened without the fsync of its folder
             self._disk.sync_folder(f"{self._folder}/new")
         return found
+
+    def folder(self, name: str) -> "Maildir | None":
+        """The folder of this name (Maildir++: `.name`, a dot for each level), if there is one; case is
+        its maker's."""
+        if not _FOLDER.fullmatch(name) or not self._disk.exists(self._folder):
+            return None
+        for found in self._disk.list(self._folder):
+            if found.lower() == f".{name.lower()}" and self._disk.exists(f"{self._folder}/{found}/new"):
+                return Maildir(self._disk, f"{self._folder}/{found}")
+        return None
 
     def _write(self, path: str, parts: Iterable[bytes]) -> tuple[int, int]:
         size = lines = 0

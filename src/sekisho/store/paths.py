@@ -3,6 +3,10 @@
 import re
 
 from sekisho.model.account import split
+from sekisho.queue.aliases import names_of
+
+DELIMITERS = "+-=_."
+"""Every character that a domain may have chosen to end its users' names."""
 
 _HARMLESS = re.compile(r"[a-z0-9._=+-]")
 
@@ -11,6 +15,14 @@ def mailbox_folder(key: str) -> str:
     """`mail/DOMAIN/USER/Maildir`, relative to the state folder: another for every address, none outside."""
     local, domain = split(key)
     return f"mail/{_component(domain)}/{_component(local)}/Maildir"
+
+
+def divided(key: str, mailbox: str) -> tuple[str, str]:
+    """The account whose mailbox folder this is, and the extension by which it was written to."""
+    for name in names_of(key, DELIMITERS):
+        if mailbox_folder(name) == mailbox:
+            return name, split(key)[0][len(split(name)[0]) + 1 :]
+    return key, ""
 
 
 def _component(text: str) -> str:

@@ -8,14 +8,9 @@ import os
 
 from msgspec import Struct
 
-from sekisho.model.account import split
-from sekisho.queue.aliases import names_of
 from sekisho.queue.instructions import FILE_BYTES, Format, Instructions, names, parse
 from sekisho.store import guarded
 from sekisho.store.paths import mailbox_folder
-
-DELIMITERS = "+-=_."
-"""Every character that a domain may have chosen to end its users' names."""
 
 
 class Orders(Struct, frozen=True):
@@ -25,14 +20,6 @@ class Orders(Struct, frozen=True):
     file: str
     instructions: Instructions
     owner: bool = False
-
-
-def divided(key: str, mailbox: str) -> tuple[str, str]:
-    """The account whose mailbox folder this is, and the extension by which it was written to."""
-    for name in names_of(key, DELIMITERS):
-        if mailbox_folder(name) == mailbox:
-            return name, split(key)[0][len(split(name)[0]) + 1 :]
-    return key, ""
 
 
 def read(state: str, account: str, extension: str, style: Format) -> Orders | None:
