@@ -6,11 +6,13 @@ import time
 
 
 class SlowHost:
-    """`takes_s` from the final dot to its reply. `most` connections were open at once."""
+    """`takes_s` from the final dot to its reply. `most` connections were open at once. It does not know
+    recipients that are called "nobody"."""
 
     def __init__(self, takes_s: float) -> None:
         self.takes_s = takes_s
         self.taken: list[str] = []
+        self.names: list[str] = []
         self.open = 0
         self.most = 0
         self._loop = asyncio.new_event_loop()
@@ -23,9 +25,17 @@ class SlowHost:
         return int(self._server.sockets[0].getsockname()[1])
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._server.close)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
+
+    async def _end(self) -> None:
+        self._server.close()
+        sessions = asyncio.all_tasks() - {asyncio.current_task()}
+        for session in sessions:
+            session.cancel()
+        await asyncio.gather(*sessions, return_exceptions=True)
 
     def wait_for(self, count: int, within_s: float) -> float:
         """Seconds until so many letters have been taken."""
@@ -42,8 +52,13 @@ class SlowHost:
             writer.write(b"220 slow\r\n")
             while line := await reader.readline():
                 verb = line[:4].upper()
+                if verb == b"EHLO":
+                    self.names.append(line[5:].decode().strip())
                 if verb == b"RCPT":
                     recipient = line.decode().strip()[len("RCPT TO:<") :].partition(">")[0]
+                    if recipient.startswith("nobody@"):
+                        writer.write(b"550 5.1.1 who?\r\n")
+                        continue
                 if verb == b"DATA":
                     writer.write(b"354 go\r\n")
                     await reader.readuntil(b"\r\n.\r\n")
@@ -52,8 +67,8 @@ class SlowHost:
                 writer.write(b"250 ok\r\n")
                 if verb == b"QUIT":
                     break
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # the other side has gone
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the other side has gone, or we are stopped
         finally:
             self.open -= 1
             writer.close()

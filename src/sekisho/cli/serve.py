@@ -6,8 +6,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Protocol
 
 import click
 
@@ -27,6 +26,8 @@ class Runs(Protocol):
     """A server, a supervisor or one role."""
 
     async def start(self) -> dict[str, str]: ...
+
+    async def reload(self) -> tuple[str, ...]: ...
 
     async def stop(self) -> None: ...
 
@@ -54,7 +55,7 @@ def command(path: str, check: bool, role: str) -> int:
 
 async def _until_told(config: Config, path: str, *, check: bool, role: str) -> None:
     manager = manager_of(os.environ, _missed)
-    server, reload = _server(config, path, role)
+    server = _server(config, path, role)
     told, hung_up = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -68,7 +69,7 @@ async def _until_told(config: Config, path: str, *, check: bool, role: str) -> N
         if not role:
             _say_where(listening)
         serving = _serving(listening)
-        reloading = loop.create_task(_reload_when(hung_up, reload, manager, serving), name="reloads")
+        reloading = loop.create_task(_reload_when(hung_up, server, manager, serving), name="reloads")
         alive = loop.create_task(manager.keep_alive(), name="watchdog")
         manager.ready(_said(serving))
         if not check:
@@ -80,36 +81,28 @@ async def _until_told(config: Config, path: str, *, check: bool, role: str) -> N
     alive.cancel()
 
 
-def _server(config: Config, path: str, role: str) -> tuple[Runs, Callable[[], Coroutine[Any, Any, None]]]:
+def _server(config: Config, path: str, role: str) -> Runs:
     """Imported here: a vault needs no SQL library, a supervisor no queue."""
     if role:
         from sekisho.service.serving import Post
 
-        return Post(config, role, path), _nothing
+        return Post(config, role, path)
     if config.processes == "split":
         from sekisho.service.supervise import Supervisor
 
-        supervisor = Supervisor(config, path, _complain)
-        return supervisor, supervisor.reload
+        return Supervisor(config, path, _complain)
     from sekisho.service.serving import Server
 
-    server = Server(config, settings=path)
-    return server, server.reload
+    return Server(config, settings=path)
 
 
-async def _nothing() -> None:
-    """A role is told to read its settings over its socket."""
-
-
-async def _reload_when(
-    hung_up: asyncio.Event, reload: Callable[[], Coroutine[Any, Any, None]], manager: Manager, serving: Phrase
-) -> None:
+async def _reload_when(hung_up: asyncio.Event, server: Runs, manager: Manager, serving: Phrase) -> None:
     """One reading for each SIGHUP or more of them; one that came while we started is not forgotten."""
     while True:
         await hung_up.wait()
         hung_up.clear()
         manager.reloading(_said(phrase("reading the settings again")))
-        task = asyncio.get_running_loop().create_task(reload(), name="reload")
+        task = asyncio.get_running_loop().create_task(server.reload(), name="reload")
         await asyncio.wait((task,))
         trouble = _trouble(task)
         if trouble is not None:
@@ -117,10 +110,15 @@ async def _reload_when(
         manager.ready(_said(trouble or serving))
 
 
-def _trouble(task: "asyncio.Task[None]") -> Phrase | None:
-    if task.cancelled() or (error := task.exception()) is None:
+def _trouble(task: "asyncio.Task[tuple[str, ...]]") -> Phrase | None:
+    """What the operator must hear of a reading: why there was none, or what it could not change."""
+    if task.cancelled():
         return None
-    return phrase("the settings were not read again: {why}", why=str(error))
+    if (error := task.exception()) is not None:
+        return phrase("the settings were not read again: {why}", why=str(error))
+    if names := task.result():
+        return phrase("read again, but these count only after a restart: {keys}", keys=", ".join(names))
+    return None
 
 
 def _serving(listening: dict[str, str]) -> Phrase:

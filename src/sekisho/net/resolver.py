@@ -93,9 +93,14 @@ class Resolver:
     ) -> None:
         self._clock = clock
         self._entries = entries
-        self._cache: dict[tuple[str, str], Known] = {}
+        self._lifetime_s = lifetime_s
         self._asking: dict[tuple[str, str], asyncio.Lock] = {}
-        self._resolver = _resolver(servers, lifetime_s)
+        self.configure(servers, probe)
+
+    def configure(self, servers: Sequence[str], probe: str) -> None:
+        """Other servers may answer otherwise: nothing is remembered. What is being asked is answered."""
+        self._cache: dict[tuple[str, str], Known] = {}
+        self._resolver = _resolver(servers, self._lifetime_s)
         self._probe = probe
         self._proven = (0, "the settings name no probe")
 

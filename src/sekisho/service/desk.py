@@ -30,7 +30,7 @@ class Desk:
         watch: Channel,
         fronts: Sequence[Channel],
         status: Callable[[], Awaitable[StatusAnswer]],
-        reload: Callable[[], Awaitable[None]],
+        reload: Callable[[], Awaitable[object]],
     ) -> None:
         self._watch = watch
         self._fronts = fronts

@@ -80,12 +80,18 @@ class Estate:
             return
         for folder in ("events", "mail", *self._spools()):
             os.makedirs(os.path.join(self._state, folder), mode=0o700, exist_ok=True)
-        for path, uid, gid, mode in self._rules():
-            _settle(os.path.join(self._state, path), uid, gid, mode)
+        self.arrange_files()
         self._move_in("mail", "local")
         for spool in self._spools():
             self._move_in(spool, "front", beside=(BODIES,))
         self._move_in(os.path.join("keys", "dkim"), "vault")
+
+    def arrange_files(self) -> None:
+        """Owners and modes by the rules; a certificate that root has just put there is the front's to read.
+        Raises Unavailable."""
+        if self.separate:
+            for path, uid, gid, mode in self._rules():
+                _settle(os.path.join(self._state, path), uid, gid, mode)
 
     def _spools(self) -> list[str]:
         numbers = range(1, self._fronts + 1)

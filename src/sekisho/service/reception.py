@@ -20,6 +20,7 @@ from sekisho.service.admission import LEAVING, Admission
 from sekisho.service.connection import Connection
 from sekisho.service.front import Directory, Front, Roles, Spool, Stores
 from sekisho.service.listener import Listener
+from sekisho.service.rereading import Change
 from sekisho.service.zone import zone_of
 from sekisho.world import World
 
@@ -64,7 +65,7 @@ class Reception:
                 opened = given[name] if name in given else listen.bind(settings.address, config.state)
                 bound.callback(opened.close)
                 sockets[name] = opened
-                self._listeners[name] = Listener(name, self._front, self._admission, self._context(name))
+                self._listeners[name] = Listener(name, self._front, self._admission, _context(name, config))
             bound.pop_all()
         for name, opened in sockets.items():
             self._bound[name] = listen.bound_name(opened)
@@ -93,13 +94,23 @@ class Reception:
         """New settings and certificates, for what begins from now on. Addresses of listeners stay as they
         are.
         """
-        for listener in self._listeners.values():
-            if listener.context is not None:
-                tls.load(listener.context, *self._key_files(config))
-        self._configure(config)
-        for listener in self._listeners.values():
-            if listener.name in config.listen:
+        self.prepared(config)()
+
+    def prepared(self, config: Config) -> Change:
+        """The new certificates are tried in contexts of their own: one that does not fit its key would
+        leave a context in use without either. Raises Unavailable, and then nothing has changed.
+        """
+        kept = [listener for listener in self._listeners.values() if listener.name in config.listen]
+        contexts = [_context(listener.name, config) for listener in kept]
+        zone = zone_of(config.zone)
+
+        def apply() -> None:
+            self._front.configure(config, policy(config.checks, config.soften), zone)
+            for listener, context in zip(kept, contexts, strict=True):
+                listener.context = context
                 listener.configure(config)
+
+        return apply
 
     def drop_sessions(self, account: str, spare: tuple[str, ...]) -> int:
         """Ends the account's sessions, except those from these networks (the guard's keys); returns how
@@ -128,17 +139,6 @@ class Reception:
     def _configure(self, config: Config) -> None:
         self._front.configure(config, policy(config.checks, config.soften), zone_of(config.zone))
 
-    def _context(self, name: str) -> ssl.SSLContext | None:
-        """One for each listener. Without a certificate there is no TLS, and so no password is ever taken."""
-        config = self._front.config
-        certificate, key = self._key_files(config)
-        if not os.path.exists(certificate) and config.listen[name].protocol in ("smtp", "lmtp"):
-            return None
-        return tls.server_context(certificate, key)
-
-    def _key_files(self, config: Config) -> tuple[str, str]:
-        return os.path.join(config.state, config.certificate), os.path.join(config.state, config.key)
-
     def _protocol(self, listener: Listener) -> Callable[[], asyncio.Protocol]:
         return lambda: Connection(listener)
 
@@ -155,3 +155,11 @@ class Reception:
             else:
                 connection.send_away(reply)
         return busy
+
+
+def _context(name: str, config: Config) -> ssl.SSLContext | None:
+    """One for each listener. Without a certificate there is no TLS, and so no password is ever taken."""
+    certificate = os.path.join(config.state, config.certificate)
+    if not os.path.exists(certificate) and config.listen[name].protocol in ("smtp", "lmtp"):
+        return None
+    return tls.server_context(certificate, os.path.join(config.state, config.key))

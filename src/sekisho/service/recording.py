@@ -32,6 +32,9 @@ class Recorder:
         self._listeners: list[Callable[[Event], None]] = []
         self._stopped = False
 
+    def configure(self, keep_days: int) -> None:
+        self._keep_days = keep_days
+
     def tell_watch(self, watch: Channel) -> None:
         """From now on delivery results and failed logins are told to watch."""
         self._watch = watch

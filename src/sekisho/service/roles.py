@@ -6,6 +6,7 @@ the one writer of the guard's state. Each process records its events in a file o
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from socket import socket
 
 from msgspec import Struct
@@ -37,6 +38,7 @@ from sekisho.service.reception import Roles as Neighbours
 from sekisho.service.recording import Recorder
 from sekisho.service.remote import RemoteCarrier
 from sekisho.service.reporting import Reporter
+from sekisho.service.rereading import Change
 from sekisho.service.spool_owner import SpoolOwner
 from sekisho.service.vaulting import VaultRole
 from sekisho.service.zone import zone_of
@@ -60,6 +62,14 @@ def real_world(config: Config, *, files: int = 0o600) -> World:
     )
 
 
+def prepared_world(world: World, config: Config) -> Change:
+    """The DNS servers, those of the system among them, are read again."""
+    resolver = world.dns
+    if not isinstance(resolver, Resolver):
+        return lambda: None
+    return partial(resolver.configure, config.outbound.resolver, config.outbound.dnssec_probe)
+
+
 def recorder_of(world: World, config: Config, role: str) -> Recorder:
     """The recorder of a process; `run` it as a task."""
     folder = os.path.join(config.state, "events")
@@ -78,8 +88,8 @@ class VaultKeeper:
             return StatusAnswer(True, os.getpid(), {})
         return await self._role.handle(request)
 
-    def reload(self, config: Config) -> None:
-        """Limits of the vault are taken when it starts."""
+    def prepared(self, config: Config) -> Change:
+        return partial(self._role.configure, config.vault)
 
     async def stop(self) -> None:
         """Nothing is under way that anybody waits for."""
@@ -101,9 +111,12 @@ class LocalOffice:
                 return StatusAnswer(True, os.getpid(), {})
         raise NotDone(f"the local role does not answer {type(request).__name__}")
 
-    def reload(self, config: Config) -> None:
-        self._programs.reload(config)
-        self._mailboxes.reload(config.local)
+    def prepared(self, config: Config) -> Change:
+        def apply() -> None:
+            self._programs.reload(config)
+            self._mailboxes.reload(config.local)
+
+        return apply
 
     async def stop(self) -> None:
         """Fronts stop first, so nothing is under way that anybody waits for."""
@@ -167,14 +180,20 @@ class FrontOffice:
         known = self._directory.account(account) if account else None
         return known.language if known is not None else ""
 
-    def reload(self, config: Config) -> None:
-        self._config = config
-        self._reception.reload(config)
-        self._spool.reload(config.queue)
-        self._deliverer.reload()
-        self._remote.reload(config)
-        self._addressing.reload(config)
-        self._bouncer.reload(config, zone_of(config.zone))
+    def prepared(self, config: Config) -> Change:
+        """Certificates and time zone may be wrong."""
+        receive, zone = self._reception.prepared(config), zone_of(config.zone)
+
+        def apply() -> None:
+            self._config = config
+            receive()
+            self._spool.reload(config.queue)
+            self._deliverer.reload()
+            self._remote.reload(config)
+            self._addressing.reload(config)
+            self._bouncer.reload(config, zone)
+
+        return apply
 
     async def stop(self) -> None:
         """First nobody new, then tries that are under way, then the spool."""
@@ -207,8 +226,9 @@ class WatchTower:
             return StatusAnswer(True, os.getpid(), {})
         return await self._role.handle(request)
 
-    def reload(self, config: Config) -> None:
-        self._role.reload(config)
+    def prepared(self, config: Config) -> Change:
+        """The network table may be wrong."""
+        return self._role.prepared(config)
 
     async def stop(self) -> None:
         await self._role.stop()

@@ -11,14 +11,23 @@ from typing import Any
 from msgspec import Struct
 
 from sekisho.model.config import Config
-from sekisho.service.channel import ChannelServer, LocalChannel, SocketChannel
+from sekisho.service.channel import ChannelServer, LocalChannel, NotDone, SocketChannel
 from sekisho.service.control import control_path, role_path, run_folder
 from sekisho.service.desk import Desk
 from sekisho.service.messages import Reload, Request, StatusAnswer, StatusAsk
 from sekisho.service.recording import Recorder
-from sekisho.service.roles import FrontOffice, LocalOffice, VaultKeeper, WatchTower, real_world, recorder_of
+from sekisho.service.rereading import after_restart, change
+from sekisho.service.roles import (
+    FrontOffice,
+    LocalOffice,
+    VaultKeeper,
+    WatchTower,
+    prepared_world,
+    real_world,
+    recorder_of,
+)
 from sekisho.service.supervise import inherited, peers
-from sekisho.store.settings import load
+from sekisho.store.settings import ConfigError, load
 from sekisho.world import World
 
 
@@ -28,7 +37,7 @@ class Server:
     def __init__(
         self, config: Config, world: World | None = None, *, settings: str = "", encode: bool = False
     ) -> None:
-        self.config = config
+        self.config = self._began = config
         self.world = world or real_world(config)
         self.recorder: Recorder | None = None
         self._settings = settings
@@ -63,12 +72,20 @@ class Server:
         assert isinstance(answer, StatusAnswer)
         return answer
 
-    async def reload(self) -> None:
-        """Raises ConfigError, and then everything stays as it is."""
+    async def reload(self) -> tuple[str, ...]:
+        """The keys that want a restart. Raises ConfigError and Unavailable, and then everything stays as it
+        is."""
         if self._settings:
-            self.config = load(self._settings)
-        for role in (self._vault, self._watch, self._local, self._front):
-            role.reload(self.config)
+            fresh = load(self._settings)
+            change((self._vault, self._watch, self._local, self._front), fresh)
+            self._changed(fresh)
+        return after_restart(self._began, self.config)
+
+    def _changed(self, config: Config) -> None:
+        assert self.recorder is not None
+        self.config = config
+        self.recorder.configure(config.events.keep_days)
+        prepared_world(self.world, config)()
 
     async def stop(self) -> None:
         await self._control.stop()
@@ -85,7 +102,7 @@ class Post:
     """One role of a split server, on its own socket."""
 
     def __init__(self, config: Config, name: str, settings: str) -> None:
-        self.config = config
+        self.config = self._began = config
         self.name = name
         shared = name.startswith("front") and config.users.local
         self.world = real_world(config, files=0o640 if shared else 0o600)
@@ -124,10 +141,21 @@ class Post:
 
     async def _handle(self, request: Request) -> Struct | None:
         if isinstance(request, Reload):
-            self.config = load(self._settings)
-            self._role.reload(self.config)
+            await self.reload()
             request = StatusAsk()
         return await self._role.handle(request)
+
+    async def reload(self) -> tuple[str, ...]:
+        """As `Server.reload`; for who asks over the socket a mistake in the settings is a refusal."""
+        try:
+            fresh = load(self._settings)
+        except ConfigError as error:
+            raise NotDone(str(error)) from error
+        change((self._role,), fresh)
+        self.config = fresh
+        self.recorder.configure(fresh.events.keep_days)
+        prepared_world(self.world, fresh)()
+        return after_restart(self._began, fresh)
 
     async def stop(self) -> None:
         await self._server.stop()

@@ -23,6 +23,7 @@ from sekisho.service.control import control_path, role_path, run_folder
 from sekisho.service.desk import Desk
 from sekisho.service.estate import Estate, Identity, Place
 from sekisho.service.messages import Reload, StatusAnswer, StatusAsk
+from sekisho.service.rereading import after_restart
 from sekisho.store.settings import load
 from sekisho.world import Unavailable
 
@@ -119,8 +120,12 @@ class Child:
             preexec_fn=partial(_become, identity) if identity is not None else None,
         )
 
-    async def stop(self) -> None:
+    def let_end(self) -> None:
+        """It is not started again."""
         self._stopping = True
+
+    async def stop(self) -> None:
+        self.let_end()
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -156,7 +161,7 @@ class Supervisor:
         """Binds and starts everything; returns name -> address once every role answers. Raises
         Unavailable."""
         state = self._config.state
-        estate = Estate(self._config)
+        self._estate = estate = Estate(self._config)
         os.makedirs(run_folder(state), mode=0o711, exist_ok=True)
         estate.arrange()
         for name, settings in self._config.listen.items():
@@ -209,10 +214,11 @@ class Supervisor:
         listening = {name: listen.bound_name(opened) for name, opened in self._sockets.items()}
         return StatusAnswer(len(answers) == len(self._channels), os.getpid(), listening, counts)
 
-    async def reload(self) -> None:
+    async def reload(self) -> tuple[str, ...]:
         """Every role reads its settings again, once they are known to be good: else ConfigError, and nobody
-        is told. Raises Unavailable, with who keeps the old ones and why."""
-        self._config = load(self._settings)
+        is told. Raises Unavailable, with who keeps the old ones and why. The keys that want a restart."""
+        config = load(self._settings)
+        self._estate.arrange_files()
         refused = []
         for role, channel in self._channels.items():
             try:
@@ -221,10 +227,17 @@ class Supervisor:
                 refused.append(f"{role}: {trouble}")
         if refused:
             raise Unavailable("the roles", "; ".join(refused))
+        return after_restart(self._config, config)
 
     async def stop(self) -> None:
         if self._control is not None:
             await self._control.stop()
+        for child in self._children:
+            child.let_end()
+        for opened in self._sockets.values():  # who comes now goes to another host at once
+            name = listen.bound_name(opened)
+            opened.close()
+            listen.remove(name)
         fronts = [child for child in self._children if child.role in self._fronts]
         await asyncio.gather(*(child.stop() for child in fronts))
         await asyncio.gather(*(child.stop() for child in self._children))
@@ -232,7 +245,3 @@ class Supervisor:
             task.cancel()
         for end in self._lifeline:
             os.close(end)
-        for opened in self._sockets.values():
-            name = listen.bound_name(opened)
-            opened.close()
-            listen.remove(name)

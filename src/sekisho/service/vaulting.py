@@ -45,19 +45,23 @@ class VaultRole:
         verify: Verify = matches,
     ) -> None:
         self._world = world
-        self._limits = limits
         self._directory = directory
         self._hashes = hashes
         self._verify = verify
         self._key = world.chance.data(32)
         self._nobodys = nobodys_hash(world.chance.data(SALT_BYTES), world.chance.data(HASH_BYTES))
+        self._under_way: dict[bytes, asyncio.Task[bool]] = {}
+        self._per_login: Counter[str] = Counter()
+        self._nobodys_keys = ScramKeys(b"", 0, world.chance.data(HASH_BYTES), world.chance.data(HASH_BYTES))
+        self.configure(limits)
+
+    def configure(self, limits: config.Vault) -> None:
+        """What was judged is forgotten; what is being hashed is finished under the old limits."""
+        self._limits = limits
         self._turns = asyncio.Semaphore(limits.concurrency)
         self._judged: dict[bool, Bounded[bytes, int]] = {
             right: Bounded(limits.cache_entries) for right in (True, False)
         }
-        self._under_way: dict[bytes, asyncio.Task[bool]] = {}
-        self._per_login: Counter[str] = Counter()
-        self._nobodys_keys = ScramKeys(b"", 0, world.chance.data(HASH_BYTES), world.chance.data(HASH_BYTES))
         self._keyed: Bounded[str, str] = Bounded(limits.cache_entries)  # for which hash keys were made
 
     async def handle(self, request: Request) -> Struct | None:

@@ -26,6 +26,7 @@ from sekisho.service.containing import Containing
 from sekisho.service.memories import SAVED_AT, Memories
 from sekisho.service.messages import IncidentAnswer, IncidentAsk, Judge, Observe, Request
 from sekisho.service.recording import Recorder
+from sekisho.service.rereading import Change
 from sekisho.store import networktable
 from sekisho.store.events import read_events
 from sekisho.store.house import House
@@ -180,12 +181,21 @@ class WatchRole:
             await self._cases.close(incident, now, "the watch has ended")
 
     def reload(self, config: Config) -> None:
-        """New limits, a new network table; what is remembered stays."""
-        before, self._config = self._config, config
-        self._containing.configure(config)
-        self.guard.configure(config.guard)
-        if before.guard.networks != config.guard.networks or os.path.exists(networktable.own(config)):
-            self.guard.use_table(networktable.of(config), self._world.clock.now())
+        self.prepared(config)()
+
+    def prepared(self, config: Config) -> Change:
+        """New limits, a new network table; what is remembered stays. Raises Unavailable for the table."""
+        moved = self._config.guard.networks != config.guard.networks
+        table = networktable.of(config) if moved or os.path.exists(networktable.own(config)) else None
+
+        def apply() -> None:
+            self._config = config
+            self._containing.configure(config)
+            self.guard.configure(config.guard)
+            if table is not None:
+                self.guard.use_table(table, self._world.clock.now())
+
+        return apply
 
     async def stop(self) -> None:
         self._stopped = True
