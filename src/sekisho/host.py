@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from sekisho.world import Buffer, Unavailable
+from sekisho.hostfiles import HostFile, HostFixed, HostFolder, door
+from sekisho.world import Unavailable
 
 
 class HostClock:
@@ -67,12 +67,12 @@ class HostDisk:
             file.finish()
 
     def create(self, path: str) -> "HostFile":
-        with _door(path):
+        with door(path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
             return HostFile(path, os.open(path, flags, self._mode))
 
     def fixed(self, path: str, size: int) -> "HostFixed":
-        with _door(path):
+        with door(path):
             try:
                 handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
                 if os.fstat(handle).st_size == size:
@@ -92,7 +92,7 @@ class HostDisk:
         return file
 
     def sync_folder(self, path: str) -> None:
-        with _door(path):
+        with door(path):
             handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 os.fsync(handle)
@@ -100,27 +100,31 @@ class HostDisk:
                 os.close(handle)
 
     def rename(self, old: str, new: str) -> None:
-        with _door(new):
+        with door(new):
             os.rename(old, new)
 
     def link(self, old: str, new: str) -> None:
-        with _door(new):
+        with door(new):
             os.link(old, new, follow_symlinks=False)
 
     def unlink(self, path: str) -> None:
-        with _door(path):
+        with door(path):
             os.unlink(path)
 
+    def folder(self, path: str) -> HostFolder:
+        with door(path):
+            return HostFolder(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), self._mode)
+
     def read(self, path: str) -> bytes:
-        with _door(path), open(path, "rb") as file:
+        with door(path), open(path, "rb") as file:
             return file.read()
 
     def read_part(self, path: str, offset: int, size: int) -> bytes:
-        with _door(path), open(path, "rb") as file:
+        with door(path), open(path, "rb") as file:
             return os.pread(file.fileno(), size, offset)
 
     def lock(self, path: str) -> Callable[[], None]:
-        with _door(path):
+        with door(path):
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -133,11 +137,11 @@ class HostDisk:
         return os.path.lexists(path)
 
     def list(self, path: str) -> Sequence[str]:
-        with _door(path):
+        with door(path):
             return sorted(os.listdir(path))
 
     def make_folders(self, path: str) -> None:
-        with _door(path):
+        with door(path):
             absent = []
             while not os.path.isdir(path):
                 absent.append(path)
@@ -152,87 +156,9 @@ class HostDisk:
                 self.sync_folder(os.path.dirname(folder) or ".")
 
     def free_bytes(self, path: str) -> int:
-        with _door(path):
+        with door(path):
             state = os.statvfs(path)
             return state.f_bavail * state.f_frsize
-
-
-class HostFile:
-    def __init__(self, path: str, handle: int) -> None:
-        self._path = path
-        self._handle = handle
-        self._finished = False
-
-    def write(self, data: bytes) -> None:
-        with _door(self._path):
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._handle, view) :]
-
-    def finish(self) -> None:
-        with _door(self._path):
-            os.fsync(self._handle)
-        self._finished = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        os.close(self._handle)
-        if not self._finished:
-            with _door(self._path):
-                os.unlink(self._path)
-
-
-class HostFixed:
-    """Zeros are written, not left as a hole: blocks that are there need no journal of the file system."""
-
-    FILL = bytes(1024 * 1024)
-
-    def __init__(self, path: str, handle: int) -> None:
-        self._path = path
-        self._handle = handle
-
-    def fill(self, size: int) -> None:
-        for offset in range(0, size, len(self.FILL)):
-            self.write(offset, memoryview(self.FILL)[: size - offset])
-        with _door(self._path):
-            os.fsync(self._handle)
-
-    def write(self, offset: int, data: Buffer) -> None:
-        with _door(self._path):
-            left = memoryview(data)
-            while left:
-                done = os.pwrite(self._handle, left, offset)
-                left, offset = left[done:], offset + done
-
-    def sync(self) -> None:
-        with _door(self._path):
-            os.fdatasync(self._handle)
-
-    def read(self, offset: int, size: int) -> bytes:
-        with _door(self._path):
-            return os.pread(self._handle, size, offset)
-
-    def close(self) -> None:
-        with _door(self._path):
-            os.close(self._handle)
-
-
-class _door:
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, FileNotFoundError | FileExistsError):
-            return  # the caller knows what these mean
-        if isinstance(error, OSError):
-            raise Unavailable(self.path, error.strerror or str(error)) from error
 
 
 class HostSpawn:

@@ -145,6 +145,41 @@ class FixedFile(Protocol):
     def close(self) -> None: ...
 
 
+class Folder(Protocol):
+    """A folder held open, for what others can write into too: no symbolic link in it is followed, and names
+    are single names. All calls block. A context manager, closed at its end.
+    """
+
+    def enter(self, name: str) -> "Folder":
+        """Opens the folder of this name; FileNotFoundError when there is none."""
+
+    def make(self, name: str) -> None:
+        """A folder, if there is none of this name. When it returns the name is durable."""
+
+    def create(self, name: str) -> NewFile: ...
+
+    def move(self, name: str, to: "Folder", new: str) -> None:
+        """Rename. Durable only after `to.sync`."""
+
+    def unlink(self, name: str) -> None: ...
+
+    def names(self) -> Sequence[str]: ...
+
+    def changed_at(self, name: str) -> int:
+        """When the file, or anything about it, was changed, in microseconds: a time that its owner cannot
+        set."""
+
+    def sync(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
 class Disk(Protocol):
     """The file operations whose order decides whether mail survives. Paths are strings; all calls block."""
 
@@ -165,6 +200,9 @@ class Disk(Protocol):
     def link(self, old: str, new: str) -> None: ...
 
     def unlink(self, path: str) -> None: ...
+
+    def folder(self, path: str) -> Folder:
+        """Opened as any path is, links followed; FileNotFoundError when there is none."""
 
     def read(self, path: str) -> bytes: ...
 

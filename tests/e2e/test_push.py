@@ -1,5 +1,5 @@
-"""10,000 messages pushed through, and every process killed in the middle of it: what got its 250 arrives,
-once."""
+"""10,000 messages pushed into one mailbox, and every process killed in the middle of it: what got its
+250 arrives, once."""
 
 import contextlib
 import re
@@ -11,23 +11,33 @@ from pathlib import Path
 import pytest
 
 from conftest import program
+from covers import covers
 from e2e.running import Installation, queue_id
 
 MESSAGES = 10_000
 ROUNDS = 3
 
 
-def test_ten_thousand_messages_arrive(tmp_path: Path) -> None:
-    """smtp-source pushes them over 20 sessions; each is one file in the Maildir."""
-    site = Installation(tmp_path / "site")
+LMTP = '[listen.lmtp]\naddress = "unix:lmtp"\nprotocol = "lmtp"\n'
+
+
+@covers("Q-17")
+def test_ten_thousand_deliveries_by_lmtp_into_one_maildir(tmp_path: Path) -> None:
+    """smtp-source pushes them over 50 sessions at once: as many names in `new`, all distinct, each a whole
+    letter, and nothing in `tmp`."""
+    site = Installation(tmp_path / "site", extra=LMTP)
     site.add_account("bob@example.com")
-    source = [program("smtp-source"), "-d", "-s", "20", "-m", str(MESSAGES), "-l", "2000"]
+    source = [program("smtp-source"), "-L", "-d", "-s", "50", "-m", str(MESSAGES), "-l", "2000"]
     with site.serving():
-        target = f"inet:127.0.0.1:{site.mx}"
-        addresses = ["-f", "a@example.net", "-t", "bob@example.com", target]
+        addresses = ["-f", "a@example.net", "-t", "bob@example.com", f"unix:{site.folder}/lmtp"]
         subprocess.run([*source, *addresses], check=True, timeout=300)
         site.wait_for_letters("bob@example.com", MESSAGES, within_s=240)
+    box = site.folder / "mail/example.com/bob/Maildir"
+    names = [path.name for path in (box / "new").iterdir()]
+    assert MESSAGES == len({name.partition(",")[0] for name in names})
     assert MESSAGES == len(set(site.ids("bob@example.com")))
+    assert all(f",S={path.stat().st_size}," in path.name for path in (box / "new").iterdir())
+    assert [] == [*(box / "tmp").iterdir(), *(box / "cur").iterdir()]
 
 
 def push(site: Installation, acknowledged: list[str], ended: threading.Event) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from hosts import EHLO, Host, config, deliveries, letter, told
 
-from covers import covers
 from sekisho.model.delivery import Kind, Outcome, Route, Tls
 from sekisho.queue.routes import lmtp_route
 from sekisho.service.remote import RemoteCarrier
@@ -55,7 +54,6 @@ def carry(peer: Host, *recipients: str, route: Route | None = None) -> dict[str,
     return run(main())
 
 
-@covers("Q-17", partly="10,000 concurrent deliveries into one Maildir have no test")
 def test_each_recipient_has_its_own_end() -> None:
     """One letter, three ends, in the order in which the recipients were accepted."""
     peer = Keeper(fate)

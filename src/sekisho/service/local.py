@@ -1,6 +1,7 @@
 """Delivers to our own mailboxes. The letter comes in memory when it has just been accepted, else from the
 spool."""
 
+import contextlib
 from collections.abc import Iterator
 from functools import partial
 
@@ -10,9 +11,13 @@ from sekisho.model.delivery import Deferred, Delivered, Delivery, Outcome
 from sekisho.model.letter import Letter
 from sekisho.model.verdict import Reply
 from sekisho.store.bodies import parts_of
-from sekisho.store.maildir import Maildir, mailbox_form
+from sekisho.store.bounded import Bounded
+from sekisho.store.maildir import LEFTOVER, Maildir, mailbox_form
 from sekisho.store.paths import divided
 from sekisho.world import Unavailable, World
+
+CLEANED_KEPT = 20_000
+"""Most mailboxes of which it is remembered when their `tmp` was looked through."""
 
 TAKEN = Reply(250, "2.1.5", "delivered to the mailbox")
 TAKEN_BEFORE = Reply(250, "2.1.5", "had been delivered to the mailbox before")
@@ -25,6 +30,7 @@ class LocalCarrier:
         self._world = world
         self._state = state
         self._settings = settings or Local()
+        self._cleaned: Bounded[str, int] = Bounded(CLEANED_KEPT)
 
     def reload(self, settings: Local) -> None:
         self._settings = settings
@@ -37,7 +43,8 @@ class LocalCarrier:
         return {delivery.id: self._deliver(delivery, letter) for delivery in batch}
 
     def _deliver(self, delivery: Delivery, letter: Letter) -> Outcome:
-        mailbox = Maildir(self._world.disk, f"{self._state}/{delivery.route.host}")
+        folder = f"{self._state}/{delivery.route.host}"
+        mailbox = Maildir(self._world.disk, folder, f"{self._state}/{delivery.route.host.partition('/')[0]}")
         try:
             maildir = self._folder(delivery, mailbox)
             if delivery.tries and (maildir.holds(delivery.id) or mailbox.holds(delivery.id)):
@@ -47,6 +54,7 @@ class LocalCarrier:
             return Deferred(Reply(451, "4.3.0", f"mailbox is not available: {trouble.why}"))
         except FileNotFoundError:  # a folder inside, or the body's file, vanished meanwhile
             return Deferred(Reply(451, "4.3.0", "mailbox is not available: a file is missing"))
+        self._clean(maildir)
         return Delivered(TAKEN)
 
     def _folder(self, delivery: Delivery, mailbox: Maildir) -> Maildir:
@@ -55,6 +63,14 @@ class LocalCarrier:
             return mailbox
         _, extension = divided(key_of(delivery.recipient), delivery.route.host)
         return mailbox.folder(extension) or mailbox
+
+    def _clean(self, maildir: Maildir) -> None:
+        """Now and then. The letter is delivered already, whatever comes of this."""
+        now = self._world.clock.now()
+        if now >= (self._cleaned.get(maildir.path) or 0):
+            self._cleaned.put(maildir.path, now + LEFTOVER)
+            with contextlib.suppress(Unavailable, FileNotFoundError):
+                maildir.clean(now)
 
     def _parts(self, delivery: Delivery, letter: Letter) -> Iterator[bytes]:
         # RFC 5321 4.4: the one that makes final delivery writes the return path

@@ -5,76 +5,128 @@ only then is it delivered. A delivery that may have been tried before looks for 
 first.
 """
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
 
 from sekisho.model.ident import id_time
-from sekisho.world import Disk, NewFile
+from sekisho.world import Disk, Folder, NewFile, Unavailable
 
 FOLDERS = ("tmp", "new", "cur")
+
+LEFTOVER = 36 * 3600 * 1_000_000
+"""Age in microseconds at which a file in `tmp` has no writer any more: what the Maildir format says."""
+
+LEFTOVERS_MOST = 100
+"""Most tries of one delivery that were cut off in the middle within that time."""
 
 _FOLDER = re.compile(r"[A-Za-z0-9_+=-]+(?:\.[A-Za-z0-9_+=-]+)*")
 
 
 class Maildir:
-    """One mailbox. `folder` is its absolute path; all calls block."""
+    """One mailbox. `folder` is its absolute path; all calls block.
 
-    def __init__(self, disk: Disk, folder: str) -> None:
+    Users may write into their mailboxes, so no symbolic link below `base`, which is the operator's, is
+    followed: a letter goes into this mailbox or nowhere.
+    """
+
+    def __init__(self, disk: Disk, folder: str, base: str = "") -> None:
         self._disk = disk
-        self._folder = folder
+        self._base = base or folder.rpartition("/")[0] or "/"
+        self._below = tuple(name for name in folder.removeprefix(self._base).split("/") if name)
+        self.path = folder
 
     def deliver(self, delivery: str, parts: Iterable[bytes]) -> None:
         """When it returns the letter survives a power cut. `parts` as `mailbox_form` gives them."""
         base = name_of(delivery)
-        temporary = f"{self._folder}/tmp/{base}"
-        size, lines = self._write(temporary, parts)
-        # The sizes in the name save a reader from opening the file: S as stored, W with CRLF (Maildir++).
-        self._disk.rename(temporary, f"{self._folder}/new/{base},S={size},W={size + lines}")
-        self._disk.sync_folder(f"{self._folder}/new")
+        with self._open() as box, _entered(box, "tmp") as tmp, _entered(box, "new") as new:
+            temporary, (size, lines) = self._write(tmp, base, parts)
+            # The sizes in the name save a reader from opening the file: S as stored, W with CRLF (Maildir++).
+            tmp.move(temporary, new, f"{base},S={size},W={size + lines}")
+            new.sync()
 
     def holds(self, delivery: str) -> bool:
         """Found in `new` or `cur`: it has been delivered. A letter that its reader has deleted is not
         found."""
         base = name_of(delivery)
-        found = any(
-            name.startswith(base)
-            for place in ("new", "cur")
-            if self._disk.exists(f"{self._folder}/{place}")
-            for name in self._disk.list(f"{self._folder}/{place}")
-        )
-        if found:  # a rename may have happened without the fsync of its folder
-            self._disk.sync_folder(f"{self._folder}/new")
+        with self._open() as box, _entered(box, "new") as new, _entered(box, "cur") as cur:
+            found = any(name.startswith(base) for place in (new, cur) for name in place.names())
+            if found:  # a rename may have happened without the fsync of its folder
+                new.sync()
         return found
 
     def folder(self, name: str) -> "Maildir | None":
         """The folder of this name (Maildir++: `.name`, a dot for each level), if there is one; case is
         its maker's."""
-        if not _FOLDER.fullmatch(name) or not self._disk.exists(self._folder):
+        if not _FOLDER.fullmatch(name):
             return None
-        for found in self._disk.list(self._folder):
-            if found.lower() == f".{name.lower()}" and self._disk.exists(f"{self._folder}/{found}/new"):
-                return Maildir(self._disk, f"{self._folder}/{found}")
+        with self._open() as box:
+            for found in box.names():
+                if found.lower() == f".{name.lower()}" and _is_maildir(box, found):
+                    return Maildir(self._disk, "/".join((self._base, *self._below, found)), self._base)
         return None
 
-    def _write(self, path: str, parts: Iterable[bytes]) -> tuple[int, int]:
-        size = lines = 0
-        with self._create(path) as file:
-            for part in parts:
-                size += len(part)
-                lines += part.count(b"\n")
-                file.write(part)
-            file.finish()
-        return size, lines
+    def clean(self, now: int) -> int:
+        """Removes what crashes left in `tmp`; returns how many files."""
+        removed = 0
+        with self._open() as box, _entered(box, "tmp") as tmp:
+            for name in tmp.names():
+                with contextlib.suppress(FileNotFoundError):  # its writer has just finished
+                    if tmp.changed_at(name) < now - LEFTOVER:
+                        tmp.unlink(name)
+                        removed += 1
+        return removed
 
-    def _create(self, path: str) -> NewFile:
-        if not self._disk.exists(f"{self._folder}/new"):
-            for name in FOLDERS:
-                self._disk.make_folders(f"{self._folder}/{name}")
-        try:
-            return self._disk.create(path)
-        except FileExistsError:  # left behind by a crash: nobody else makes this name
-            self._disk.unlink(path)
-            return self._disk.create(path)
+    def _write(self, tmp: Folder, base: str, parts: Iterable[bytes]) -> tuple[str, tuple[int, int]]:
+        """Under a name that nobody else writes to, not even an earlier try of this delivery."""
+        for number in range(LEFTOVERS_MOST):
+            name = f"{base}.{number}"
+            try:
+                with tmp.create(name) as file:
+                    sizes = _filled(file, parts)
+            except FileExistsError:
+                continue
+            return name, sizes
+        raise Unavailable(f"tmp/{base}", "too many tries were cut off here")
+
+    def _open(self) -> Folder:
+        """The folder, made if need be with those that a Maildir has."""
+        if not self._disk.exists(self._base):
+            self._disk.make_folders(self._base)
+        folder = self._disk.folder(self._base)
+        for name in self._below:
+            with folder:
+                folder = _entered(folder, name)
+        return folder
+
+
+def _is_maildir(box: Folder, name: str) -> bool:
+    """Not what is only called like one: a file, or a link."""
+    try:
+        with box.enter(name) as inside, inside.enter("new"):
+            return True
+    except (FileNotFoundError, Unavailable):
+        return False
+
+
+def _entered(folder: Folder, name: str) -> Folder:
+    try:
+        return folder.enter(name)
+    except FileNotFoundError:
+        for absent in FOLDERS if name in FOLDERS else (name,):
+            folder.make(absent)
+        return folder.enter(name)
+
+
+def _filled(file: NewFile, parts: Iterable[bytes]) -> tuple[int, int]:
+    """Bytes and lines."""
+    size = lines = 0
+    for part in parts:
+        size += len(part)
+        lines += part.count(b"\n")
+        file.write(part)
+    file.finish()
+    return size, lines
 
 
 def name_of(delivery: str) -> str:

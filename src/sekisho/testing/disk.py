@@ -12,7 +12,7 @@ from random import Random
 from types import TracebackType
 from typing import Any, Self
 
-from sekisho.world import Buffer, Unavailable
+from sekisho.world import Buffer, Folder, Unavailable
 
 SECTOR = 512
 """Writes are torn at this grain."""
@@ -79,6 +79,8 @@ class FakeDisk:
         self.folders: set[str] = {"/"}
         self.free = free
         self.off = False
+        self.changed: dict[str, int] = {}
+        """When files were changed, where a test wants it to be long ago."""
         self.before: Callable[[str, str], None] = lambda operation, path: None
         """Called before each operation that changes something: may raise Unavailable or PowerCut."""
         self._locks: set[str] = set()
@@ -133,6 +135,13 @@ class FakeDisk:
         self._find(path)
         del self.names[path]
         self.pending.append((path, None, None))
+
+    def folder(self, path: str) -> Folder:
+        from sekisho.testing.disk_folder import FakeFolder
+
+        if path not in self.folders:
+            raise FileNotFoundError(path)
+        return FakeFolder(self, path)
 
     def read(self, path: str) -> bytes:
         return bytes(self._find(path).data)

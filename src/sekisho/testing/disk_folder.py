@@ -1,0 +1,58 @@
+"""A folder of the disk that forgets, held open. There are no links on that disk."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from sekisho.testing.disk import FakeDisk, FakeFile
+from sekisho.world import Folder
+
+NEW = 1 << 62
+"""When a file was changed that no test calls old."""
+
+
+class FakeFolder:
+    def __init__(self, disk: FakeDisk, path: str) -> None:
+        self._disk = disk
+        self.path = path
+
+    def enter(self, name: str) -> "FakeFolder":
+        if self._at(name) not in self._disk.folders:
+            raise FileNotFoundError(self._at(name))
+        return FakeFolder(self._disk, self._at(name))
+
+    def make(self, name: str) -> None:
+        self._disk.make_folders(self._at(name))
+
+    def create(self, name: str) -> FakeFile:
+        return self._disk.create(self._at(name))
+
+    def move(self, name: str, to: Folder, new: str) -> None:
+        assert isinstance(to, FakeFolder), "both are on this disk"
+        self._disk.rename(self._at(name), to._at(new))
+
+    def unlink(self, name: str) -> None:
+        self._disk.unlink(self._at(name))
+
+    def names(self) -> Sequence[str]:
+        return self._disk.list(self.path)
+
+    def changed_at(self, name: str) -> int:
+        return self._disk.changed.get(self._at(name), NEW)
+
+    def sync(self) -> None:
+        self._disk.sync_folder(self.path)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _at(self, name: str) -> str:
+        return f"{self.path.rstrip('/')}/{name}"
