@@ -10,7 +10,7 @@ import pytest
 
 from conftest import program
 from covers import covers
-from e2e.running import PASSWORD, Installation
+from e2e.running import PASSWORD, Installation, free_port
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +135,17 @@ def test_mail_goes_on_to_a_second_server(tmp_path: Path, site: Installation) -> 
         client.sendmail("anna@first.example", ["bob@example.com"], b"Subject: from afar\r\n\r\nhello\r\n")
         letters = site.wait_for_letters("bob@example.com", before + 1)
     assert any(b"Subject: from afar" in letter and b"anna@first.example" in letter for letter in letters)
+
+
+def test_a_peer_names_its_client_by_xclient(tmp_path: Path) -> None:
+    """swaks as the proxy in front: the letter shows the client that it named; without a name, 503."""
+    port = free_port()
+    door = f'[listen.door]\naddress = "127.0.0.1:{port}"\nprotocol = "smtp"\nrequires_xclient = true\n'
+    site = Installation(tmp_path / "site", extra=door + 'xclient_from = ["127.0.0.1"]\n')
+    site.add_account("bob@example.com")
+    mail = ["--port", str(port), "--from", "a@example.net", "--to", "bob@example.com"]
+    with site.serving():
+        swaks(*mail, "--xclient", "ADDR=192.0.2.77 NAME=client.example.net")
+        (letter,) = site.wait_for_letters("bob@example.com", 1)
+        assert b"[192.0.2.77]" in letter
+        assert " 503 5.5.1 XCLIENT first" in swaks(*mail, code=23)

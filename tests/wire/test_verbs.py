@@ -20,6 +20,7 @@ COMMANDS = {
     "EHLO": HELLO,
     "LHLO": b"LHLO client.example\r\n",
     "STARTTLS": b"STARTTLS\r\n",
+    "XCLIENT": b"XCLIENT ADDR=192.0.2.1\r\n",
     "AUTH": b"AUTH LOGIN\r\n",
     "MAIL": MAIL,
     "RCPT": RCPT,
@@ -38,6 +39,9 @@ def client_in(state: State, verb: str) -> OnMachine:
     """AUTH is on offer under TLS only, STARTTLS without it, and LHLO in place of EHLO."""
     way = next(way for way in WAYS.values() if way.state is state)
     settings = ENCRYPTED if verb == "AUTH" else PLAIN_TEXT
+    if verb == "XCLIENT":
+        writes = (COMMANDS[verb], *way.writes)
+        return arrived(Way(replace(settings, xclient=True), writes, state))
     if verb != "LHLO":
         return arrived(Way(settings, way.writes, state))
     writes = tuple(write.replace(b"EHLO", b"LHLO") for write in way.writes)
@@ -69,7 +73,7 @@ def test_a_positive_reply_moves_as_the_table_says(state: State, verb: str) -> No
 
 @pytest.mark.parametrize(("state", "verb"), EVERYTHING)
 def test_a_negative_reply_changes_nothing(state: State, verb: str) -> None:
-    """Except that QUIT closes, and that AUTH's exchange and a second chunk are not refused by anybody."""
+    """Except that QUIT and XCLIENT close, and that AUTH's exchange and a second chunk nobody refuses."""
     goal = ORDER[verb][state]
     if isinstance(goal, Reply) or verb == "AUTH" or (verb, state) == ("BDAT", State.CHUNKS):
         return
@@ -77,7 +81,7 @@ def test_a_negative_reply_changes_nothing(state: State, verb: str) -> None:
     answer = client.postmaster.answer
     client.postmaster.answer = lambda step: NO if answer(step) else None  # type: ignore[method-assign]
     assert [b"452 4.3.1 not now"] == say(client, COMMANDS[verb])
-    assert client.machine.state is (State.CLOSED if verb == "QUIT" else state)
+    assert client.machine.state is (State.CLOSED if verb in ("QUIT", "XCLIENT") else state)
 
 
 @pytest.mark.parametrize(("state", "verb"), EVERYTHING)

@@ -40,6 +40,17 @@ class Listen(Settings, frozen=True):
         tuple[str, ...],
         _about('Networks that may send the PROXY header; "unix" stands for a unix socket. Empty: nobody.'),
     ] = ()
+    requires_xclient: Annotated[
+        bool,
+        _about(
+            "For peers that hand on connections: each must name its client by XCLIENT (as Postfix has it) "
+            "before anything else; other peers are sent away."
+        ),
+    ] = False
+    xclient_from: Annotated[
+        tuple[str, ...],
+        _about('Networks whose XCLIENT is believed; "unix" stands for a unix socket. Empty: nobody.'),
+    ] = ()
     speaks: Annotated[
         Speaks,
         _about(

@@ -155,11 +155,18 @@ class Connection(asyncio.Protocol):
         spoken by then has spoken too early.
         """
         listener = self._listener
-        self.talk = Conversation(Session(listener.front, listener.door, peer), self._answered)
+        session = Session(listener.front, listener.door, peer)
+        session.renamed = self._renamed
+        self.talk = Conversation(session, self._answered)
         if listener.greeting_wait_s and peer.turned_away is None:
             self._loop.call_later(listener.greeting_wait_s, self._greet)
         else:
             self._loop.call_soon(self._loop.call_soon, self._greet)
+
+    def _renamed(self, address: str) -> Peer:
+        assert self._peer is not None
+        self._peer = self._listener.renamed(self._peer, address)
+        return self._peer
 
     def _greet(self) -> None:
         if not self._closed:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from sekisho.model.config import Config, Listen
-from sekisho.service.admission import Admission
+from sekisho.model.verdict import Reply
+from sekisho.service.admission import CROWDED, Admission
 from sekisho.service.front import Front
 from sekisho.service.session import Door, Peer
 from sekisho.store.bounded import Bounded
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sekisho.service.connection import Connection
 
 UNIX = "unix"
+NOT_NAMED = Reply(554, "5.7.1", "This listener is for named peers")
 REMEMBERED = 10_000
 """Most addresses of which is remembered whether they are in a list of networks."""
 
@@ -63,6 +65,7 @@ class Listener:
         self.greeting_wait_s = listen.greeting_wait_s
         self.door = door_of(self.name, config, listen, tls=self.context is not None)
         self._proxy_from = Networks(listen.proxy_from)
+        self._xclient_from = Networks(listen.xclient_from) if listen.requires_xclient else None
         self._trusted = Networks([name for name in config.trusted if name != UNIX])
 
     def may_proxy(self, address: str) -> bool:
@@ -74,7 +77,20 @@ class Listener:
         """
         turned_away = self.admission.enter(peer.address, self.front.config.limits)
         trusted = bool(peer.address) and self._trusted.contains(peer.address)
+        if self._xclient_from is not None and not peer.via:
+            trusted = False  # it speaks for others, and has not said for whom
+            if not self._xclient_from.contains(peer.address):
+                turned_away = NOT_NAMED
+            elif turned_away is CROWDED:
+                turned_away = None  # all its clients are at its own address for a moment
         return replace(peer, trusted=trusted, turned_away=turned_away)
+
+    def renamed(self, old: Peer, address: str) -> Peer:
+        """The peer has said (XCLIENT) for whom it speaks; "" if it does not know: then nobody is trusted."""
+        self.admission.leave(old.address)
+        real = old.via or old.address or UNIX
+        peer = self.received(Peer(address or old.address, via=real))
+        return peer if address else replace(peer, trusted=False)
 
 
 def door_of(name: str, config: Config, listen: Listen, *, tls: bool) -> Door:
@@ -94,6 +110,7 @@ def door_of(name: str, config: Config, listen: Listen, *, tls: bool) -> Door:
         listen.protocol == "lmtp",
         mechanisms_of(config),
         listen.speaks,
+        listen.requires_xclient,
     )
     return Door(name, listen.protocol, submission, settings)
 

@@ -4,6 +4,7 @@ Handlers (`steps.py`, `login.py`, `accepting.py`) read and change it. The bytes 
 (`connection.py`), the order of verbs too (`wire/smtp_server.py`).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
@@ -53,7 +54,7 @@ STRANGER = Known("", "", "")
 
 
 class Session:
-    """`proven`: who is about to be told 235."""
+    """`proven`: who is about to be told 235. `renamed` takes the address that XCLIENT names."""
 
     __slots__ = (
         "_client",
@@ -71,10 +72,12 @@ class Session:
         "network",
         "peer",
         "proven",
+        "renamed",
         "transaction",
     )
 
     def __init__(self, front: Front, door: Door, peer: Peer) -> None:
+        self.renamed: Callable[[str], Peer] | None = None
         self.front = front
         self.door = door
         self.peer = peer
@@ -98,6 +101,12 @@ class Session:
             self._known = known
             self._client = self._seen()
         return self._client
+
+    def begin_anew(self, peer: Peer) -> None:
+        """The peer speaks for another client from now on."""
+        self.end_transaction()
+        self.peer, self.account, self.login, self.network = peer, "", "", ""
+        self.proven = STRANGER
 
     def sign_in(self) -> None:
         """The client is who it has proved to be."""

@@ -36,6 +36,7 @@ from sekisho.wire.steps import (
     ScramProof,
     StartTls,
     Verify,
+    XClient,
 )
 
 OK = Reply(250, "2.0.0", "OK")
@@ -60,6 +61,12 @@ async def opened(session: Session, step: Opened) -> Reply:
     if ruling.refused is not None:
         return session.refused("connect", ruling.verdict.by, ruling.refused)
     return Reply(220, "", f"{front.config.hostname} ESMTP")
+
+
+async def introduced(session: Session, step: XClient) -> Reply:
+    assert session.renamed is not None, "the machine lets XCLIENT come where it is wanted only"
+    session.begin_anew(session.renamed(step.address))
+    return await opened(session, Opened())
 
 
 async def hello(session: Session, step: Hello) -> Reply:
@@ -161,6 +168,7 @@ Handler = Callable[[Session, Any], Reply | Coroutine[Any, Any, Answer]]
 
 HANDLERS: dict[type, Handler] = {
     Opened: opened,
+    XClient: introduced,
     Hello: hello,
     StartTls: start_tls,
     Login: login,

@@ -185,6 +185,13 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
             yield ("listen", name, "proxy_from"), phrase("this is of use only with requires_proxy = true")
         if listener.requires_proxy and not listener.proxy_from:
             yield ("listen", name, "requires_proxy"), phrase("proxy_from must say who may send the header")
+        if listener.xclient_from and not listener.requires_xclient:
+            yield ("listen", name, "xclient_from"), phrase("this is of use only with requires_xclient = true")
+        if listener.requires_xclient and not listener.xclient_from:
+            why = phrase("xclient_from must say whose XCLIENT is believed")
+            yield ("listen", name, "requires_xclient"), why
+        if listener.requires_xclient and listener.requires_proxy:
+            yield ("listen", name, "requires_xclient"), phrase("this and requires_proxy exclude each other")
         if listener.protocol == "lmtp" and listener.speaks != "sekisho":
             yield ("listen", name, "speaks"), phrase("LMTP has no other words")
         if listener.address in taken and not listener.address.endswith(":0"):

@@ -30,6 +30,7 @@ from sekisho.wire.steps import (
     Step,
     Verify,
     Violated,
+    XClient,
 )
 
 HOSTNAME = "mx.example.com"
@@ -62,7 +63,7 @@ class Postmaster:
                 self._parts.append(step)
             case Refused() | Violated():
                 return None
-            case Opened():
+            case Opened() | XClient():
                 return Reply(220, "", f"{HOSTNAME} ESMTP")
             case Hello():
                 self._forget()

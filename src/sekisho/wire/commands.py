@@ -11,6 +11,7 @@ from sekisho.wire.arguments import parse_mail, parse_rcpt
 from sekisho.wire.sasl import MECHANISMS
 from sekisho.wire.steps import Data, Hello, Help, Noop, Owing, Quit, Reset, StartTls, Verify
 from sekisho.wire.verbs import ELSEWHERE, HTTP
+from sekisho.wire.xclient import OFFERED, parse_xclient
 
 HELLO_OCTETS = 255  # RFC 5321 4.5.3.1.2
 
@@ -28,7 +29,7 @@ Speaks = Literal["sekisho", "qmail"]
 class ServerSettings(Struct, frozen=True):
     """`starttls`, `auth`: if they are offered, AUTH under TLS only, with these `mechanisms`. `implicit_tls`:
     TLS from the start. `recipients`: most of one message. `lmtp`: the protocol is LMTP (RFC 2033). `speaks`:
-    in whose words (see `qmail_voice.py`).
+    in whose words (see `qmail_voice.py`). `xclient`: peers must name their clients first.
     """
 
     hostname: str
@@ -42,6 +43,7 @@ class ServerSettings(Struct, frozen=True):
     lmtp: bool = False
     mechanisms: tuple[str, ...] = MECHANISMS
     speaks: Speaks = "sekisho"
+    xclient: bool = False
 
 
 class Session(Struct):
@@ -67,6 +69,8 @@ def step_of(verb: str, argument: bytes, settings: ServerSettings, session: Sessi
             return parse_rcpt(argument, _RCPT_PARAMS, smtputf8=session.smtputf8)
         case "EHLO" | "HELO" | "LHLO":
             return _hello(verb, argument or _UNNAMED[settings.speaks])
+        case "XCLIENT":
+            return parse_xclient(argument)
         case "VRFY":
             return Verify(printable(argument)) if argument else replies.ARGUMENT
         case "NOOP":
@@ -102,6 +106,8 @@ def capabilities(settings: ServerSettings, session: Session) -> list[str]:
         offers += [] if plain else ["REQUIRETLS"]
     elif settings.starttls:
         offers.append("STARTTLS")
+    if settings.xclient:
+        offers.append("XCLIENT " + " ".join(OFFERED))
     if auth_refusal(settings, session) is None:
         offers.append("AUTH " + " ".join(settings.mechanisms))
     return offers

@@ -16,6 +16,7 @@ from sekisho.wire.steps import (
     ScramDone,
     ScramProof,
     StartTls,
+    XClient,
 )
 
 SASL: tuple[type[Owing], ...] = (Login, ScramBegun, ScramProof, ScramDone)
@@ -27,6 +28,7 @@ IMPATIENT: dict[type[Owing], tuple[Reply, str]] = {
     StartTls: (replies.GLUED, "glued"),
     Hello: PIPELINED,
     Data: PIPELINED,
+    XClient: PIPELINED,
     **dict.fromkeys(SASL, PIPELINED),
 }
 """What is said, and the violation that it is."""

@@ -48,6 +48,7 @@ from sekisho.wire.steps import (
     StartTls,
     Step,
     Violated,
+    XClient,
 )
 from sekisho.wire.verbs import State
 
@@ -63,8 +64,8 @@ class SmtpServer(Lines):
     """One connection. Public attributes are for reading; only the methods change them."""
 
     __slots__ = (
-        "_begun", "_body", "_ended", "_exchange", "_goal", "_greeted", "_manner", "_order", "_owed",
-        "_session", "_trouble", "_verbs", "settings", "tls", "tls_wanted",
+        "_begun", "_body", "_ended", "_exchange", "_goal", "_greeted", "_manner", "_named", "_order",
+        "_owed", "_session", "_trouble", "_verbs", "settings", "tls", "tls_wanted",
     )  # fmt: skip
 
     def __init__(self, settings: ServerSettings) -> None:
@@ -72,7 +73,9 @@ class SmtpServer(Lines):
         self.settings = settings
         self.tls = ""
         self.tls_wanted = False
-        self._verbs, self._order = verbs.spoken(lmtp=settings.lmtp, qmail=settings.speaks == QMAIL)
+        qmail = settings.speaks == QMAIL
+        self._verbs, self._order = verbs.spoken(lmtp=settings.lmtp, qmail=qmail, xclient=settings.xclient)
+        self._named = not settings.xclient  # for whom the peer speaks is known
         self._session = Session(encrypted=settings.implicit_tls)
         self._goal = State.FRESH  # the state that a positive reply to what is owed leads to
         self._owed: type[Owing] | None = None  # its kind only: a Login's password is not kept
@@ -234,6 +237,8 @@ class SmtpServer(Lines):
         goal = self._order[verb][self.state]
         if verb == "BDAT":
             return self._chunk(argument, goal)
+        if not self._named and verb not in verbs.BEFORE_XCLIENT:
+            return self._refuse(replies.XCLIENT_FIRST, verb)
         if isinstance(goal, Reply):
             return self._refuse(goal, verb)
         if verb == "AUTH":
@@ -328,9 +333,11 @@ class SmtpServer(Lines):
             self._session.authenticated, self._exchange = reply.code == 235, None
         elif owed is Rcpt:
             self._accept(reply)
+        elif owed is XClient and reply.code == 220:
+            self._named, self._session, self.state = True, Session(self.encrypted), State.FRESH
         elif reply.code == ONWARD.get(owed, reply.code) and reply.positive:
             self._enter(self._goal)
-        elif owed is Opened or owed is Quit:
+        elif owed in (Opened, XClient, Quit):
             self._close()  # RFC 5321 3.1 (not followed: after 554 we do not wait for QUIT)
 
     def _accept(self, reply: Reply) -> None:

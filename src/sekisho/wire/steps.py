@@ -25,6 +25,14 @@ class StartTls(Struct, frozen=True):
     """Owed is 220, after which the handshake is wanted, or 454."""
 
 
+class XClient(Struct, frozen=True):
+    """The peer speaks for this address, "" if it does not know it: owed is 220, or the reply that sends that
+    client away.
+    """
+
+    address: str
+
+
 class Login(Struct, frozen=True):
     """A password was offered: owed is 235, 454 or 535. `authorization` is "" or the identity to act as."""
 
@@ -140,6 +148,7 @@ VIOLATIONS = (
 
 Sasl = Login | ScramBegun | ScramProof | ScramDone
 Owing = (
-    Opened | Hello | StartTls | Sasl | Mail | Rcpt | Data | BodyEnd | Reset | Noop | Verify | Help | Quit
+    Opened | Hello | StartTls | XClient | Sasl | Mail | Rcpt | Data | BodyEnd | Reset | Noop
+    | Verify | Help | Quit
 )  # fmt: skip
 Step = Owing | Refused | Violated | bytes

@@ -39,6 +39,7 @@ _ROWS: dict[str, tuple[State | Reply, State | Reply, State | Reply, State | Repl
     "EHLO":     (_R,                _R,              _R,              _R,              _R),
     "LHLO":     (_R,                _R,              _R,              _R,              _R),
     "STARTTLS": (HELLO_FIRST,       State.HANDSHAKE, IN_TRANSACTION,  IN_TRANSACTION,  IN_TRANSACTION),
+    "XCLIENT":  (_F,                _F,              IN_TRANSACTION,  IN_TRANSACTION,  IN_TRANSACTION),
     "AUTH":     (HELLO_FIRST,       State.SASL,      IN_TRANSACTION,  IN_TRANSACTION,  IN_TRANSACTION),
     "MAIL":     (HELLO_FIRST,       _S,              NESTED,          NESTED,          NESTED),
     "RCPT":     (HELLO_FIRST,       MAIL_FIRST,      _T,              _T,              IN_CHUNKS),
@@ -57,30 +58,34 @@ ORDER: dict[str, dict[State, State | Reply]] = {
 
 # netqmail wants no hello, and lets MAIL begin anew at any time; it knows no BDAT.
 QMAIL_ORDER: dict[str, dict[State, State | Reply]] = {
-    **{verb: row for verb, row in ORDER.items() if verb not in ("BDAT", "LHLO")},
+    **{verb: row for verb, row in ORDER.items() if verb not in ("BDAT", "LHLO", "XCLIENT")},
     "MAIL": dict.fromkeys(COMMAND_STATES, _S),
     "RCPT": {**ORDER["RCPT"], _F: MAIL_FIRST},
     "DATA": {**ORDER["DATA"], _F: MAIL_FIRST},
 }
 
 # RFC 2033 4.1: LMTP has a greeting of its own, so that neither protocol is taken for the other.
-VERBS: dict[bytes, str] = {verb.encode(): verb for verb in ORDER if verb != "LHLO"}
-LMTP_VERBS: dict[bytes, str] = {verb.encode(): verb for verb in ORDER if verb not in ("HELO", "EHLO")}
+VERBS: dict[bytes, str] = {verb.encode(): verb for verb in ORDER if verb not in ("LHLO", "XCLIENT")}
+LMTP_VERBS: dict[bytes, str] = {
+    verb.encode(): verb for verb in ORDER if verb not in ("HELO", "EHLO", "XCLIENT")
+}
 
 QMAIL_VERBS: dict[bytes, str] = {verb.encode(): verb for verb in QMAIL_ORDER}
 
 Spoken = tuple[dict[bytes, str], dict[str, dict[State, State | Reply]]]
 
 
-def spoken(*, lmtp: bool, qmail: bool) -> Spoken:
+def spoken(*, lmtp: bool, qmail: bool, xclient: bool) -> Spoken:
     """The verbs of a listener, and their order."""
-    if qmail:
-        return QMAIL_VERBS, QMAIL_ORDER
-    return (LMTP_VERBS if lmtp else VERBS), ORDER
+    words = LMTP_VERBS if lmtp else QMAIL_VERBS if qmail else VERBS
+    order = QMAIL_ORDER if qmail else ORDER
+    if xclient:
+        return {**words, b"XCLIENT": "XCLIENT"}, {**order, "XCLIENT": ORDER["XCLIENT"]}
+    return words, order
 
 
 # RFC 2920 3.1: these end a group of commands, because the reply decides what the next bytes mean.
-LAST_IN_GROUP = frozenset({"HELO", "EHLO", "LHLO", "DATA", "AUTH", "STARTTLS"})
+LAST_IN_GROUP = frozenset({"HELO", "EHLO", "LHLO", "DATA", "AUTH", "STARTTLS", "XCLIENT"})
 
 # Known, and never offered.
 ELSEWHERE = frozenset({
@@ -94,6 +99,9 @@ HTTP = frozenset({
 
 COMMAND_OCTETS = 2048  # RFC 5321 4.5.3.1.4: 512, and extensions may add to it
 PATH_COMMAND_OCTETS = 4096  # MAIL and RCPT, whose parameters are many
+BEFORE_XCLIENT = frozenset({"HELO", "EHLO", "LHLO", "XCLIENT", "STARTTLS", "NOOP", "RSET", "QUIT", "HELP"})
+"""What a peer may say before it has named its client, where it must."""
+
 AUTH_OCTETS = 12_288  # RFC 4954 4
 
 

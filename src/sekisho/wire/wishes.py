@@ -27,7 +27,7 @@ def notify(value: str) -> str:
 
 
 def is_envid(value: str) -> bool:
-    return len(value) <= ENVID_OCTETS and _is_xtext(value)
+    return len(value) <= ENVID_OCTETS and is_xtext(value)
 
 
 def is_original(value: str, *, smtputf8: bool) -> bool:
@@ -36,14 +36,15 @@ def is_original(value: str, *, smtputf8: bool) -> bool:
     if not semicolon or len(value.encode()) > ORCPT_OCTETS or _TYPE.fullmatch(kind) is None:
         return False
     if address.isascii():
-        return _is_xtext(address)
+        return is_xtext(address)
     return smtputf8 and kind.lower() == "utf-8" and printable(address) == address and " " not in address
+
+
+def is_xtext(value: str) -> bool:
+    """RFC 3461 4, of printable ASCII."""
+    return _XTEXT.fullmatch(value) is not None and not re.search(r"\+7F", value)
 
 
 def decoded(xtext: str) -> str:
     """What it stands for."""
     return re.sub(r"\+([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), xtext)
-
-
-def _is_xtext(value: str) -> bool:
-    return _XTEXT.fullmatch(value) is not None and not re.search(r"\+7F", value)
