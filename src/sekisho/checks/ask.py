@@ -69,11 +69,12 @@ class DataFacts(MailFacts, frozen=True):
 
 class BodyFacts(DataFacts, frozen=True):
     """The whole letter has arrived; `size` is what it really has. `hops` is how many Received fields it may
-    have.
+    have. `unsigned`: it has no return path, came to none that we signed, and such mail is not wanted.
     """
 
     head: Head
     hops: int
+    unsigned: bool = False
 
 
 class Judgement(Struct, frozen=True):

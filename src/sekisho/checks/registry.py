@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from sekisho.checks import (
+    backscatter,
     free_space,
     login_required,
     max_recipients,
@@ -53,6 +54,7 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("rcpt", takeover.check, phrase("Is somebody else using this account?"), last=True),
     Entry("rcpt", rate.check, phrase("Does the guard answer for this network?"), last=True),
     Entry("body", received_loop.check, phrase("Does the message go round in circles?")),
+    Entry("body", backscatter.check, phrase("Does a bounce answer a message of ours?")),
     Entry("body", takeover.check, phrase("Is somebody else using this account?"), last=True),
 )
 

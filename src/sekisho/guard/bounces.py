@@ -2,13 +2,14 @@
 
 Only a final 5yz about the mailbox counts: "no such user" says that the list was bought, while a full
 disk, a block list or a timeout says something about somebody else. Only first-time recipients count: a
-newsletter's dead addresses come back every week. What is mailed in as a bounce is never looked at.
+newsletter's dead addresses come back every week. What is mailed in as a bounce is looked at only if it came
+to a signed return path of ours.
 """
 
 from math import exp, log
 
 from sekisho.guard.memory import DAY, Flow, Memory
-from sekisho.model.event import DeliveryTried
+from sekisho.model.event import DeliveryTried, Returned
 
 STRANGE_USUAL, STRANGE_BAD = 0.02, 0.20
 """Share of first-time recipients refused: a writer's, and a spammer's whose list is not too bad. From
@@ -32,8 +33,8 @@ MAILBOX_CODES = frozenset({550, 551, 553})
 more (RFC 3463 3.2)."""
 
 
-def speaks_of_mailbox(event: DeliveryTried) -> bool:
-    if event.cause not in ("", "5yz"):
+def speaks_of_mailbox(event: DeliveryTried | Returned) -> bool:
+    if isinstance(event, DeliveryTried) and event.cause not in ("", "5yz"):
         return False
     if event.reply.status:
         return event.reply.status.startswith(MAILBOX_STATUS)

@@ -4,6 +4,7 @@
 from sekisho.guard import bounces, letters, logins, volume
 from sekisho.guard.logins import Standpoint
 from sekisho.guard.memory import (
+    FAILED_KEPT,
     FINGERPRINTS_KEPT,
     HANDS_KEPT,
     SECOND,
@@ -16,8 +17,10 @@ from sekisho.guard.memory import (
     know,
     push,
 )
+from sekisho.mail.return_path import mark_of
 from sekisho.model.envelope import Network
-from sekisho.model.event import Accepted, DeliveryTried, LoginTried, RecipientGiven
+from sekisho.model.event import Accepted, DeliveryTried, LoginTried, RecipientGiven, Returned
+from sekisho.model.ident import id_time, is_id
 from sekisho.model.incident import Grade
 
 SENDING = frozenset({"smtp", "smtps", "submission", "submissions"})
@@ -160,9 +163,43 @@ def see_result(memory: Memory, event: DeliveryTried, flow: Flow) -> None:
         return
     if digest(event.recipient) in memory.recipients:
         return
+    if refused:
+        _is_first_failure(memory, event)
     weight = bounces.weigh_strange(refused) if flow is memory.strange else bounces.weigh_own(memory, refused)
     bounces.add_result(flow, weight, refused, event.at)
     if flow is memory.own:
         day = volume.today(memory, event.at)
         day.tried += 1
         day.refused += refused
+
+
+def see_return(memory: Memory, event: Returned) -> None:
+    """Rule 6: a signed return path came back. It counts once for each delivery, and only for one that there
+    was of late: a first-time recipient named in the last 24 hours. Nobody can make more of them up.
+    """
+    if event.stale or not event.recipient or not bounces.speaks_of_mailbox(event):
+        return
+    if digest(event.recipient) not in memory.fresh or not _is_first_failure(memory, event):
+        return
+    own = event.mark in {mark_of(key) for key in ("", *memory.confirmed)}
+    flow = memory.own if own else memory.strange
+    weight = bounces.weigh_own(memory, True) if own else bounces.weigh_strange(True)
+    bounces.add_result(flow, weight, True, event.at)
+    flow.tried = max(flow.refused, flow.tried - 1)  # it had been counted when the other host took it
+    if own:
+        volume.today(memory, event.at).refused += 1
+
+
+def _is_first_failure(memory: Memory, event: DeliveryTried | Returned) -> bool:
+    """Remembers deliveries that failed, whether they were refused to our face or came back. Those of a
+    message older than all that are remembered are never the first.
+    """
+    sent = id_time(event.message) if is_id(event.message) else 0
+    key = digest(f"{event.message} {event.recipient.lower()}")
+    if key in memory.failed or sent < memory.failed_from:
+        return False
+    memory.failed[key] = sent
+    if len(memory.failed) > FAILED_KEPT:
+        oldest = min(memory.failed, key=memory.failed.__getitem__)
+        memory.failed_from = max(memory.failed_from, memory.failed.pop(oldest) + 1)
+    return True

@@ -17,11 +17,11 @@ from sekisho.guard.standing import Letter, login_treatment, mail_treatment, plac
 from sekisho.guard.wording import Case, sentence
 from sekisho.model.config import Guard as Settings
 from sekisho.model.envelope import Network
-from sekisho.model.event import Accepted, DeliveryTried, Event, LoginTried, RecipientGiven
+from sekisho.model.event import Accepted, DeliveryTried, Event, LoginTried, RecipientGiven, Returned
 from sekisho.model.incident import Finding, Grade, Standing
 from sekisho.model.phrase import Phrase
 
-Watched = LoginTried | RecipientGiven | Accepted | DeliveryTried
+Watched = LoginTried | RecipientGiven | Accepted | DeliveryTried | Returned
 Findings = tuple[Finding, ...]
 
 
@@ -92,6 +92,8 @@ class Guard(Keeper):
                 return self._pass_cap(account, memory, event.at), fresh
             case DeliveryTried():
                 evidence.see_result(memory, event, self._flow(memory, event, network))
+            case Returned():
+                evidence.see_return(memory, event)
         return (), 0
 
     def _flow(self, memory: Memory, event: Watched, network: Network) -> Flow:

@@ -34,6 +34,8 @@ TERMS_KEPT = 24
 """Pieces of evidence of the present episode."""
 EVENTS_KEPT = 128
 """Ids of the latest events, so that a replay after a restart changes nothing (rule 13)."""
+FAILED_KEPT = 64
+"""Deliveries that failed, by which a bounce that comes twice is known."""
 HANDS_KEPT = 16
 """Sessions that have named recipients and not yet sent."""
 DIGEST_BYTES = 5
@@ -168,6 +170,8 @@ class Memory(Struct, omit_defaults=True):
     fresh: dict[int, int] = msgspec.field(default_factory=dict)
     events: dict[int, int] = msgspec.field(default_factory=dict)
     events_from: int = 0
+    failed: dict[int, int] = msgspec.field(default_factory=dict)
+    failed_from: int = 0
     forgotten_event: int = 0
     hands: dict[str, int] = msgspec.field(default_factory=dict)
 

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from sekisho.model.config_returns import Returns
+
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every table: no unknown keys."""
@@ -381,6 +383,7 @@ class Config(Settings, frozen=True):
     local: Annotated[Local, _about("Mail to our own mailboxes.")] = Local()
     source: Annotated[dict[str, Source], _about("Local addresses and EHLO names by sender.")] = {}
     guard: Annotated[Guard, _about("The takeover guard.")] = Guard()
+    returns: Annotated[Returns, _about("Return paths, and what comes back to them.")] = Returns()
     notify: Annotated[Notify, _about("Who is told.")] = Notify()
     vault: Annotated[Vault, _about("Passwords.")] = Vault()
     events: Annotated[Events, _about("The event archive.")] = Events()

@@ -141,6 +141,22 @@ class Bounced(Happened, frozen=True, kw_only=True, tag="bounced"):
     reply: Reply
 
 
+class Returned(Happened, frozen=True, kw_only=True, tag="returned"):
+    """Mail without return path came to the signed one of `message` and says this of one recipient of it.
+
+    `account` sent the message, from the network that `mark` stands for; `address` is who brought the report,
+    `bounce` the report's own message id. `recipient` and `reply` are what a stranger says: "" if it says
+    nothing. `stale`: it came so late that it proves nothing.
+    """
+
+    message: str
+    recipient: str
+    bounce: str
+    reply: Reply
+    mark: int = 0
+    stale: bool = False
+
+
 class ActionDone(Happened, frozen=True, kw_only=True, tag="action_done"):
     """An action was performed (or undone): what it is called, on whom, how many things it changed."""
 
@@ -172,6 +188,7 @@ Event = (
     | DeliveryTried
     | TlsCounted
     | Bounced
+    | Returned
     | ActionDone
     | Troubled
 )

@@ -7,8 +7,10 @@ from sekisho.model.delivery import Delivery, State
 from sekisho.model.envelope import Envelope, Message
 from sekisho.model.verdict import Reply
 
-BOUNCE_OF = "bounce_of"
-"""Key in `Envelope.options` of a report: the id of the message that it reports on."""
+BOUNCE_OF, BOUNCE_ACCOUNT, BOUNCE_MARK = "bounce_of", "bounce_account", "bounce_mark"
+"""Keys in `Envelope.options` of a report: the id of the message that it reports on, the account that sent
+that, and the mark (`mail/return_path.py`) of the network that it was sent from.
+"""
 
 
 class Draft(Struct, frozen=True):

@@ -13,7 +13,8 @@ from sekisho.model.verdict import Reply
 from sekisho.service.answer import Answer, Later
 from sekisho.service.arriving import Arriving
 from sekisho.service.checking import rule
-from sekisho.service.drafting import InHand, accepted, draft
+from sekisho.service.drafting import InHand, accepted, draft, returned_to
+from sekisho.service.returning import returned
 from sekisho.service.session import Session
 from sekisho.service.underway import Taking
 from sekisho.wire.commands import QMAIL
@@ -53,6 +54,7 @@ async def _judge(session: Session, step: BodyEnd, taking: Taking) -> Answer:
     if ruling.refused is not None:
         return session.refused("body", ruling.verdict.by, ruling.refused)
     transaction.obey(ruling)
+    letter = replace(letter, returned=await returned(letter, kept))
     promise = front.stores.spool.submit(draft(letter, event), kept)
     return Later(promise, partial(_taken, letter, event, promise, taking))
 
@@ -66,6 +68,8 @@ def _taken(letter: InHand, event: Accepted, promise: Promise, taking: Taking) ->
         if transaction.held_by:
             event = replace(event, held_by=" ".join(sorted(transaction.held_by)))
         session.front.record(event)
+        for back in letter.returned:
+            session.front.record(back)
         session.told_asked(letter.at)
         return _receipt(session, letter)
     finally:
@@ -90,7 +94,8 @@ def _header_flaw(body: Arriving) -> Reply | None:
 
 
 def _facts(letter: InHand) -> BodyFacts:
-    transaction, limits = letter.transaction, letter.session.front.config.limits
+    transaction, config = letter.transaction, letter.session.front.config
+    unwanted = config.returns.unsigned == "refuse" and config.returns.sign == "always"
     return BodyFacts(
         letter.at,
         letter.client,
@@ -98,6 +103,7 @@ def _facts(letter: InHand) -> BodyFacts:
         letter.body.size,
         letter.recipients,
         letter.body.head,
-        limits.hops,
+        config.limits.hops,
+        unwanted and not transaction.sender and returned_to(transaction) is None,
     )
 

@@ -11,6 +11,7 @@ from sekisho.model.ident import make_id
 from sekisho.queue.limits import Limits, destination
 from sekisho.queue.retry import SECOND
 from sekisho.queue.routes import lmtp_route, route_for
+from sekisho.service.returns import Returns
 from sekisho.world import World
 
 
@@ -22,6 +23,8 @@ class Directory(Protocol):
     def resolve(self, address: str) -> tuple[str, ...] | None: ...
 
     def names(self, address: str) -> tuple[str, ...] | None: ...
+
+    def senders_of(self, address: str) -> tuple[str, ...]: ...
 
     def mailbox(self, address: str) -> str: ...
 
@@ -36,6 +39,7 @@ class Addressing:
         """Letters from now on go by these settings; those that wait keep their road."""
         self._config = config
         self._limits = Limits(config.queue)
+        self._returns = Returns(self._world.disk, self._directory, config)
 
     def route(self, target: str) -> Route:
         """Of a final address. Raises Unavailable when the directory does not answer."""
@@ -65,9 +69,11 @@ class Addressing:
         return self._limits.lifetime_s(destination(route.lane), usual_s)
 
     def deliveries(self, message: str, address: str) -> Sequence[Delivery]:
-        """One for each final address that `address` leads to; none when it leads nowhere."""
+        """One for each final address that `address` leads to; none when it leads nowhere. Behind a signed
+        return path of ours is a mailbox: a letter of ours had come back in, and failed.
+        """
         at = self._world.clock.now()
-        roads = [(target, self.route(target)) for target in self.targets(address)]
+        roads = [(target, self.route(target)) for target in self.targets(self._returns.restored(address))]
         return [
             Delivery(
                 make_id(at, self._world.chance.bits(30)),

@@ -63,6 +63,11 @@ class Asking:
             self._standing = (self.event, await self._front.judging.judge(self.event))
         return self._standing[1]
 
+    @property
+    def place(self) -> str:
+        """What the guard thinks of where the client is, as it was last asked; "" if it was not."""
+        return self._standing[1].standing.place if self._standing is not None else ""
+
     async def may_hold(self, size: int) -> bool:
         standing = (await self.standing()).standing
         settings = self._front.config.guard

@@ -7,16 +7,18 @@ Also the event that tells of it, which the guard judges before anything is kept.
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sekisho.checks.ask import Client
 from sekisho.mail.received import Trace, date_field, message_id_field, received, with_protocol
 from sekisho.mail.words import readable
 from sekisho.model.delivery import Delivery
 from sekisho.model.envelope import NO_WISH, USUAL, Envelope, Message, Origin, Wish
-from sekisho.model.event import RECIPIENTS_KEPT, Accepted
-from sekisho.model.letter import Draft
+from sekisho.model.event import RECIPIENTS_KEPT, Accepted, Returned
+from sekisho.model.letter import BOUNCE_ACCOUNT, BOUNCE_MARK, BOUNCE_OF, Draft
 from sekisho.model.text import printable
 from sekisho.service.arriving import Arriving
+from sekisho.service.returns import Comeback
 from sekisho.service.session import Session
 from sekisho.service.transaction import Given, Transaction
 
@@ -26,7 +28,9 @@ TEXT_SHOWN = 320
 
 
 class InHand(Struct, frozen=True):
-    """A letter that has arrived whole, at the moment of the decision."""
+    """A letter that has arrived whole, at the moment of the decision. `returned`: what it says of letters of
+    ours.
+    """
 
     session: Session
     client: Client
@@ -34,10 +38,12 @@ class InHand(Struct, frozen=True):
     recipients: tuple[str, ...]
     body: Arriving
     at: int
+    returned: tuple[Returned, ...] = ()
 
 
 def accepted(letter: InHand) -> Accepted:
     transaction, session, recipients = letter.transaction, letter.session, letter.recipients
+    returned = returned_to(transaction)
     return Accepted(
         **session.traits(letter.at),
         message=transaction.message,
@@ -47,6 +53,7 @@ def accepted(letter: InHand) -> Accepted:
         size=letter.body.size,
         login=session.login,
         subject=_text(letter, b"subject"),
+        bounce_of=returned.seal.message if returned is not None else "",
         message_id=_text(letter, b"message-id") or _own_message_id(letter),
     )
 
@@ -63,14 +70,33 @@ def draft(letter: InHand, event: Accepted) -> Draft:
 
 
 def _envelope(letter: InHand) -> Envelope:
-    transaction = letter.transaction
-    return Envelope(
+    transaction, front = letter.transaction, letter.session.front
+    options = _options(transaction, letter.body) if transaction.options else {}
+    if (returned := returned_to(transaction)) is not None:
+        options = {**options, **_cause(returned)}
+    envelope = Envelope(
         transaction.sender or None,
         letter.recipients,
         _origin(letter),
-        _options(transaction, letter.body) if transaction.options else {},
+        options,
         _wishes(transaction.given),
     )
+    if not letter.client.account:
+        return envelope
+    path = front.returns.path_for(transaction.message, envelope, letter.session.asking.place)
+    return replace(envelope, return_path=path) if path else envelope
+
+
+def returned_to(transaction: Transaction) -> Comeback | None:
+    """The signed return path that a letter without one of its own has come to."""
+    if transaction.sender:
+        return None
+    return next((given.returned for given in transaction.given if given.returned is not None), None)
+
+
+def _cause(returned: Comeback) -> dict[str, str]:
+    seal = returned.seal
+    return {BOUNCE_OF: seal.message, BOUNCE_ACCOUNT: returned.account, BOUNCE_MARK: str(seal.mark)}
 
 
 def _options(transaction: Transaction, body: Arriving) -> dict[str, str]:

@@ -20,6 +20,7 @@ from sekisho.service.channel import Channel
 from sekisho.service.counts import Counts
 from sekisho.service.doorstep import Doorstep
 from sekisho.service.judging import Judging
+from sekisho.service.returns import Returns
 from sekisho.service.underway import Underway
 from sekisho.store.bodies import BigBody
 from sekisho.world import Promise, World
@@ -42,6 +43,8 @@ class Directory(Protocol):
     def named(self, address: str) -> bool: ...
 
     def may_send_as(self, account: str, address: str) -> bool: ...
+
+    def senders_of(self, address: str) -> tuple[str, ...]: ...
 
     def first_domain(self) -> str: ...
 
@@ -101,6 +104,7 @@ class Front:
         self.underway = Underway()
         self.arriving_bytes = 0
         self._free = (0, 0)
+        self.returns: Returns
 
     def configure(self, config: Config, policy: Policy, zone: tzinfo) -> None:
         self.config = config
@@ -108,6 +112,7 @@ class Front:
         self.zone = zone
         self.judging.configure(config.guard)
         self.doorstep.most = config.vault.wrong_per_address
+        self.returns = Returns(self.world.disk, self.stores.directory, config)
         addressing = Addressing(self.world, self.stores.directory, config)
         self.route, self.lifetime_s = addressing.route, addressing.lifetime_s
         self.targets = addressing.targets

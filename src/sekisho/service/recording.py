@@ -7,7 +7,7 @@ Events that were judged (`Judge`) have been observed already; the guard knows th
 from collections.abc import Callable
 from functools import partial
 
-from sekisho.model.event import DeliveryTried, Event, LoginTried, Troubled
+from sekisho.model.event import DeliveryTried, Event, LoginTried, Returned, Troubled
 from sekisho.model.ident import make_id
 from sekisho.model.text import printable
 from sekisho.service.boundary import boundary
@@ -95,7 +95,7 @@ class Recorder:
 
 def _teaches(event: Event) -> bool:
     match event:
-        case DeliveryTried(account=account):
+        case DeliveryTried(account=account) | Returned(account=account):
             return bool(account)
         case LoginTried(ok=ok):
             return not ok

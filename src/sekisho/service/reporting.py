@@ -11,11 +11,12 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from sekisho.mail.return_path import mark_of
 from sekisho.model.delivery import Delivery, State
 from sekisho.model.envelope import Envelope, Message, Origin
 from sekisho.model.event import Bounced, Event
 from sekisho.model.ident import make_id
-from sekisho.model.letter import BOUNCE_OF, Draft, Letter, Settled
+from sekisho.model.letter import BOUNCE_ACCOUNT, BOUNCE_MARK, BOUNCE_OF, Draft, Letter, Settled
 from sekisho.model.text import printable
 from sekisho.model.verdict import Reply
 from sekisho.queue.retry import SECOND
@@ -113,7 +114,7 @@ class Reporter:
             await self._spool.settled([Settled(each.id, message, State.DONE) for each in failed])
             bounce = ""
         else:
-            draft = _draft(bounce, report, deliveries, message, at)
+            draft = _draft(bounce, report, deliveries, letter, at)
             await self._spool.submit(draft, (report.body,), failed)
         for delivery in failed:
             self._record(self._event(letter, delivery, bounce, at))
@@ -131,9 +132,14 @@ class Reporter:
         return make_id(at, self._world.chance.bits(30))
 
 
-def _draft(bounce: str, report: Report, deliveries: Sequence[Delivery], message: str, at: int) -> Draft:
-    origin = Origin(session="", listener="bounce", at=at)
-    envelope = Envelope(None, (report.recipient,), origin, {BOUNCE_OF: message})
+def _draft(bounce: str, report: Report, deliveries: Sequence[Delivery], letter: Letter, at: int) -> Draft:
+    origin, cause = Origin(session="", listener="bounce", at=at), letter.envelope.origin
+    options = {
+        BOUNCE_OF: letter.message.id,
+        BOUNCE_ACCOUNT: cause.account,
+        BOUNCE_MARK: str(mark_of(cause.network)),
+    }
+    envelope = Envelope(None, (report.recipient,), origin, options)
     return Draft(
         envelope,
         Message(bounce, len(report.body), report.digest),

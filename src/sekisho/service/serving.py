@@ -27,6 +27,7 @@ from sekisho.service.roles import (
     recorder_of,
 )
 from sekisho.service.supervise import inherited, peers
+from sekisho.store import return_keys
 from sekisho.store.settings import ConfigError, load
 from sekisho.world import World
 
@@ -47,6 +48,7 @@ class Server:
         """Name of each listener -> where it listens. Raises Unavailable."""
         world, config = self.world, self.config
         os.makedirs(run_folder(config.state), mode=0o700, exist_ok=True)
+        return_keys.tend(world.disk, world.chance, config.state, world.clock.now(), config.returns.lifetime_s)
         self.recorder = recorder = recorder_of(world, config, "front-1")
         world.spawn.task("events", recorder.run())
         self._vault = VaultKeeper(world, config)

@@ -82,15 +82,17 @@ def start_tls(session: Session, step: StartTls) -> Reply:
 
 
 async def mail(session: Session, step: Mail) -> Reply:
-    front = session.front
+    front, client = session.front, session.client()
     qmails = session.door.settings.speaks == QMAIL
     if qmails:
         session.end_transaction()  # MAIL may come at any time there, and begins anew
     at = front.now()
-    facts = MailFacts(at, session.client(), step.path, step.size)
+    real = front.returns.restored(step.path)
+    facts = MailFacts(at, client, real, step.size)
     ruling = await rule(front.policy, front.policy.stages["mail"], facts, session.asking)
     session.judged("mail", ruling)
-    session.transaction = Transaction(front.ident(at), step.path, step.size)
+    # A letter of ours that comes back in keeps its signed path; who writes under one is signed anew.
+    session.transaction = Transaction(front.ident(at), real if client.account else step.path, step.size)
     if ruling.refused is not None:
         session.refused("mail", ruling.verdict.by, ruling.refused)
         if qmails and not ruling.refused.transient and ruling.refused.code != AUTH_REQUIRED:
@@ -109,8 +111,10 @@ async def rcpt(session: Session, step: Rcpt) -> Reply:
     assert transaction is not None, "the machine lets RCPT come after MAIL only"
     if transaction.barred:
         return session.refused("rcpt", transaction.barred, DENIED, step.path)
-    recipient = step.path if "@" in step.path else _postmaster(session)
     at = front.now()
+    returned = front.returns.opened(step.path, at)
+    named = returned.address if returned is not None else step.path
+    recipient = named if "@" in named else _postmaster(session)
     client = session.client()
     event = None
     if client.account:
@@ -127,7 +131,7 @@ async def rcpt(session: Session, step: Rcpt) -> Reply:
             _count_refused(session, ruling)
         return session.refused("rcpt", ruling.verdict.by, ruling.refused, recipient)
     wish = _wish(step.params) if step.params else NO_WISH
-    transaction.given.append(Given(recipient, _targets(session, recipient), wish))
+    transaction.given.append(Given(recipient, _targets(session, recipient), wish, returned))
     transaction.obey(ruling)
     _remember(session, ruling)
     if event is not None:

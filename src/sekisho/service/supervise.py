@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from sekisho.host import HostChance, HostClock, HostDisk
 from sekisho.model.config import Config
 from sekisho.net import listen
 from sekisho.service.boundary import Record
@@ -24,6 +25,7 @@ from sekisho.service.desk import Desk
 from sekisho.service.estate import Estate, Identity, Place
 from sekisho.service.messages import Reload, StatusAnswer, StatusAsk
 from sekisho.service.rereading import after_restart
+from sekisho.store import return_keys
 from sekisho.store.settings import load
 from sekisho.world import Unavailable
 
@@ -163,6 +165,8 @@ class Supervisor:
         state = self._config.state
         self._estate = estate = Estate(self._config)
         os.makedirs(run_folder(state), mode=0o711, exist_ok=True)
+        chance, now = HostChance(), HostClock().now()
+        return_keys.tend(HostDisk(), chance, state, now, self._config.returns.lifetime_s)
         estate.arrange()
         for name, settings in self._config.listen.items():
             self._sockets[name] = listen.bind(settings.address, state)

@@ -11,6 +11,7 @@ from sekisho.model.event import (
     LoginTried,
     RecipientGiven,
     Refused,
+    Returned,
     TlsCounted,
     Troubled,
 )
@@ -41,6 +42,8 @@ def sentence(event: Event) -> Phrase:
             return phrase(
                 "the sender was told about {recipient} in {bounce}", recipient=recipient, bounce=bounce
             )
+        case Returned():
+            return _returned(event)
         case TlsCounted():
             return _encryption(event)
         case ActionDone():
@@ -110,6 +113,13 @@ def _tried(event: DeliveryTried) -> Phrase:
     if event.result == "deferred":
         return phrase("not yet delivered to {recipient} ({host}): {reply}", **values)
     return phrase("given up for {recipient} ({host}): {reply}", **values)
+
+
+def _returned(event: Returned) -> Phrase:
+    values = {"recipient": event.recipient or "?", "bounce": event.bounce, "reply": str(event.reply)}
+    if event.stale:
+        return phrase("{bounce} came back late for {recipient}: {reply}", **values)
+    return phrase("{bounce} came back for {recipient}: {reply}", **values)
 
 
 def _done(event: ActionDone) -> Phrase:

@@ -6,7 +6,7 @@ a session, an address that sent or was to receive it, or the account that sent i
 
 from collections.abc import Callable, Iterable, Iterator
 
-from sekisho.model.event import Accepted, Bounced, DeliveryTried, Event
+from sekisho.model.event import Accepted, Bounced, DeliveryTried, Event, Returned
 
 Archive = Callable[[], Iterable[Event]]
 """Gives the events anew each time it is called."""
@@ -31,7 +31,9 @@ def _messages(events: Iterable[Event], wanted: str) -> dict[str, None]:
         match event:
             case Accepted() if _names(event, wanted):
                 found[event.message] = None
-            case DeliveryTried(delivery=name) | Bounced(bounce=name) if name == wanted:
+            case DeliveryTried(delivery=name) | Bounced(bounce=name) | Returned(bounce=name) if (
+                name == wanted
+            ):
                 found[event.message] = None
     return found
 

@@ -6,17 +6,22 @@ from sekisho.model.envelope import NO_WISH, Wish
 from sekisho.model.verdict import Act
 from sekisho.service.arriving import Arriving
 from sekisho.service.checking import Ruling
+from sekisho.service.returns import Comeback
 
 GUARD = "takeover"
 """The check that says what the guard thinks (checks/takeover.py)."""
 
 
 class Given(Struct, frozen=True):
-    """A recipient as the client named it, the final addresses it leads to, and its NOTIFY and ORCPT."""
+    """A recipient as the client named it, the final addresses it leads to, and its NOTIFY and ORCPT.
+
+    `returned`: it was named by a signed return path of ours, and `recipient` is the address behind that.
+    """
 
     recipient: str
     targets: tuple[str, ...]
     wish: Wish = NO_WISH
+    returned: Comeback | None = None
 
 
 class Transaction:

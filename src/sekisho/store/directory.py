@@ -115,6 +115,13 @@ class Directory:
         named = any(self._entry(name) for name in names_of(key, domain.delimiters))
         return named and self.resolve(key) == (owner.address,)
 
+    def senders_of(self, address: str) -> tuple[str, ...]:
+        """The accounts whose address this may be: those it leads to, and those it was given to."""
+        key = key_of(address)
+        query = "select account from senders where address in (?, ?) order by account"
+        given = [account for (account,) in self._window.rows(query, key, "@" + split(key)[1])]
+        return tuple(dict.fromkeys((*(self.resolve(key) or ()), *given)))
+
     def mailbox(self, address: str) -> str:
         """The Maildir of an account, relative to the state folder; an extension leads to its account's."""
         key = key_of(address)

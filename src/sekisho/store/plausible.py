@@ -66,6 +66,7 @@ def _rules() -> dict[Place, Rule]:
         ("source", ANY, "addresses"): _addresses,
         ("source", ANY, "helo"): _hostname_or_none,
         ("guard", "webmail"): _networks,
+        ("returns", "plain"): _domains,
     }
 
 
@@ -84,6 +85,10 @@ def _networks(value: list[str]) -> Phrase | None:
         except ValueError:
             return phrase("{value} is not a network such as 192.0.2.0/24", value=printable(text, 100))
     return None
+
+
+def _domains(value: list[str]) -> Phrase | None:
+    return next((_hostname(text) for text in value if not is_hostname(text.removeprefix("*."))), None)
 
 
 def _proxies(value: list[str]) -> Phrase | None:

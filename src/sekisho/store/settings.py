@@ -201,6 +201,9 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
         yield ("notify", "operator"), phrase("this must be an address, as in postmaster@example.com")
     if not config.guard.help_url.isascii() or not config.guard.help_url.isprintable():
         yield ("guard", "help_url"), phrase("this stands in replies: one line of ASCII")
+    if config.returns.unsigned == "refuse" and config.returns.sign != "always":
+        why = phrase('"refuse" needs sign = "always": without it bounces of ours bear no signature')
+        yield ("returns", "unsigned"), why
     for why in registry.mistakes(config.checks, config.soften):
         yield ("checks",), why
 
