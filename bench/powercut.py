@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import machine, peers
+from bench import exim, machine, peers
 
 GOINGDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
@@ -114,7 +114,7 @@ def push(port: int, domain: str) -> dict[str, bytes]:
                 client.rcpt(f"bob@{domain}" if number % 2 else "far@elsewhere.test")
                 code, answer = client.data(text_of(which, number))
                 if code == 250:
-                    kept[answer.split()[-1].decode()] = text_of(which, number)
+                    kept[answer.split()[-1].decode().removeprefix("id=")] = text_of(which, number)
             client.close()
 
     threads = [threading.Thread(target=session, args=(which,)) for which in range(SESSIONS)]
@@ -200,7 +200,7 @@ class Postfix:
         return found
 
 
-Server = Sekisho | Postfix
+Server = Sekisho | Postfix | exim.Exim
 
 
 def trial(server: Server, kind: str, base: Path) -> Counter[str]:
@@ -245,6 +245,8 @@ def run(trials: dict[str, int], beside: bool, say: Callable[[str], None] = print
         servers: list[Server] = [Sekisho(base)]
         if beside and shutil.which("postfix"):
             servers.append(Postfix())
+        if beside and (program := exim.unpacked(base / "exim")):
+            servers.append(exim.Exim(program))
         for server in servers:
             for kind, count in trials.items():
                 if not count:
@@ -287,7 +289,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Power cuts right after the last 250.")
     parser.add_argument("--ext4", type=int, default=200, help="trials on ext4")
     parser.add_argument("--xfs", type=int, default=50, help="trials on xfs")
-    parser.add_argument("--alone", action="store_true", help="without Postfix beside it")
+    parser.add_argument("--alone", action="store_true", help="without Postfix and Exim beside it")
     parser.add_argument("--dry", action="store_true", help="write no result")
     parser.add_argument("--read", help=argparse.SUPPRESS)
     words = parser.parse_args()
