@@ -21,6 +21,7 @@ from guard.streams import (
     bot,
     strangers,
 )  # fmt: skip
+from sekisho.guard.memory import FRESH_KEPT
 from sekisho.guard.network_csv import read_rows
 from sekisho.guard.networks import NetworkTable
 from sekisho.guard.packing import pack
@@ -311,6 +312,19 @@ def test_rule_7_the_cap_holds_what_no_evidence_does(town: Town) -> None:
     words = [town.wait(HOUR // 2).letter(HOME, strangers(10, f"{part}.")).treatment for part in range(24)]
     assert "hold" not in words[:20]
     assert words[21:] == ["hold"] * 3
+    assert town.letter(HOME, ["friend1@example.net"]).treatment == "pass"
+
+
+def test_rule_7_a_contained_thief_pushes_out_nobody_s_correspondents() -> None:
+    """From the owner's computer, three days of strangers that are held: the owner's friends stay known."""
+    town = Town().lives(20)
+    friends = set(town.guard.memory(OWNER).recipients)
+    town.guard.set_grade(OWNER, Grade.CONTAIN, town.at)
+    for part in range(150):
+        town.wait(HOUR // 2).letter(HOME, strangers(10, f"{part}."))
+    memory = town.guard.memory(OWNER)
+    assert set(memory.recipients) == friends
+    assert len(memory.fresh) <= FRESH_KEPT
     assert town.letter(HOME, ["friend1@example.net"]).treatment == "pass"
 
 

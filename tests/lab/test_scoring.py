@@ -70,6 +70,16 @@ def test_the_owners_own_letters_are_told_apart() -> None:
     assert (report.owner_messages, report.owner_bothered) == (3, 2)
 
 
+def test_what_befalls_the_owner_soon_is_told_apart() -> None:
+    """Until a day after the containment; an account that is not contained has no such end."""
+    name = VICTIM.account
+    fates = [fate(name, THIEF + hours * HOUR, "held") for hours in (1, 20, 30)]
+    contained = [alarm(name, THIEF + 2 * HOUR)]
+    report = score_attacks(Run(TRAFFIC, PLANNED, fates, contained))[0]
+    assert (report.owner_bothered, report.soon_bothered) == (3, 2)
+    assert score_attacks(Run(TRAFFIC, PLANNED, fates, []))[0].soon_bothered == 3
+
+
 def test_false_alarms_are_counted_by_account_day() -> None:
     """Two on one day are one; learning, newsletters and what follows a thief do not count."""
     name, noon = HONEST.account, SCALE.counted_from + DAY // 2

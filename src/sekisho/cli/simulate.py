@@ -138,10 +138,12 @@ def _attack(one: KindReport) -> list[Phrase]:
             minutes_p90=one.minutes.p90,
         ),
         phrase(
-            "  {left} messages (90 %: {left_p90}) left the house; of the owners' own {owner} messages in "
-            "that time {bothered} were held or refused.",
+            "  {left} messages (90 %: {left_p90}) left the house; of the owners' own {soon} messages until a "
+            "day after containment {soon_bothered} were held or refused, of {owner} to the end {bothered}.",
             left=one.left_messages.median,
             left_p90=one.left_messages.p90,
+            soon=one.soon_messages,
+            soon_bothered=one.soon_bothered,
             owner=one.owner_messages,
             bothered=one.owner_bothered,
         ),

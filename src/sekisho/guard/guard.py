@@ -12,7 +12,7 @@ from sekisho.guard.crowd import ACTIVE, CROWD_WEIGHT, Brake, Crowd
 from sekisho.guard.incident import make_finding
 from sekisho.guard.keeping import Keeper
 from sekisho.guard.memory import DAY, EVENTS_KEPT, Flow, Memory, Term, digest
-from sekisho.guard.networks import NetworkTable, number_of, prefix_of
+from sekisho.guard.networks import NetworkTable, prefix_around
 from sekisho.guard.standing import Letter, login_treatment, mail_treatment, place_of
 from sekisho.guard.wording import Case, sentence
 from sekisho.model.config import Guard as Settings
@@ -111,7 +111,7 @@ class Guard(Keeper):
         weight = evidence.see_login(memory, event, network, standpoint, grade)
         if network.key in memory.confirmed:
             if grade == Grade.CLEAR:
-                logins.learn_prefix(memory, prefix_of(*number_of(event.address)), event.at)
+                logins.learn_prefix(memory, prefix_around(event.address), event.at)
             for tool in (event.address, event.fingerprint):
                 self._crowd.familiar(tool, account, event.at)
             return ()
@@ -199,7 +199,7 @@ class Guard(Keeper):
 
 
 def _is_distant(memory: Memory, address: str, network: Network) -> bool:
-    return network.place and logins.is_distant(memory, network, prefix_of(*number_of(address)))
+    return network.place and logins.is_distant(memory, network, prefix_around(address))
 
 
 def _is_repeated(memory: Memory, event: Watched) -> bool:

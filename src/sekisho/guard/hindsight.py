@@ -14,7 +14,7 @@ from statistics import median
 from msgspec import Struct
 
 from sekisho.guard.logins import region_of
-from sekisho.guard.networks import number_of, prefix_of
+from sekisho.guard.networks import number_of, prefix_around
 from sekisho.model.envelope import Network
 
 SECOND = 1_000_000
@@ -269,7 +269,7 @@ def attempts_after(seen: Episode, sights: Sequence[Sight]) -> tuple[Sight, ...]:
     old password keeps trying, from the owner's places. A few from other corners of the owner's own provider
     are the intruder's."""
     owners = {
-        prefix_of(*number_of(sight.address))
+        prefix_around(sight.address)
         for sight in sights
         if sight.ok and sight.network.key in seen.home
     }
@@ -279,7 +279,7 @@ def attempts_after(seen: Episode, sights: Sequence[Sight]) -> tuple[Sight, ...]:
             continue
         if sight.network.key not in seen.home:
             strangers.append(sight)
-        elif prefix_of(*number_of(sight.address)) not in owners:
+        elif prefix_around(sight.address) not in owners:
             neighbours.append(sight)
     if len(neighbours) > NEIGHBOURS * len(strangers):
         neighbours = []

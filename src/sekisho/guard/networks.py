@@ -113,3 +113,9 @@ def prefix_of(number: int, bits: int) -> str:
     if bits == 32:
         return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.0/24"
     return f"{ipaddress.IPv6Address(number >> 80 << 80)}/48"
+
+
+@lru_cache(ADDRESSES_KEPT)
+def prefix_around(address: str) -> str:
+    """The same of an address in writing; asked for at each recipient and delivery."""
+    return prefix_of(*number_of(address))

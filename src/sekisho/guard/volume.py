@@ -9,6 +9,7 @@ because an owner on a journey writes to people he knows, and a newsletter leaves
 from math import exp, log
 
 from sekisho.guard.memory import DAY, FRESH_KEPT, HOUR, Day, Flow, Memory, know
+from sekisho.model.incident import Grade
 
 OWN_FADE, STRANGE_FADE = HOUR, 6 * HOUR
 """The count of first-time recipients falls to 1/e in this time: a burst from the account's own places,
@@ -97,12 +98,14 @@ def count_fresh(memory: Memory, flow: Flow, key: int, at: int) -> None:
 
 
 def settle_fresh(memory: Memory, at: int) -> None:
-    """Who was named more than a day ago, or before the newest FRESH_KEPT, is known or forgotten."""
+    """Who was named more than a day ago, or before the newest FRESH_KEPT, is known or forgotten. While an
+    account is contained nobody becomes known: a thief would push the owner's correspondents out.
+    """
     while memory.fresh:
         oldest = next(iter(memory.fresh))
         if len(memory.fresh) <= FRESH_KEPT and at - abs(memory.fresh[oldest]) < DAY:
             return
-        if memory.fresh.pop(oldest) > 0:
+        if memory.fresh.pop(oldest) > 0 and memory.grade < Grade.CONTAIN:
             know(memory.recipients, (oldest,))
 
 

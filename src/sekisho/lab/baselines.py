@@ -49,7 +49,7 @@ class Baseline(ABC):
 
 
 class Fail2ban(Baseline):
-    """fail2ban 1.1 `config/jail.conf`: maxretry 5, findtime 10m, bantime 10m, ignoreip 127.0.0.1/8 ::1.
+    """fail2ban 1.1 `config/jail.conf`: maxretry 5, findtime 10m, bantime 10m, ignoreself.
 
     Made for guessing from one address: it counts failures, so a right password is never noticed.
     """
@@ -77,7 +77,8 @@ class Fail2ban(Baseline):
 
 
 class Mox(Baseline):
-    """mox 0.0.15, MaxOutgoingMessagesPerDay 1000 (recipients), MaxFirstTimeRecipientsPerDay 200.
+    """mox 0.0.15 `config/doc.go`: MaxOutgoingMessagesPerDay 1000 (each recipient is one),
+    MaxFirstTimeRecipientsPerDay 200, both within 24 hours.
 
     Made to limit the damage of a stolen password, whatever it looks like.
     """

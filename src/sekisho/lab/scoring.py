@@ -11,6 +11,7 @@ from sekisho.lab.gate import Alarm
 from sekisho.lab.play import Fate, What
 from sekisho.lab.raids import Planned
 from sekisho.lab.traffic import Traffic
+from sekisho.lab.visits import DAY
 from sekisho.model.incident import Grade
 
 BOTHERED: frozenset[What] = frozenset({"denied", "refused", "held"})
@@ -38,7 +39,8 @@ class KindReport(Struct, frozen=True):
     there was none; `left_...` left the house, sooner or later. `minutes` from the thief's first visit
     until containment, if detected.
 
-    `owner_messages` are the owner's own after the thief came, `owner_bothered` those held or refused.
+    `owner_messages` are the owner's own after the thief came, `owner_bothered` those held or refused; of them
+    `soon_...` until a day after containment: by then an operator has given out a new password.
     """
 
     kind: str
@@ -51,6 +53,8 @@ class KindReport(Struct, frozen=True):
     minutes: Spread
     owner_messages: int
     owner_bothered: int
+    soon_messages: int
+    soon_bothered: int
 
 
 class Case(Struct):
@@ -66,6 +70,8 @@ class Case(Struct):
     left_recipients: int = 0
     owner: int = 0
     bothered: int = 0
+    soon: int = 0
+    soon_bothered: int = 0
 
     def minutes(self) -> float:
         """From the thief's first visit; stuffing comes to its accounts one after another."""
@@ -101,9 +107,7 @@ def kind_reports(cases: Iterable[Case]) -> list[KindReport]:
 
 def _count(case: Case, fate: Fate) -> None:
     if fate.visit.by == "owner":
-        turned_away = fate.what in ("denied", "refused") and fate.recipients > 0
-        case.owner += fate.what == "accepted" or turned_away
-        case.bothered += fate.what == "held" or turned_away
+        _count_owner(case, fate)
         return
     case.came_at = case.came_at or fate.at
     if fate.what == "accepted" and (not case.contained_at or fate.at < case.contained_at):
@@ -112,6 +116,16 @@ def _count(case: Case, fate: Fate) -> None:
     if fate.what == "left":
         case.left += 1
         case.left_recipients += fate.recipients
+
+
+def _count_owner(case: Case, fate: Fate) -> None:
+    turned_away = fate.what in ("denied", "refused") and fate.recipients > 0
+    came, bothered = fate.what == "accepted" or turned_away, fate.what == "held" or turned_away
+    case.owner += came
+    case.bothered += bothered
+    if not case.contained_at or fate.at < case.contained_at + DAY:
+        case.soon += came
+        case.soon_bothered += bothered
 
 
 def _kind_report(kind: str, cases: Sequence[Case]) -> KindReport:
@@ -126,6 +140,8 @@ def _kind_report(kind: str, cases: Sequence[Case]) -> KindReport:
         minutes=spread([case.minutes() for case in cases if case.contained_at]),
         owner_messages=sum(case.owner for case in cases),
         owner_bothered=sum(case.bothered for case in cases),
+        soon_messages=sum(case.soon for case in cases),
+        soon_bothered=sum(case.soon_bothered for case in cases),
     )
 
 
