@@ -242,9 +242,19 @@ class Local(Settings, frozen=True):
             "user's Maildir, if there is one; LMTP servers and programs are told the whole address."
         ),
     ] = "plain"
+    instructions: Annotated[
+        Literal["none", "qmail", "forward"],
+        _about(
+            "Whether .qmail or .forward files in accounts' folders (mail/DOMAIN/USER/) say what becomes of "
+            "their mail; not with lmtp."
+        ),
+    ] = "none"
     programs: Annotated[
         tuple[str, ...],
-        _about("Programs that mail may be handed to, by absolute path; empty: none. No shell is used."),
+        _about(
+            "Programs that mail may be handed to, by absolute path; empty: none. No shell is used, unless "
+            "/bin/sh is among them."
+        ),
     ] = ()
     program_user: Annotated[
         str, _about("System user that these programs run as when the server is root; never root itself.")

@@ -71,11 +71,15 @@ class Delivered(Struct, frozen=True, tag="delivered"):
     """`host` is the peer that took it, "" for our own mailboxes.
 
     `handed_on`: the peer offers DSN and was told NOTIFY, so that success is its to report (RFC 3461 5.2.2).
+    `onward`: the addresses that its owner forwards it to, which the front does in the same step; `owner` is
+    where bounces of those go, "" for the sender.
     """
 
     reply: Reply
     host: str = ""
     handed_on: bool = False
+    onward: tuple[str, ...] = ()
+    owner: str = ""
 
 
 class Deferred(Struct, frozen=True, tag="deferred"):

@@ -7,6 +7,7 @@ harmless letters only, and never a hyphen in front, which would make an option o
 """
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -19,15 +20,19 @@ from sekisho.model.verdict import Reply
 WORDS_MAX = 64
 WORD_MAX = 1000
 LANE_MAX = 300
+SHELL = "/bin/sh"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
+_SHELL = re.compile(r"[$`;&|<>(){}*?~#!\\\x00-\x08\x0a-\x1f]")
 _STRANGE = re.compile(r"[^A-Za-z0-9@._=+/:,%!~-]")
 _FIELD = re.compile(r"\{(sender|recipient|local|domain|extension|user)\}")
 _STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})[ \t:]+")
 _words = msgspec.json.Decoder(tuple[str, ...])
 
-DONE = frozenset({0, 99})
-"""99 is qmail's: done, and no further instruction is followed."""
+LAST = 99
+"""qmail's: done, and no further instruction is followed."""
+
+DONE = frozenset({0, LAST})
 
 LATER: Mapping[int, str] = {71: "4.3.0", 74: "4.3.0", 75: "4.3.0", 111: "4.3.0"}
 NEVER: Mapping[int, str] = {
@@ -52,16 +57,45 @@ def words_of(route: Route) -> tuple[str, ...]:
         return ()
 
 
-def facts_of(delivery: Delivery, sender: str) -> dict[str, str]:
-    """What a program may know, by the names of its arguments' fields; every value is harmless."""
+def plain_words(text: str) -> tuple[str, ...]:
+    """The words of a command of a `.qmail` or `.forward` file; () if only a shell understands it."""
+    if _SHELL.search(text):
+        return ()
+    try:
+        return tuple(shlex.split(text)[:WORDS_MAX])
+    except ValueError:  # quotes that do not end
+        return ()
+
+
+def allowed(text: str, programs: Sequence[str]) -> tuple[str, ...]:
+    """The command as words that begin with one of these programs; () if none of them may run it.
+
+    A name without a folder is the listed program of that name. What needs a shell gets it if that is listed.
+    """
+    words = plain_words(text)
+    if not words:
+        return (SHELL, "-c", text) if SHELL in programs else ()
+    for program in programs:
+        if words[0] in (program, program.rpartition("/")[2]):
+            return (program, *words[1:])
+    return ()
+
+
+def facts_of(delivery: Delivery, sender: str, extension: str | None = None) -> dict[str, str]:
+    """What a program may know, by the names of its arguments' fields; every value is harmless.
+
+    `extension`: what follows the user's name, if that is known better than by its first `+`.
+    """
     local, _, _ = delivery.recipient.rpartition("@")
-    user, extension = _divided(local)
+    user, found = _divided(local)
+    if extension is not None:
+        user, found = (local[: -len(extension) - 1], extension) if extension else (local, "")
     told = {
         "sender": sender,
         "recipient": delivery.recipient,
         "local": local,
         "domain": domain_of(delivery.recipient),
-        "extension": extension,
+        "extension": found,
         "user": user,
     }
     return {name: harmless(value) for name, value in told.items()}

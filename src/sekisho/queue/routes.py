@@ -20,7 +20,7 @@ def route_for(address: str, mailbox: str, outbound: Outbound) -> Route:
         return Route(Kind.MAILDIR, mailbox, _lane("maildir", mailbox), tls=Tls.NONE)
     _, at, domain = address.lower().rpartition("@")
     if not at or not domain:
-        return Route(Kind.REFUSE, "5.1.3 an address without a domain leads nowhere", "refuse")
+        return refusing("5.1.3", "an address without a domain leads nowhere")
     if host := outbound.hosts.get(domain):
         return Route(Kind.RELAY, host, _lane("relay", host), outbound.source)
     if outbound.smarthost is not None:
@@ -29,6 +29,11 @@ def route_for(address: str, mailbox: str, outbound: Outbound) -> Route:
         lane = _lane("relay", smarthost.host)
         return Route(Kind.RELAY, smarthost.host, lane, outbound.source, Tls(smarthost.tls), credentials)
     return Route(Kind.MX, domain, _lane("mx", domain), outbound.source)
+
+
+def refusing(status: str, why: str) -> Route:
+    """To nobody: the sender is told why."""
+    return Route(Kind.REFUSE, f"{status} {why}", "refuse")
 
 
 def lmtp_route(server: str) -> Route:

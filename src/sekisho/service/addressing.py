@@ -10,7 +10,7 @@ from sekisho.model.delivery import Delivery, Route
 from sekisho.model.ident import make_id
 from sekisho.queue.limits import Limits, destination
 from sekisho.queue.retry import SECOND
-from sekisho.queue.routes import lmtp_route, route_for
+from sekisho.queue.routes import lmtp_route, refusing, route_for
 from sekisho.service.returns import Returns
 from sekisho.world import World
 
@@ -56,7 +56,7 @@ class Addressing:
         if not self._directory.is_local_domain(domain_of(address)) and "@" in address:
             return (address,)
         local = self._config.local
-        if local.extensions == "plain":
+        if local.extensions == "plain" and local.instructions == "none":
             return self._directory.resolve(address) or ()
         return self._directory.names(address) or ()
 
@@ -68,12 +68,29 @@ class Addressing:
             return usual_s  # of every letter, and taking its lane apart is no small part of it
         return self._limits.lifetime_s(destination(route.lane), usual_s)
 
-    def deliveries(self, message: str, address: str) -> Sequence[Delivery]:
+    def deliveries(self, message: str, address: str, sender: str | None = None) -> Sequence[Delivery]:
         """One for each final address that `address` leads to; none when it leads nowhere. Behind a signed
         return path of ours is a mailbox: a letter of ours had come back in, and failed.
         """
+        real = self._returns.restored(address)
+        roads = [(target, self.route(target)) for target in self.targets(real)]
+        return self.by_road(message, roads, sender)
+
+    def onward(self, message: str, addresses: Sequence[str], sender: str | None) -> Sequence[Delivery]:
+        """The same for several, each final address once; one that leads nowhere is refused, so that its
+        sender hears of it."""
+        roads: dict[str, Route] = {}
+        for address in addresses:
+            targets = self.targets(self._returns.restored(address))
+            roads |= {target: self.route(target) for target in targets}
+            if not targets:
+                roads[address] = refusing("5.1.1", "No such mailbox here")
+        return self.by_road(message, list(roads.items()), sender)
+
+    def by_road(
+        self, message: str, roads: Sequence[tuple[str, Route]], sender: str | None
+    ) -> Sequence[Delivery]:
         at = self._world.clock.now()
-        roads = [(target, self.route(target)) for target in self.targets(self._returns.restored(address))]
         return [
             Delivery(
                 make_id(at, self._world.chance.bits(30)),
@@ -82,7 +99,7 @@ class Addressing:
                 route,
                 0,
                 at,
-                at + self.lifetime_s(route, None) * SECOND,
+                at + self.lifetime_s(route, sender) * SECOND,
             )
             for target, route in roads
         ]

@@ -2,7 +2,8 @@
 spool."""
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from sekisho.model.account import key_of
@@ -19,6 +20,7 @@ from sekisho.world import Unavailable, World
 CLEANED_KEPT = 20_000
 """Most mailboxes of which it is remembered when their `tmp` was looked through."""
 
+Choice = Callable[[Delivery, Maildir], Maildir]
 TAKEN = Reply(250, "2.1.5", "delivered to the mailbox")
 TAKEN_BEFORE = Reply(250, "2.1.5", "had been delivered to the mailbox before")
 
@@ -43,10 +45,13 @@ class LocalCarrier:
         return {delivery.id: self._deliver(delivery, letter) for delivery in batch}
 
     def _deliver(self, delivery: Delivery, letter: Letter) -> Outcome:
-        folder = f"{self._state}/{delivery.route.host}"
-        mailbox = Maildir(self._world.disk, folder, f"{self._state}/{delivery.route.host.partition('/')[0]}")
+        return self._into(delivery, letter, delivery.route.host, self._folder)
+
+    def _into(self, delivery: Delivery, letter: Letter, folder: str, choose: Choice | None = None) -> Outcome:
+        base = f"{self._state}/{folder.partition('/')[0]}"
+        mailbox = Maildir(self._world.disk, f"{self._state}/{folder}", base)
         try:
-            maildir = self._folder(delivery, mailbox)
+            maildir = choose(delivery, mailbox) if choose is not None else mailbox
             if delivery.tries and (maildir.holds(delivery.id) or mailbox.holds(delivery.id)):
                 return Delivered(TAKEN_BEFORE)
             maildir.deliver(delivery.id, self._parts(delivery, letter))
@@ -56,6 +61,13 @@ class LocalCarrier:
             return Deferred(Reply(451, "4.3.0", "mailbox is not available: a file is missing"))
         self._clean(maildir)
         return Delivered(TAKEN)
+
+    async def deliver_into(self, delivery: Delivery, letter: Letter, folder: str) -> Outcome:
+        """Into a Maildir below the account's folder, as its owner's instructions say."""
+        home = os.path.dirname(delivery.route.host)
+        deliver = partial(self._into, delivery, letter, f"{home}/{folder.rstrip('/')}")
+        outcome: Outcome = await self._world.spawn.thread(deliver)
+        return outcome
 
     def _folder(self, delivery: Delivery, mailbox: Maildir) -> Maildir:
         """Where it goes by its extension. Strangers choose extensions: they make no folders."""

@@ -5,11 +5,14 @@ import pwd
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
+from msgspec import Struct
+
 from sekisho.model.config import Config
 from sekisho.model.delivery import Deferred, Delivery, Outcome
 from sekisho.model.letter import Letter
+from sekisho.model.text import printable
 from sekisho.model.verdict import Reply
-from sekisho.queue.pipes import command, environment, facts_of, outcome, words_of
+from sekisho.queue.pipes import LAST, allowed, command, environment, facts_of, outcome, words_of
 from sekisho.service.program import Limits, Order, run
 from sekisho.store.bodies import parts_of
 from sekisho.store.maildir import mailbox_form
@@ -18,6 +21,23 @@ from sekisho.world import Unavailable, World
 
 FILE_BYTES = 2 * 1024**3
 """Largest file that a program may write: an mbox of some years."""
+
+
+class Errand(Struct, frozen=True):
+    """One letter for one program. `mailbox`: whose folder it works in."""
+
+    delivery: Delivery
+    letter: Letter
+    words: list[str]
+    facts: dict[str, str]
+    mailbox: str
+
+
+class Handed(Struct, frozen=True):
+    """How it ended. `last`: no further instruction is to be followed."""
+
+    outcome: Outcome
+    last: bool = False
 
 
 class PipeCarrier:
@@ -35,29 +55,38 @@ class PipeCarrier:
 
     async def _deliver(self, delivery: Delivery, letter: Letter) -> Outcome:
         words = words_of(delivery.route)
-        settings = self._config.local
-        if not words or words[0] not in settings.programs:
+        if not words or words[0] not in self._config.local.programs:
             return _later("4.7.1", f"{words[0] if words else 'nothing'} is not among local.programs")
-        try:
-            owner = _owner(settings.program_user)
-            order = self._order(delivery, letter, words, owner)
-            ended = await run(order, self._letter(delivery, letter))
-        except Unavailable as trouble:
-            return _later("4.3.0", f"{trouble.door}: {trouble.why}")
-        except OSError as error:  # no process, no memory
-            return _later("4.3.0", f"{words[0]} did not start: {error.strerror}")
-        if ended.late:
-            return _later("4.3.0", f"{words[0]} was stopped after {settings.program_s} s")
-        return outcome(words[0], ended.code, ended.output)
-
-    def _order(
-        self, delivery: Delivery, letter: Letter, words: tuple[str, ...], owner: tuple[int, int]
-    ) -> Order:
-        settings = self._config.local
         facts = facts_of(delivery, letter.envelope.sender or "")
-        home = os.path.abspath(os.path.dirname(f"{self._config.state}/{mailbox_folder(delivery.recipient)}"))
+        errand = Errand(delivery, letter, command(words, facts), facts, mailbox_folder(delivery.recipient))
+        return (await self.hand_over(errand)).outcome
+
+    async def obey(self, delivery: Delivery, letter: Letter, text: str, extension: str) -> Handed:
+        """The same for a command of the recipient's own `.qmail` or `.forward` file."""
+        words = allowed(text, self._config.local.programs)
+        if not words:
+            return Handed(_later("4.7.1", f"{printable(text, 100)} needs what is not among local.programs"))
+        facts = facts_of(delivery, letter.envelope.sender or "", extension)
+        return await self.hand_over(Errand(delivery, letter, list(words), facts, delivery.route.host))
+
+    async def hand_over(self, errand: Errand) -> Handed:
+        settings, name = self._config.local, errand.words[0]
+        try:
+            order = self._order(errand, _owner(settings.program_user))
+            ended = await run(order, self._letter(errand.delivery, errand.letter))
+        except Unavailable as trouble:
+            return Handed(_later("4.3.0", f"{trouble.door}: {trouble.why}"))
+        except OSError as error:  # no process, no memory
+            return Handed(_later("4.3.0", f"{name} did not start: {error.strerror}"))
+        if ended.late:
+            return Handed(_later("4.3.0", f"{name} was stopped after {settings.program_s} s"))
+        return Handed(outcome(name, ended.code, ended.output), last=ended.code == LAST)
+
+    def _order(self, errand: Errand, owner: tuple[int, int]) -> Order:
+        settings = self._config.local
+        home = os.path.abspath(os.path.dirname(f"{self._config.state}/{errand.mailbox}"))
         limits = Limits(settings.program_s, settings.program_bytes, FILE_BYTES, *owner)
-        return Order(command(words, facts), environment(facts, home), home, limits)
+        return Order(errand.words, environment(errand.facts, home), home, limits)
 
     async def _letter(self, delivery: Delivery, letter: Letter) -> AsyncIterator[bytes]:
         """As a Maildir would hold it."""

@@ -22,6 +22,8 @@ from sekisho.service.bouncing import Bouncer
 from sekisho.service.channel import Channel, NotDone
 from sekisho.service.delivery import Carrier, Deliverer, Voice
 from sekisho.service.errands import Errands
+from sekisho.service.forwarding import Forwarder
+from sekisho.service.instructed import InstructedCarrier
 from sekisho.service.local import LocalCarrier
 from sekisho.service.messages import (
     Carried,
@@ -101,11 +103,12 @@ class LocalOffice:
     def __init__(self, world: World, config: Config) -> None:
         self._mailboxes = LocalCarrier(world, config.state, config.local)
         self._programs = PipeCarrier(world, config)
+        self._instructed = InstructedCarrier(world, config, self._mailboxes, self._programs)
 
     async def handle(self, request: Request) -> Struct | None:
         match request:
             case Carry(batch=batch, letter=letter):
-                carrier = self._programs if batch[0].route.kind is Kind.PIPE else self._mailboxes
+                carrier = self._programs if batch[0].route.kind is Kind.PIPE else self._instructed
                 return Carried(await carrier.carry(batch, letter))
             case StatusAsk():
                 return StatusAnswer(True, os.getpid(), {})
@@ -115,6 +118,7 @@ class LocalOffice:
         def apply() -> None:
             self._programs.reload(config)
             self._mailboxes.reload(config.local)
+            self._instructed.reload(config)
 
         return apply
 
@@ -144,7 +148,8 @@ class FrontOffice:
         self._reporter = Reporter(world, self._spool, self._addressing, self._bouncer, recorder.record)
         policies = os.path.join(config.state, "spool", str(self._number), "mta-sts.json")
         self._remote = RemoteCarrier(world, config, recorder.record, policies=policies)
-        near = dict.fromkeys((Kind.MAILDIR, Kind.PIPE), Errands(local))
+        forwarder = Forwarder(world, self._spool, self._addressing)
+        near = dict.fromkeys((Kind.MAILDIR, Kind.PIPE), Errands(local, forwarder))
         far = dict.fromkeys((Kind.MX, Kind.RELAY, Kind.LMTP), self._remote)
         carriers: dict[Kind, Carrier] = {**near, **far}
         voice = Voice(recorder.record, recorder.trouble)
