@@ -200,3 +200,22 @@ def test_rate_counts_only_while_the_guard_is_silent() -> None:
         last.act,
         last.remember,
     )
+
+
+WEB_NAMES = ("", "www-data@example.com")
+HOUSEMATE = Client("s", "sendmail", account="web@example.com", names=WEB_NAMES, trusted=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "sender", "wanted"),
+    [
+        (HOUSEMATE.names, "", ""),
+        (HOUSEMATE.names, "WWW-data@example.com", ""),
+        (HOUSEMATE.names, "alice@example.com", "553 5.7.1"),
+        (("*",), "alice@example.com", ""),
+    ],
+)
+def test_system_users_write_as_themselves(names: tuple[str, ...], sender: str, wanted: str) -> None:
+    """And the trusted ones as anybody."""
+    client = replace(HOUSEMATE, names=names)
+    assert wanted == said(verdict(sender_owned.check(mail(client, sender), Answers())))

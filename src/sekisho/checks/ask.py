@@ -19,7 +19,8 @@ class Client(Struct, frozen=True):
     """Who is at the other end. `account` is "" until a login was right; `trusted` by address, from the
     settings.
 
-    `submission` is True on listeners that take mail only from our own users.
+    `submission` is True on listeners that take mail only from our own users. `names`: on a local socket, the
+    senders that a system user may write as, "*" for any.
     """
 
     session: str
@@ -32,6 +33,7 @@ class Client(Struct, frozen=True):
     network: str = ""
     trusted: bool = False
     submission: bool = False
+    names: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:

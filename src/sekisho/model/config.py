@@ -7,22 +7,12 @@ change them, so they live in the database. Durations are in seconds, sizes in by
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
-
+from sekisho.model.config_base import Settings
+from sekisho.model.config_base import about as _about
 from sekisho.model.config_returns import Returns
+from sekisho.model.config_sendmail import Sendmail
 
-
-class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every table: no unknown keys."""
-
-
-def _about(text: str, *, ge: int | None = None, gt: float | None = None, le: int | None = None) -> Meta:
-    if gt is not None:
-        return Meta(description=text, gt=gt)
-    return Meta(description=text, ge=ge, le=le)
-
-
-Protocol = Literal["smtp", "submission", "submissions", "lmtp"]
+Protocol = Literal["smtp", "submission", "submissions", "lmtp", "local"]
 Speaks = Literal["sekisho", "qmail"]
 
 
@@ -32,7 +22,8 @@ class Listen(Settings, frozen=True):
         Protocol,
         _about(
             "smtp (mail for our domains), submission (STARTTLS, then AUTH), submissions (TLS at once), "
-            "lmtp (mail for our domains from a server in front of us)."
+            "lmtp (mail for our domains from a server in front of us), local (sekisho-sendmail here: a unix "
+            "socket that every system user may use)."
         ),
     ]
     requires_proxy: Annotated[
@@ -391,6 +382,7 @@ class Config(Settings, frozen=True):
     queue: Annotated[Queue, _about("The queue.")] = Queue()
     outbound: Annotated[Outbound, _about("Mail to other hosts.")] = Outbound()
     local: Annotated[Local, _about("Mail to our own mailboxes.")] = Local()
+    sendmail: Annotated[Sendmail, _about("Mail from programs of this machine (protocol local).")] = Sendmail()
     source: Annotated[dict[str, Source], _about("Local addresses and EHLO names by sender.")] = {}
     guard: Annotated[Guard, _about("The takeover guard.")] = Guard()
     returns: Annotated[Returns, _about("Return paths, and what comes back to them.")] = Returns()

@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import stat
+import struct
 from collections.abc import Callable
 
 from sekisho.world import Unavailable
@@ -19,13 +20,16 @@ second.
 UNIX = "unix:"
 
 
-def bind(address: str, folder: str) -> socket.socket:
+def bind(address: str, folder: str, mode: int = 0o600) -> socket.socket:
     """`address` is "IP:PORT", "[IPV6]:PORT" or "unix:PATH", relative to `folder`. Raises Unavailable.
 
     It listens at once, which shows whether somebody else does; who connects waits until it is served.
+    `mode` says who may connect to a unix socket.
     """
     try:
-        return _bind_unix(unix_path(address, folder)) if address.startswith(UNIX) else _bind_tcp(address)
+        if address.startswith(UNIX):
+            return _bind_unix(unix_path(address, folder), mode)
+        return _bind_tcp(address)
     except OSError as error:
         raise Unavailable(address, error.strerror or str(error)) from error
 
@@ -49,6 +53,18 @@ def peer_of(transport: asyncio.BaseTransport) -> str:
     if not isinstance(name, tuple):
         return ""
     return str(name[0]).partition("%")[0].removeprefix("::ffff:")
+
+
+def user_of(transport: asyncio.BaseTransport) -> int:
+    """The number of the user who has connected to a unix socket, as the kernel saw it then."""
+    sock = transport.get_extra_info("socket")
+    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[1])
+
+
+def mode_of(protocol: str) -> int:
+    """Who may connect to a unix socket: every user of the machine where mail is brought by local programs."""
+    return 0o666 if protocol == "local" else 0o600
 
 
 async def serve(listener: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> asyncio.AbstractServer:
@@ -87,13 +103,13 @@ def _bind_tcp(address: str) -> socket.socket:
     return listener
 
 
-def _bind_unix(path: str) -> socket.socket:
-    """0600 before the first connection: nobody can connect to a socket that does not listen yet."""
+def _bind_unix(path: str, mode: int) -> socket.socket:
+    """The mode before the first connection: nobody can connect to a socket that does not listen yet."""
     _remove_stale(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(path)
-        os.chmod(path, 0o600)
+        os.chmod(path, mode)
         listener.listen(BACKLOG)
     except OSError:
         listener.close()

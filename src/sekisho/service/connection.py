@@ -67,7 +67,7 @@ class Connection(asyncio.Protocol):
         self._listener.connections.add(self)
         self._address = peer_of(transport)
         if self._unread is None:
-            self._come_in(Peer(self._address))
+            self._come_in(self._listener.caller(self._address, transport))
         elif not self._listener.may_proxy(self._address):
             self._abort()
 
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
         self._timer.cancel()
         self._listener.connections.discard(self)
         if self._peer is not None:
-            self._listener.admission.leave(self._peer.address)
+            self._listener.admission.leave(self._peer.place)
         if self.talk is not None:
             self.talk.gone = True
             self.talk.end()

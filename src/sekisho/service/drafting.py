@@ -175,11 +175,12 @@ def _trace(letter: InHand) -> Trace:
     config, client, transaction = letter.session.front.config, letter.client, letter.transaction
     shown = not client.account or config.show_client == "address"
     machine = letter.session.machine
+    logged_in = bool(client.account) and not client.names
     return Trace(
         hello=client.helo if shown else "",
         address=client.address if shown else "",
         hostname=config.hostname,
-        protocol=with_protocol(machine.protocol, encrypted=bool(client.tls), known=bool(client.account)),
+        protocol=with_protocol(machine.protocol, encrypted=bool(client.tls), known=logged_in),
         ident=transaction.message,
         at=letter.at,
         tls=client.tls,

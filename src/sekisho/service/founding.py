@@ -142,6 +142,11 @@ certificate = "keys/cert.pem"
 key = "keys/key.pem"
 
 {listeners}
+# Programs of this machine bring mail with sekisho-sendmail (docs/local.md):
+# [listen.sendmail]
+# address = "unix:/run/sekisho/sendmail"
+# protocol = "local"
+
 # IPv6 is a listener of its own:
 # [listen.mx6]
 # address = "[::]:25"

@@ -1,5 +1,6 @@
 """One listener while it listens: what its sessions are given, who may speak PROXY to it, who is connected."""
 
+import asyncio
 import ipaddress
 import ssl
 from collections.abc import Sequence
@@ -9,8 +10,10 @@ from msgspec.structs import replace
 
 from sekisho.model.config import Config, Listen
 from sekisho.model.verdict import Reply
+from sekisho.net.listen import user_of
 from sekisho.service.admission import CROWDED, Admission
 from sekisho.service.front import Front
+from sekisho.service.housemates import housemate
 from sekisho.service.session import Door, Peer
 from sekisho.store.bounded import Bounded
 from sekisho.wire import scram
@@ -68,6 +71,13 @@ class Listener:
         self._xclient_from = Networks(listen.xclient_from) if listen.requires_xclient else None
         self._trusted = Networks([name for name in config.trusted if name != UNIX])
 
+    def caller(self, address: str, transport: asyncio.BaseTransport) -> Peer:
+        """Who has connected, where no header says so."""
+        if not self.door.local:
+            return Peer(address)
+        known = housemate(self.front, user_of(transport))
+        return Peer("", housemate=known)
+
     def may_proxy(self, address: str) -> bool:
         return self._proxy_from.contains(address)
 
@@ -75,7 +85,9 @@ class Listener:
         """Counts a client that has come, with what is known of it by its address; `admission.leave` is
         owed.
         """
-        turned_away = self.admission.enter(peer.address, self.front.config.limits)
+        turned_away = self.admission.enter(peer.place, self.front.config.limits)
+        if peer.housemate is not None:
+            return replace(peer, trusted=True, turned_away=turned_away or peer.housemate.turned_away)
         trusted = bool(peer.address) and self._trusted.contains(peer.address)
         if self._xclient_from is not None and not peer.via:
             trusted = False  # it speaks for others, and has not said for whom
@@ -87,7 +99,7 @@ class Listener:
 
     def renamed(self, old: Peer, address: str) -> Peer:
         """The peer has said (XCLIENT) for whom it speaks; "" if it does not know: then nobody is trusted."""
-        self.admission.leave(old.address)
+        self.admission.leave(old.place)
         real = old.via or old.address or UNIX
         peer = self.received(Peer(address or old.address, via=real))
         return peer if address else replace(peer, trusted=False)
@@ -98,6 +110,7 @@ def door_of(name: str, config: Config, listen: Listen, *, tls: bool) -> Door:
     submission = listen.protocol in ("submission", "submissions")
     limits = config.limits
     implicit = listen.protocol == "submissions"
+    local = listen.protocol == "local"
     settings = ServerSettings(
         config.hostname,
         limits.message_bytes,
@@ -106,13 +119,13 @@ def door_of(name: str, config: Config, listen: Listen, *, tls: bool) -> Door:
         implicit,
         limits.command_s,
         limits.data_s,
-        limits.recipients if submission else limits.recipients_stranger,
+        limits.recipients if submission or local else limits.recipients_stranger,
         listen.protocol == "lmtp",
         mechanisms_of(config),
         listen.speaks,
         listen.requires_xclient,
     )
-    return Door(name, listen.protocol, submission, settings)
+    return Door(name, listen.protocol, submission, settings, local)
 
 
 def mechanisms_of(config: Config) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 
 from sekisho.checks.registry import policy
-from sekisho.model.config import Config
+from sekisho.model.config import Config, Listen
 from sekisho.model.event import Event
 from sekisho.model.verdict import Reply
 from sekisho.net import listen, tls
@@ -25,6 +25,9 @@ from sekisho.service.zone import zone_of
 from sekisho.world import World
 
 __all__ = ["Reception", "Roles"]
+
+PLAIN = ("smtp", "lmtp")
+"""Protocols of listeners that work without a certificate."""
 
 PATIENCE_S = 30.0
 """How long letters that are arriving or being kept may take when we stop."""
@@ -62,7 +65,7 @@ class Reception:
         with contextlib.ExitStack() as bound:
             sockets = {}
             for name, settings in config.listen.items():
-                opened = given[name] if name in given else listen.bind(settings.address, config.state)
+                opened = given[name] if name in given else _bound(settings, config.state)
                 bound.callback(opened.close)
                 sockets[name] = opened
                 self._listeners[name] = Listener(name, self._front, self._admission, _context(name, config))
@@ -159,7 +162,13 @@ class Reception:
 
 def _context(name: str, config: Config) -> ssl.SSLContext | None:
     """One for each listener. Without a certificate there is no TLS, and so no password is ever taken."""
+    if config.listen[name].protocol == "local":  # nobody listens between two programs of one machine
+        return None
     certificate = os.path.join(config.state, config.certificate)
-    if not os.path.exists(certificate) and config.listen[name].protocol in ("smtp", "lmtp"):
+    if not os.path.exists(certificate) and config.listen[name].protocol in PLAIN:
         return None
     return tls.server_context(certificate, os.path.join(config.state, config.key))
+
+
+def _bound(settings: Listen, folder: str) -> socket.socket:
+    return listen.bind(settings.address, folder, listen.mode_of(settings.protocol))

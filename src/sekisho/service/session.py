@@ -15,31 +15,39 @@ from sekisho.model.verdict import Reply
 from sekisho.service.asking import Asking
 from sekisho.service.checking import Ruling
 from sekisho.service.front import SOURCE, Front
+from sekisho.service.housemates import Housemate
 from sekisho.service.transaction import Transaction
 from sekisho.wire.smtp_server import ServerSettings, SmtpServer
 
 
 class Door(Struct, frozen=True):
     """One listener, as its sessions see it. `service` names it in logins; `submission`: for our own users
-    only.
+    only; `local`: for programs of this machine.
     """
 
     name: str
     service: str
     submission: bool
     settings: ServerSettings
+    local: bool = False
 
 
 class Peer(Struct, frozen=True):
     """The client's `address` ("" on a unix socket), and behind PROXY the one that really connected (`via`).
 
-    `turned_away` is the reply to one who may not come in now.
+    `turned_away` is the reply to one who may not come in now; `housemate` is who it is on a local socket.
     """
 
     address: str
     via: str = ""
     trusted: bool = False
     turned_away: Reply | None = None
+    housemate: Housemate | None = None
+
+    @property
+    def place(self) -> str:
+        """What its sessions are counted by."""
+        return f"user {self.housemate.user}" if self.housemate else self.address
 
 
 class Known(Struct, frozen=True):
@@ -85,7 +93,7 @@ class Session:
         self.machine = SmtpServer(door.settings)
         self.asking = Asking(front)
         self.transaction: Transaction | None = None
-        self.account = ""
+        self.account = peer.housemate.account if peer.housemate else ""
         self.login = ""
         self.network = ""
         self.proven = STRANGER
@@ -125,6 +133,7 @@ class Session:
             self.network,
             self.peer.trusted,
             self.door.submission,
+            self.peer.housemate.names if self.peer.housemate else (),
         )
 
     def traits(self, at: int) -> dict[str, Any]:

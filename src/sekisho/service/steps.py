@@ -14,6 +14,7 @@ from sekisho.service.accepting import accept
 from sekisho.service.answer import Answer
 from sekisho.service.arriving import Arriving
 from sekisho.service.checking import CLEAR, Ruling, rule
+from sekisho.service.housemates import home_domain
 from sekisho.service.login import begin_scram, login, prove, welcome
 from sekisho.service.session import Session
 from sekisho.service.transaction import Given, Transaction
@@ -60,6 +61,8 @@ async def opened(session: Session, step: Opened) -> Reply:
     ruling = await _rule_session(session, "connect")
     if ruling.refused is not None:
         return session.refused("connect", ruling.verdict.by, ruling.refused)
+    if session.door.local:  # who writes to "root" means root at this domain
+        return Reply(220, "", f"{front.config.hostname} ESMTP {home_domain(front)}")
     return Reply(220, "", f"{front.config.hostname} ESMTP")
 
 

@@ -169,7 +169,7 @@ class Supervisor:
         return_keys.tend(HostDisk(), chance, state, now, self._config.returns.lifetime_s)
         estate.arrange()
         for name, settings in self._config.listen.items():
-            self._sockets[name] = listen.bind(settings.address, state)
+            self._sockets[name] = listen.bind(settings.address, state, listen.mode_of(settings.protocol))
         self._lifeline = os.pipe()  # the writing end is open in this process only
         self._channels = {role: SocketChannel(role, role_path(state, role)) for role in estate.roles}
         for role in estate.roles:

@@ -6,6 +6,7 @@ import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
+from sekisho.model.account import key_of, split
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
 
@@ -67,6 +68,8 @@ def _rules() -> dict[Place, Rule]:
         ("source", ANY, "helo"): _hostname_or_none,
         ("guard", "webmail"): _networks,
         ("returns", "plain"): _domains,
+        ("sendmail", "domain"): _hostname_or_none,
+        ("sendmail", "accounts", ANY): _account,
     }
 
 
@@ -89,6 +92,12 @@ def _networks(value: list[str]) -> Phrase | None:
 
 def _domains(value: list[str]) -> Phrase | None:
     return next((_hostname(text) for text in value if not is_hostname(text.removeprefix("*."))), None)
+
+
+def _account(value: str) -> Phrase | None:
+    if split(key_of(value))[1]:
+        return None
+    return phrase("{value} is not the address of an account", value=printable(value, 100))
 
 
 def _proxies(value: list[str]) -> Phrase | None:

@@ -15,7 +15,7 @@ from msgspec import Struct, inspect
 from msgspec.structs import replace
 
 from sekisho.checks import registry
-from sekisho.model.config import Config
+from sekisho.model.config import Config, Listen
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
 from sekisho.store.plausible import implausible, not_a_limited_name
@@ -192,6 +192,8 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
             yield ("listen", name, "requires_xclient"), why
         if listener.requires_xclient and listener.requires_proxy:
             yield ("listen", name, "requires_xclient"), phrase("this and requires_proxy exclude each other")
+        if listener.protocol == "local":
+            yield from _local_contradictions(("listen", name), listener)
         if listener.protocol == "lmtp" and listener.speaks != "sekisho":
             yield ("listen", name, "speaks"), phrase("LMTP has no other words")
         if listener.address in taken and not listener.address.endswith(":0"):
@@ -206,6 +208,13 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
         yield ("returns", "unsigned"), why
     for why in registry.mistakes(config.checks, config.soften):
         yield ("checks",), why
+
+
+def _local_contradictions(place: Place, listener: Listen) -> Iterator[tuple[Place, Phrase]]:
+    if not listener.address.startswith("unix:"):
+        yield (*place, "address"), phrase("system users are known on a unix socket only: unix:PATH")
+    if listener.requires_proxy or listener.requires_xclient or listener.speaks != "sekisho":
+        yield (*place, "protocol"), phrase("local goes with no PROXY, no XCLIENT and no other words")
 
 
 def _resolved(config: Config, path: str) -> Config:
