@@ -5,6 +5,7 @@ that only a catch-all takes was caused by somebody who invented it: nobody here 
 """
 
 from sekisho.checks.ask import Ask, RcptFacts
+from sekisho.mail.srs import looks_forwarded
 from sekisho.model.address import domain_of
 from sekisho.model.verdict import PASS, Verdict, reject
 
@@ -12,6 +13,8 @@ from sekisho.model.verdict import PASS, Verdict, reject
 async def check(facts: RcptFacts, ask: Ask) -> Verdict:
     if not await ask.is_local_domain(domain_of(facts.recipient)):
         return PASS
+    if facts.sender and looks_forwarded(facts.recipient):
+        return reject(550, "5.7.1", "Only bounces come back this way", facts.recipient)
     if await ask.resolve(facts.recipient) and (facts.sender or await ask.named(facts.recipient)):
         return PASS
     return reject(550, "5.1.1", "No such mailbox here", facts.recipient)

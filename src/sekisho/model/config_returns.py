@@ -26,10 +26,17 @@ _UNSIGNED = Meta(
 _LIFETIME = Meta(
     description="So long after a message its bounces are evidence; later they are only mail.", ge=3600
 )
+_FORWARDS = Meta(
+    description=(
+        "Mail of others that is forwarded to other hosts: rewrite its return path to an address of ours that "
+        "leads back (SRS), so that SPF passes there; or keep it."
+    )
+)
 
 
 class Returns(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sign: Annotated[Literal["unfamiliar", "always", "never"], _SIGN] = "unfamiliar"
     plain: Annotated[tuple[str, ...], _PLAIN] = ()
     unsigned: Annotated[Literal["accept", "refuse"], _UNSIGNED] = "accept"
+    forwards: Annotated[Literal["rewrite", "keep"], _FORWARDS] = "rewrite"
     lifetime_s: Annotated[int, _LIFETIME] = 14 * 86400

@@ -8,6 +8,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from sekisho.checks.ask import BodyFacts
+from sekisho.mail.srs import looks_forwarded
 from sekisho.model.event import Accepted
 from sekisho.model.verdict import Reply
 from sekisho.service.answer import Answer, Later
@@ -16,6 +17,7 @@ from sekisho.service.checking import rule
 from sekisho.service.drafting import InHand, accepted, draft, returned_to
 from sekisho.service.returning import returned
 from sekisho.service.session import Session
+from sekisho.service.transaction import Transaction
 from sekisho.service.underway import Taking
 from sekisho.wire.commands import QMAIL
 from sekisho.wire.steps import BodyEnd
@@ -93,6 +95,13 @@ def _header_flaw(body: Arriving) -> Reply | None:
     return None
 
 
+def _comes_back(transaction: Transaction) -> bool:
+    """To a return path that we made: a signed one, or one of a letter that we have sent on."""
+    if returned_to(transaction) is not None:
+        return True
+    return any(looks_forwarded(given.recipient) for given in transaction.given)
+
+
 def _facts(letter: InHand) -> BodyFacts:
     transaction, config = letter.transaction, letter.session.front.config
     unwanted = config.returns.unsigned == "refuse" and config.returns.sign == "always"
@@ -104,6 +113,6 @@ def _facts(letter: InHand) -> BodyFacts:
         letter.recipients,
         letter.body.head,
         config.limits.hops,
-        unwanted and not transaction.sender and returned_to(transaction) is None,
+        unwanted and not transaction.sender and not _comes_back(transaction),
     )
 

@@ -55,10 +55,16 @@ class Addressing:
         """
         if not self._directory.is_local_domain(domain_of(address)) and "@" in address:
             return (address,)
+        if origin := self._returns.origin(address, self._world.clock.now()):
+            return (origin,)
         local = self._config.local
         if local.extensions == "plain" and local.instructions == "none":
             return self._directory.resolve(address) or ()
         return self._directory.names(address) or ()
+
+    def path_onward(self, sender: str | None, domain: str) -> str:
+        """The return path of what an address of ours in `domain` sends on; "" is the sender as it stands."""
+        return self._returns.path_onward(sender, domain, self._world.clock.now())
 
     def lifetime_s(self, route: Route, sender: str | None) -> int:
         """How long a delivery is tried; one that nobody can be told about, less long."""

@@ -44,12 +44,16 @@ class Asking:
     def resolved(self, address: str) -> tuple[str, ...] | None:
         place = ("resolve", address)
         if place not in self._memo:
-            self._keep(place, self._front.stores.directory.resolve(address))
+            self._keep(place, self._origin(address) or self._front.stores.directory.resolve(address))
         answer: tuple[str, ...] | None = self._memo[place]
         return answer
 
     async def named(self, address: str) -> bool:
-        return self._front.stores.directory.named(address)
+        return bool(self._origin(address)) or self._front.stores.directory.named(address)
+
+    def _origin(self, address: str) -> tuple[str, ...]:
+        origin = self._front.returns.origin(address, self._front.now())
+        return (origin,) if origin else ()
 
     async def may_send_as(self, account: str, address: str) -> bool:
         return self._front.stores.directory.may_send_as(account, address)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from sekisho.checks.ask import Client
 from sekisho.mail.received import Trace, date_field, message_id_field, received, with_protocol
 from sekisho.mail.words import readable
+from sekisho.model.address import domain_of
 from sekisho.model.delivery import Delivery
 from sekisho.model.envelope import NO_WISH, USUAL, Envelope, Message, Origin, Wish
 from sekisho.model.event import RECIPIENTS_KEPT, Accepted, Returned
@@ -81,10 +82,21 @@ def _envelope(letter: InHand) -> Envelope:
         options,
         _wishes(transaction.given),
     )
-    if not letter.client.account:
-        return envelope
-    path = front.returns.path_for(transaction.message, envelope, letter.session.asking.place)
+    if letter.client.account:
+        path = front.returns.path_for(transaction.message, envelope, letter.session.asking.place)
+    else:
+        path = _path_onward(letter)
     return replace(envelope, return_path=path) if path else envelope
+
+
+def _path_onward(letter: InHand) -> str:
+    """For a letter that names of ours send on to other hosts. What is only relayed keeps its sender."""
+    front, transaction = letter.session.front, letter.transaction
+    ours = front.stores.directory.is_local_domain
+    names = [given for given in transaction.given if not all(ours(domain_of(each)) for each in given.targets)]
+    if not names or not all(ours(domain_of(given.recipient)) for given in names):
+        return ""
+    return front.returns.path_onward(transaction.sender, domain_of(names[0].recipient), letter.at)
 
 
 def returned_to(transaction: Transaction) -> Comeback | None:

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 from msgspec.structs import replace
 
 from sekisho.mail.loops import delivered_field
-from sekisho.model.delivery import Deferred, Delivered, Delivery, Outcome
+from sekisho.model.address import domain_of
+from sekisho.model.delivery import Deferred, Delivered, Delivery, Kind, Outcome
 from sekisho.model.envelope import Envelope, Message
 from sekisho.model.ident import make_id
 from sekisho.model.letter import Draft, Letter
@@ -51,6 +52,9 @@ class Forwarder:
     async def _draft(self, delivery: Delivery, letter: Letter, done: Delivered, message: str) -> Draft:
         sender = done.owner or letter.envelope.sender
         deliveries = tuple(self._addressing.onward(message, done.onward, sender))
+        path = "" if done.owner else letter.envelope.return_path
+        if not path and any(each.route.kind in (Kind.MX, Kind.RELAY) for each in deliveries):
+            path = self._addressing.path_onward(sender, domain_of(delivery.recipient))
         wish = letter.envelope.wishes.get(delivery.recipient)
         envelope = Envelope(
             sender,
@@ -58,6 +62,7 @@ class Forwarder:
             letter.envelope.origin,
             letter.envelope.options,
             {} if wish is None else {each.recipient: wish for each in deliveries},
+            path,
         )
         start = await Parts(self._world, letter).start(len(letter.head) + SUBJECT_BYTES)
         return Draft(

@@ -10,6 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from sekisho.mail.return_path import Seal, looks_signed, mark_of, opened, owner_of, signed
+from sekisho.mail.srs import forwarded, looks_forwarded, reversed_path
 from sekisho.model.address import domain_of
 from sekisho.model.config import Config
 from sekisho.model.envelope import Envelope
@@ -18,6 +19,7 @@ from sekisho.store import return_keys
 from sekisho.world import Disk
 
 SECOND = 1_000_000
+DAY_S = 86_400
 AHEAD = 3600 * SECOND
 """How far in the future a message may have been made: another front's clock."""
 
@@ -86,6 +88,22 @@ class Returns:
         senders = self._directory.senders_of(real)
         account = next((each for each in senders if owner_of(each) == seal.owner), "")
         return Comeback(real, seal, account, fresh)
+
+    def path_onward(self, sender: str | None, domain: str, now: int) -> str:
+        """What other hosts are told of the sender of a letter that one of our addresses, in `domain`, sends
+        on; "" is the sender as it stands."""
+        if not sender or not self._keys or self._settings.forwards == "keep":
+            return ""
+        if self._directory.is_local_domain(domain_of(sender)):
+            return ""
+        path = forwarded(sender, domain, self._keys[0], now)
+        return path if path != sender else ""
+
+    def origin(self, address: str, now: int) -> str:
+        """Whom a bounce of a letter that we have sent on goes back to; "" for any other address."""
+        if not looks_forwarded(address) or not self._directory.is_local_domain(domain_of(address)):
+            return ""
+        return reversed_path(address, self._keys, now, -(-self._settings.lifetime_s // DAY_S))
 
     def restored(self, address: str) -> str:
         """The address behind a signature of ours, however old; any other as it is."""
