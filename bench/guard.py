@@ -6,8 +6,10 @@ renders the result into docs/guard.md.
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import msgspec
 from msgspec import Struct, structs
@@ -28,8 +30,12 @@ WORKERS = 2
 SCALE = Scale(accounts=int(os.environ.get("BENCH_GUARD_ACCOUNTS", "300")))
 
 
+Off = tuple[tuple[str, object], ...]
+"""Evidence that is switched off: constants of the guard, and what they are set to."""
+
+
 class Setting(Struct, frozen=True):
-    """One row of the table: whose rules, on which traffic."""
+    """One row of the table: whose rules, with which limits, on which traffic."""
 
     name: str
     policy: str = "guard"
@@ -37,7 +43,20 @@ class Setting(Struct, frozen=True):
     learning: int = 14
     table: bool = True
     seeds: tuple[int, ...] = REPORTED
+    limits: Settings = Settings()
+    without: Off = ()
 
+
+SIGN_INS: Off = (
+    ("logins.HEAVIEST", 0.0),
+    ("logins.FINGERPRINT", 0.0),
+    ("logins.UNKNOWN", 0.0),
+    ("logins.FLEW", (0.0, 0.0)),
+    ("guard.CROWD_WEIGHT", 0.0),
+)
+VOLUME: Off = (("volume.STRANGE_HEAVIEST", 0.0), ("volume.OWN_HEAVIEST", 0.0))
+CORRESPONDENCE: Off = (("letters.HEAVIEST", 0.0),)
+REFUSALS: Off = (("bounces.HEAVIEST", 0.0),)
 
 SETTINGS = (
     Setting("guard"),
@@ -49,6 +68,13 @@ SETTINGS = (
     Setting("guard, 3 days of learning", learning=3),
     Setting("guard, no learning", learning=0),
     Setting("guard without network table", table=False),
+    Setting("guard, contain at 7 and 11", limits=Settings(contain=7, whole_account=11)),
+    Setting("guard, no waiting under watch", limits=Settings(watch_delay_s=0)),
+    Setting("guard without sign-ins", without=SIGN_INS),
+    Setting("guard without volume", without=VOLUME),
+    Setting("guard without correspondence", without=CORRESPONDENCE),
+    Setting("guard without refusals", without=REFUSALS),
+    Setting("guard with sign-ins only", without=(*VOLUME, *CORRESPONDENCE, *REFUSALS)),
     Setting("fail2ban", policy="fail2ban"),
     Setting("mox", policy="mox"),
     Setting("postfwd", policy="postfwd"),
@@ -65,11 +91,14 @@ def play_one(task: tuple[Setting, int]) -> Sample:
     setting, seed = task
     world = built_in()
     seen = world if setting.table else NetworkTable()
-    return sample(order_of(setting, seed), partial(_hire, setting.policy, seen), world.find, seen.find)
+    with ExitStack() as stack:
+        for name, value in setting.without:
+            stack.enter_context(patch(f"sekisho.guard.{name}", value))
+        return sample(order_of(setting, seed), partial(_hire, setting, seen), world.find, seen.find)
 
 
-def _hire(policy: str, seen: NetworkTable, thieves: dict[str, int]) -> Keeper:
-    match policy:
+def _hire(setting: Setting, seen: NetworkTable, thieves: dict[str, int]) -> Keeper:
+    match setting.policy:
         case "fail2ban":
             return Fail2ban(thieves)
         case "mox":
@@ -77,7 +106,7 @@ def _hire(policy: str, seen: NetworkTable, thieves: dict[str, int]) -> Keeper:
         case "postfwd":
             return Postfwd(thieves)
         case _:
-            return GuardGate(Guard(Settings(), seen), thieves)
+            return GuardGate(Guard(setting.limits, seen), thieves)
 
 
 def row(setting: Setting, samples: list[Sample]) -> dict[str, object]:
@@ -87,6 +116,7 @@ def row(setting: Setting, samples: list[Sample]) -> dict[str, object]:
     attacks = {attack.pop("kind"): _flat(attack) for attack in told["attacks"]}
     return {
         "name": setting.name,
+        "commit": machine.commit(),
         "seeds": list(setting.seeds),
         "countries": [one.country for one in samples],
         "events": result.events,

@@ -28,6 +28,12 @@ def description(folder: Path) -> dict[str, object]:
     }
 
 
+def commit() -> str:
+    """Of the code that is measured; "+" where the folder has changes that are not committed."""
+    changed = _first_line(["git", "status", "--porcelain", "--untracked-files=no", "src"])
+    return _first_line(["git", "rev-parse", "--short", "HEAD"]) + ("+" if changed else "")
+
+
 def _cpu() -> str:
     match = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
     return match[1] if match else platform.machine()

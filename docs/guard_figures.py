@@ -69,7 +69,19 @@ def _circumstances(result: Row) -> str:
         f"seeds {_and(result['tuned_on'])}), each with {scale['accounts']} accounts, {scale['learning']} "
         f"days of learning and {scale['days']} counted; 30 % of a thief's recipients are refused by their "
         "hosts, unless the row says otherwise. Figures are medians, in brackets the 90th percentile."
+        f"{_commits(result['results']['settings'])}"
     )
+
+
+def _commits(rows: list[Row]) -> str:
+    """Which code was measured: where not all rows are of one commit, each commit with its rows."""
+    by_commit: dict[str, list[str]] = {}
+    for row in rows:
+        by_commit.setdefault(row["commit"], []).append(f"*{row['name']}*")
+    if len(by_commit) == 1:
+        return f" Commit {rows[0]['commit']}."
+    told = (f"commit {commit}: {', '.join(names)}" for commit, names in by_commit.items())
+    return f" Measured at {'; '.join(told)}."
 
 
 def _and(numbers: list[int]) -> str:
@@ -84,7 +96,8 @@ def _attacks(row: Row) -> str:
         "recipients",
         "messages that left the house",
         "minutes until then",
-        "owner's own messages held or refused",
+        "owner's own held or refused within a day",
+        "until the end",
         "target: messages",
     )
     lines = []
@@ -98,6 +111,7 @@ def _attacks(row: Row) -> str:
                 one["recipients"],
                 one["left_messages"],
                 one["minutes"],
+                f"{one['soon_bothered']} of {one['soon_messages']}",
                 f"{one['owner_bothered']} of {one['owner_messages']}",
                 TARGETS.get(kind, ""),
             )

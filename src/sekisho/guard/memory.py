@@ -1,7 +1,7 @@
 """What the guard remembers of one account: a few networks, a few sums, which recipients it knows. Bounded
 in every part.
 
-An account takes about 3 KB when written down, full 18 KB (measured: docs/guard.md). Recipients are kept as
+An account takes about 3 KB when written down, full 19 KB (measured: docs/guard.md). Recipients are kept as
 40-bit digests, oldest first.
 """
 
