@@ -88,7 +88,7 @@ def test_without_the_table_it_is_worse() -> None:
     """How much worse: the botnet is found as early, for every /24 is a stranger then, and so is the
     owner's phone.
 
-    Eight seeds each. Messages taken before the containment: 11 with the table (some bots live in the
+    Eight seeds each. Messages taken before the containment: 10 with the table (some bots live in the
     owner's own networks), 8 without. Honest owners contained within sixty days: none of eight with the
     table, all eight without. So the table pays in false alarms, not in leaks.
     """
@@ -101,5 +101,5 @@ def test_without_the_table_it_is_worse() -> None:
     assert sum(Grade.CONTAIN in grades for grades in alarmed) == COMMUTERS_CONTAINED
 
 
-TAKEN_WITH, TAKEN_WITHOUT = 11, 8
+TAKEN_WITH, TAKEN_WITHOUT = 10, 8
 COMMUTERS_CONTAINED = 8

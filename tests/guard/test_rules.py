@@ -242,6 +242,17 @@ def test_rule_5_the_same_stranger_counts_once(town: Town) -> None:
     assert sum(town.guard.memory(OWNER).hours) == 1
 
 
+def test_rule_5_whom_one_writes_to_every_few_days_is_known() -> None:
+    """An only correspondent, written to every other day, is no stranger, and from a hotel neither."""
+    town = Town()
+    town.login(HOME)
+    for _ in range(10):
+        town.wait(2 * DAY).letter(HOME, ["only@example.net"])
+    town.wait(2 * DAY).login(HOTEL)
+    town.letter(HOTEL, ["only@example.net"])
+    assert town.guard.memory(OWNER).strange.named == 0
+
+
 # Rule 6
 
 
@@ -458,6 +469,21 @@ def test_rule_15_one_botnet_on_many_accounts_is_no_mistake_of_ours() -> None:
         for number in range(4):
             town.wait(SECOND).login(bot(number), name)
     assert town.guard.standing(names[8], bot(150), town.at).treatment == "refuse"
+
+
+def test_rule_15_who_leaps_over_containment_counts_too() -> None:
+    """Accounts whose evidence jumps from watch to the whole account at once are containments as well."""
+    town = Town(config.Guard(whole_account=8.0))
+    names = [f"user{number}@example.com" for number in range(60)]
+    for name in names:
+        town.login(HOME, name)
+    town.wait(20 * DAY)
+    for place, name in enumerate(names[:6]):
+        for number in range(4):
+            town.wait(SECOND).login(bot(place * 4 + number), name)
+    last = town.guard.standing(names[5], bot(150), town.at)
+    assert last.grade == Grade.LOCK
+    assert last.treatment == "hold"
 
 
 # Honest people

@@ -117,6 +117,7 @@ def add_term(memory: Memory, term: Term) -> None:
 
 def name_recipient(memory: Memory, event: RecipientGiven, flow: Flow) -> int:
     """Returns how many first-time recipients the message in hand has by now."""
+    volume.settle_fresh(memory, event.at)
     key = digest(event.recipient)
     if volume.is_fresh(memory, key, event.at):
         volume.count_fresh(memory, flow, key, event.at)
@@ -128,6 +129,7 @@ def name_recipient(memory: Memory, event: RecipientGiven, flow: Flow) -> int:
 
 def take_message(memory: Memory, event: Accepted, flow: Flow, network: Network) -> int:
     """A message is taken on. Returns how many of its recipients were never written to before."""
+    volume.settle_fresh(memory, event.at)
     keys = [digest(recipient) for recipient in event.recipients]
     known = sum(1 for key in keys if key in memory.recipients or memory.fresh.get(key, 0) > 0)
     new = [key for key in keys if volume.is_fresh(memory, key, event.at)]

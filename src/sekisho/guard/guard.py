@@ -136,10 +136,11 @@ class Guard(Keeper):
     def _assess(self, account: str, memory: Memory, at: int) -> Findings:
         if not self._settings.enabled:
             return ()
+        before = grading.grade_at(memory, at)
         case = grading.raise_grade(memory, self._settings, at)
         if case is None:
             return ()
-        if case.grade == Grade.CONTAIN:
+        if case.ground == "strange" and case.grade >= Grade.CONTAIN > before:
             strangers = memory.strangers()
             memory.gentle = self._brake.contained(account, frozenset(strangers), self._active(at), at)
             self._crowd.condemn((term.address for term in memory.terms), at)
