@@ -12,7 +12,7 @@ from covers import covers
 from sekisho.mail.date import written
 
 
-@covers("Q-08", partly="bounces have their own test")
+@covers("Q-08")
 @pytest.mark.parametrize(
     ("at_s", "zone", "wanted"),
     [

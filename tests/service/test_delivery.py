@@ -66,7 +66,9 @@ class Road:
         return {each.id: self.answers.get(each.recipient.partition("@")[0], Delivered(OK)) for each in batch}
 
 
-def report(letter: Letter, failed: Sequence[tuple[Delivery, Reply]], ident: str, at: int) -> Report | None:
+def report(
+    letter: Letter, failed: Sequence[tuple[Delivery, Reply]], ident: str, at: int, kind: str = "failed"
+) -> Report | None:
     text = "".join(f"{delivery.recipient}: {reply}\r\n" for delivery, reply in failed).encode()
     sender = letter.envelope.sender
     return (

@@ -134,7 +134,7 @@ class Peers:
 
 
 def make_report(
-    letter: Letter, failed: Sequence[tuple[Delivery, Reply]], message: str, at: int
+    letter: Letter, failed: Sequence[tuple[Delivery, Reply]], message: str, at: int, kind: str = "failed"
 ) -> Report | None:
     """A bounce that names the recipients, one a line."""
     if letter.envelope.sender is None:

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sekisho.mail.xtext import decoded
 from sekisho.model.verdict import Reply
 from sekisho.wire import replies
 from sekisho.wire.arguments import PARAMS, parse_mail, parse_rcpt
 from sekisho.wire.steps import Mail, Rcpt
-from sekisho.wire.wishes import decoded
 
 KNOWN = frozenset({"SIZE", "BODY", "AUTH", "SMTPUTF8", "RET", "ENVID", "REQUIRETLS"})
 WISHES = frozenset({"NOTIFY", "ORCPT"})

@@ -6,6 +6,7 @@ at the end; the returned message is in wire form already and stands in the repor
 
 import textwrap
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct
 
@@ -17,25 +18,37 @@ DIAGNOSTIC_MAX = 600
 """Most characters of one recipient's diagnostic: what a server says in a book is not for a report."""
 
 
-class Failed(Struct, frozen=True):
-    """One recipient that got nothing. `status` RFC 3463; `diagnostic` is the reply, harmless text on one
-    line.
+Action = Literal["failed", "delayed", "delivered", "relayed"]
+"""RFC 3464 2.3.3."""
+
+
+class Fate(Struct, frozen=True):
+    """What became of one recipient. `status` RFC 3463; `diagnostic` is the reply, harmless text on one line.
+
+    `original` as the sender wrote it: type, semicolon, address (RFC 3461 4.2); "" when it did not. `until`: a
+    date after which a delayed one is given up.
     """
 
     recipient: str
     status: str
     diagnostic: str
+    action: Action = "failed"
+    original: str = ""
+    until: str = ""
 
 
 class Returned(Struct, frozen=True):
-    """What comes back of the letter, in wire form: all of it, or its head only."""
+    """What comes back of the letter, in wire form: all of it, or its head only; `wanted`: no more was to."""
 
     data: bytes
     whole: bool
+    wanted: bool = False
 
 
 class Notice(Struct, frozen=True):
-    """The report's own head and its words. `date` and `arrived` as in a Date field."""
+    """The report's own head and its words. `date` and `arrived` as in a Date field. `envelope` is the ENVID
+    that the sender gave (RFC 3461 4.4), "" for none.
+    """
 
     ident: str
     hostname: str
@@ -45,16 +58,17 @@ class Notice(Struct, frozen=True):
     text: str
     date: str
     arrived: str
+    envelope: str = ""
 
 
-def dsn(notice: Notice, failed: Sequence[Failed], returned: Returned | None) -> bytes:
+def dsn(notice: Notice, fates: Sequence[Fate], returned: Returned | None) -> bytes:
     """The whole letter in wire form, without the final dot."""
     boundary = _boundary(notice.ident, returned)
     eight_bit = returned is not None and not returned.data.isascii()
     mark = f"--{boundary}\n".encode("ascii")
     ours = _head(notice, boundary, "8bit" if eight_bit else "7bit")
     ours += mark + text_part(notice.text) + b"\n"
-    ours += mark + b"Content-Type: message/delivery-status\n\n" + _status(notice, failed)
+    ours += mark + b"Content-Type: message/delivery-status\n\n" + _status(notice, fates)
     letter = wire_form(ours)
     if returned is not None:
         letter += wire_form(b"\n" + mark + _returned_head(returned, eight_bit)) + returned.data
@@ -76,17 +90,27 @@ def _head(notice: Notice, boundary: str, encoding: str) -> bytes:
     return ("\n".join(fields) + "\n\n").encode("ascii")
 
 
-def _status(notice: Notice, failed: Sequence[Failed]) -> bytes:
+def _status(notice: Notice, fates: Sequence[Fate]) -> bytes:
     """RFC 3464 2.1: a group of fields for the message, then one for each recipient."""
-    groups = [f"Reporting-MTA: dns; {notice.hostname}\nArrival-Date: {notice.arrived}\n"]
-    for each in failed:
-        groups.append(
-            f"Final-Recipient: rfc822; {_ascii(each.recipient)}\n"
-            "Action: failed\n"
-            f"Status: {each.status}\n"
-            f"{_folded(f'Diagnostic-Code: smtp; {_ascii(each.diagnostic)}'[:DIAGNOSTIC_MAX])}\n"
-        )
-    return "\n".join(groups).encode("ascii")
+    of_message = [f"Reporting-MTA: dns; {notice.hostname}", f"Arrival-Date: {notice.arrived}"]
+    if notice.envelope:
+        of_message.insert(0, f"Original-Envelope-Id: {_ascii(notice.envelope)}")  # RFC 3464 2.2.1
+    groups = [of_message, *(_fields(each) for each in fates)]
+    return "\n".join("\n".join(group) + "\n" for group in groups).encode("ascii")
+
+
+def _fields(fate: Fate) -> list[str]:
+    fields = [
+        f"Final-Recipient: rfc822; {_ascii(fate.recipient)}",
+        f"Action: {fate.action}",
+        f"Status: {fate.status}",
+        _folded(f"Diagnostic-Code: smtp; {_ascii(fate.diagnostic)}"[:DIAGNOSTIC_MAX]),
+    ]
+    if fate.original:
+        fields.insert(0, f"Original-Recipient: {_ascii(fate.original)}")  # RFC 3464 2.3.1
+    if fate.until:
+        fields.append(f"Will-Retry-Until: {fate.until}")  # RFC 3464 2.3.9
+    return fields
 
 
 def _returned_head(returned: Returned, eight_bit: bool) -> bytes:

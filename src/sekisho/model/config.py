@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from sekisho.model.config_base import Settings
 from sekisho.model.config_base import about as _about
+from sekisho.model.config_guard import Guard as Guard
 from sekisho.model.config_returns import Returns
 from sekisho.model.config_sendmail import Sendmail
 
@@ -150,6 +151,16 @@ class Queue(Settings, frozen=True):
     bounce_bytes: Annotated[
         int, _about("Most bytes of the original message that a bounce carries.", ge=0)
     ] = 50_000
+    delay_warning_s: Annotated[
+        int, _about("After this long the sender is told, once, that a message waits; 0: never.", ge=0)
+    ] = 4 * 3600
+    double_bounces: Annotated[
+        Literal["postmaster", "drop"],
+        _about(
+            "What becomes of a bounce, or another message without return path, that cannot be delivered: "
+            "the postmaster of the first domain is told, or it is only counted."
+        ),
+    ] = "postmaster"
     keep_purged_s: Annotated[int, _about("How long a purged message can be restored.", ge=0)] = 7 * 86400
     keep_purged_bytes: Annotated[
         int, _about("Most bytes of purged messages kept; above it the oldest go first.", ge=0)
@@ -274,33 +285,6 @@ class Source(Settings, frozen=True):
     quarantine: Annotated[
         bool, _about("Mail that the guard had doubts about when it came leaves from here, whoever sent it.")
     ] = False
-
-
-class Guard(Settings, frozen=True):
-    enabled: Annotated[bool, _about("Off: standings are always clear, nothing is held.")] = True
-    watch: Annotated[float, _about("Evidence at which mail from unfamiliar networks waits.", gt=0)] = 3.5
-    contain: Annotated[
-        float, _about("Evidence at which mail and logins from unfamiliar networks are stopped.", gt=0)
-    ] = 9.0
-    whole_account: Annotated[
-        float, _about("Evidence at which the account's outgoing mail is held wherever it comes from.", gt=0)
-    ] = 13.0
-    watch_delay_s: Annotated[
-        int, _about("How long mail from unfamiliar networks waits under watch.", ge=0)
-    ] = 300
-    first_time_recipients: Annotated[
-        int, _about("Most recipients in 24 hours that the account never wrote to before.", ge=1)
-    ] = 200
-    held_messages: Annotated[int, _about("Most messages held for one account; then 452.", ge=1)] = 500
-    held_bytes: Annotated[int, _about("Most bytes held for one account; then 452.", ge=1)] = 100 * 1024 * 1024
-    networks: Annotated[
-        str, _about("A network table to use instead of the built-in one (see `sekisho networks update`).")
-    ] = ""
-    webmail: Annotated[
-        tuple[str, ...],
-        _about("Addresses of our own web mail, whose forwarded client addresses are believed."),
-    ] = ()
-    help_url: Annotated[str, _about("Where a locked-out user finds help; stands in the reply.")] = ""
 
 
 class Notify(Settings, frozen=True):

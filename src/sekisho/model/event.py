@@ -133,12 +133,14 @@ class TlsCounted(Happened, frozen=True, kw_only=True, tag="tls_counted"):
 
 class Bounced(Happened, frozen=True, kw_only=True, tag="bounced"):
     """A delivery status notification was made for `recipient` of `message`; "" for `bounce` means none was
-    owed."""
+    owed. `kind`: failed, delayed, delivered; double or dropped when the message itself had no return path.
+    """
 
     message: str
     recipient: str
     bounce: str
     reply: Reply
+    kind: str = "failed"
 
 
 class Returned(Happened, frozen=True, kw_only=True, tag="returned"):

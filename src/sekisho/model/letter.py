@@ -48,6 +48,10 @@ class Settled(Struct, frozen=True):
     next_at: int = 0
 
 
+DOUBLE = "double"
+"""Key in `Envelope.options` of what the postmaster is told of a bounce that failed: the end of the line."""
+
+
 def party_of(envelope: Envelope) -> str:
     """On whose behalf it is sent: parties take turns. A client without a login is its address."""
     return envelope.origin.account or envelope.origin.address

@@ -1,19 +1,21 @@
-"""What the sender is told when a letter cannot be delivered: one report for all its failed recipients.
+"""What the sender is told of a letter: one report for all its recipients that failed, wait or were delivered.
 
-Never for a message without a return path (RFC 5321 4.5.5), so a report is never reported on. A report
-carries the letter if it is small, else its head only, else nothing: it is never much larger than
-`limit_bytes`.
+Never for a message without a return path (RFC 5321 4.5.5), so a report is never reported on to its sender;
+the postmaster may be told of one that could not be delivered. Of a letter that failed a report carries all if
+it is small, else its head only, else nothing: it is never much larger than `limit_bytes`.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
+from typing import Literal
 
 from msgspec import Struct
 
 from sekisho.mail.date import written
-from sekisho.mail.dsn import Failed, Notice, Returned, dsn
+from sekisho.mail.dsn import Action, Fate, Notice, Returned, dsn
 from sekisho.mail.headers import Head, TooLarge, head_of
 from sekisho.mail.words import readable
+from sekisho.mail.xtext import decoded
 from sekisho.model.envelope import Envelope
 from sekisho.model.phrase import Phrase, phrase, phrases
 from sekisho.model.text import printable
@@ -36,8 +38,18 @@ class Original(Struct, frozen=True):
 
 
 class Failure(Struct, frozen=True):
+    """What is told of one recipient; `until`: when it is given up, in microseconds, if it only waits; `here`:
+    it has a mailbox of ours.
+    """
+
     recipient: str
     reply: Reply
+    until: int = 0
+    here: bool = False
+
+
+Kind = Literal["failed", "delayed", "delivered", "double"]
+"""What a report says; `double`: it is for the postmaster, since a bounce itself has failed."""
 
 
 class Reporter(Struct, frozen=True):
@@ -61,27 +73,74 @@ def bounce_for(
     original: Original, failures: Sequence[Failure], reporter: Reporter, ident: str, at: int
 ) -> Bounce | None:
     """None when no report is owed: the message had no return path, or nobody failed."""
-    if not original.envelope.sender or not failures:
+    return report_on(original, failures, reporter, Told("failed", original.envelope.sender or "", ident, at))
+
+
+class Told(Struct, frozen=True):
+    """The report to be made: what it says, to whom, its own id and time."""
+
+    kind: Kind
+    recipient: str
+    ident: str
+    at: int
+
+
+def report_on(
+    original: Original, failures: Sequence[Failure], reporter: Reporter, told: Told
+) -> Bounce | None:
+    if not told.recipient or not failures:
         return None
     listed = _listed(failures)
-    returned = _returned(original, reporter.limit_bytes)
-    subject = phrases(
-        "Your message was not delivered",
-        "Your message was not delivered to {count} recipients",
-        len(failures),
-    )
+    returned = _returned(original, reporter.limit_bytes, told.kind)
+    subject = _title(told.kind, len(failures))
+    envelope = original.envelope
     notice = Notice(
-        ident=ident,
+        ident=told.ident,
         hostname=reporter.hostname,
         sender=reporter.say(phrase("Mail delivery")),
-        recipient=original.envelope.sender,
+        recipient=told.recipient,
         subject=reporter.say(subject),
-        text="\n".join(_lines(original, listed, len(failures) - len(listed), returned, reporter)),
-        date=written(at, reporter.zone),
-        arrived=written(original.envelope.origin.at, reporter.zone),
+        text="\n".join(
+            _lines(original, listed, len(failures) - len(listed), returned, reporter, told.kind)
+        ),
+        date=written(told.at, reporter.zone),
+        arrived=written(envelope.origin.at, reporter.zone),
+        envelope=decoded(envelope.options.get("ENVID", "")),
     )
-    status = [Failed(each.recipient, _status(each.reply), str(each.reply)) for each in listed]
-    return Bounce(original.envelope.sender, dsn(notice, status, returned), str(subject))
+    fates = [_fate(each, told.kind, envelope, reporter) for each in listed]
+    return Bounce(told.recipient, dsn(notice, fates, returned), str(subject))
+
+
+def _title(kind: Kind, count: int) -> Phrase:
+    match kind:
+        case "delayed":
+            return phrase("Your message has not been delivered yet")
+        case "delivered":
+            return phrase("Your message was delivered")
+        case "double":
+            return phrase("A bounce could not be delivered")
+    return phrases(
+        "Your message was not delivered", "Your message was not delivered to {count} recipients", count
+    )
+
+
+def _fate(failure: Failure, kind: Kind, envelope: Envelope, reporter: Reporter) -> Fate:
+    wanted, colon, address = envelope.wish(failure.recipient).original.partition(";")
+    return Fate(
+        failure.recipient,
+        _status(failure.reply),
+        str(failure.reply),
+        _action(failure, kind),
+        f"{wanted}; {decoded(address)}" if colon else "",
+        written(failure.until, reporter.zone) if failure.until else "",
+    )
+
+
+def _action(failure: Failure, kind: Kind) -> Action:
+    """RFC 3464 2.3.3. A host that took it and does not report is where our knowledge ends: relayed."""
+    if kind == "delivered":
+        return "delivered" if failure.here else "relayed"
+    return "delayed" if kind == "delayed" else "failed"
 
 
 def _listed(failures: Sequence[Failure]) -> Sequence[Failure]:
@@ -99,24 +158,43 @@ def _lines(
     unlisted: int,
     returned: Returned | None,
     reporter: Reporter,
+    kind: Kind,
 ) -> list[str]:
     """The words for people. Addresses and replies are data and stand as they are."""
     say = reporter.say
-    date = written(original.envelope.origin.at, reporter.zone)
-    subject = _subject(original)
-    opening = (
-        phrase('Your message "{subject}" of {date} could not be delivered to:', subject=subject, date=date)
-        if subject
-        else phrase("Your message of {date} could not be delivered to:", date=date)
-    )
+    opening = _opening(kind, _subject(original), written(original.envelope.origin.at, reporter.zone))
     lines = [say(phrase("This is the mail server {hostname}.", hostname=reporter.hostname)), say(opening), ""]
     for each in listed:
         lines += [f"  <{_line(each.recipient)}>", f"    {_line(str(each.reply))}", ""]
     if unlisted:
         lines += [say(phrases("and one more recipient", "and {count} more recipients", unlisted)), ""]
-    lines.append(say(phrase("It will not be tried again. What stands behind each address is the reason.")))
+    lines.append(say(_closing(kind)))
     lines.append(say(_about(returned, reporter.limit_bytes)))
     return lines
+
+
+def _opening(kind: Kind, subject: str, date: str) -> Phrase:
+    values = {"subject": subject, "date": date}
+    match kind:
+        case "delayed":
+            return phrase('Your message "{subject}" of {date} could not be delivered yet to:', **values)
+        case "delivered":
+            return phrase('Your message "{subject}" of {date} was delivered to:', **values)
+        case "double":
+            return phrase('The report "{subject}" of {date}, which has no sender, could not be delivered to:',
+                          **values)  # fmt: skip
+    if subject:
+        return phrase('Your message "{subject}" of {date} could not be delivered to:', **values)
+    return phrase("Your message of {date} could not be delivered to:", date=date)
+
+
+def _closing(kind: Kind) -> Phrase:
+    match kind:
+        case "delayed":
+            return phrase("It is tried again by itself, and you need do nothing; you are told if it fails.")
+        case "delivered":
+            return phrase("You asked to be told. What another host took may still be on its way.")
+    return phrase("It will not be tried again. What stands behind each address is the reason.")
 
 
 def _line(text: str) -> str:
@@ -129,6 +207,8 @@ def _about(returned: Returned | None, limit: int) -> Phrase:
         return phrase("The message itself is not attached.")
     if returned.whole:
         return phrase("The message is attached.")
+    if returned.wanted:
+        return phrase("Only the head of the message is attached.")
     return phrase(
         "Only the head of the message is attached, since it is larger than {limit} bytes.", limit=limit
     )
@@ -147,19 +227,22 @@ def _head(start: bytes) -> Head | None:
         return None
 
 
-def _returned(original: Original, limit: int) -> Returned | None:
-    """All of the letter if it is not over the limit, else whole lines of its head that are not."""
-    headers_only = original.envelope.options.get("RET", "").upper() == "HDRS"  # RFC 3461 4.3
+def _returned(original: Original, limit: int, kind: Kind) -> Returned | None:
+    """All of the letter if it is not over the limit, else whole lines of its head that are not. Of what has
+    not failed its sender has the letter (RFC 3461 4.3: RET is about failures).
+    """
+    wanted = original.envelope.options.get("RET", "").upper() == "HDRS"
+    headers_only = wanted or kind in ("delayed", "delivered")
     if len(original.start) <= limit and not headers_only:
         return Returned(original.start, True)
     end = original.start.find(b"\r\n\r\n")
     head = original.start[: end + 2] if end >= 0 else original.start
     cut = head if len(head) <= limit else head[: head.rfind(b"\r\n", 0, limit) + 2]
-    return Returned(cut, False) if 2 < len(cut) <= limit else None
+    return Returned(cut, False, headers_only) if 2 < len(cut) <= limit else None
 
 
 def _status(reply: Reply) -> str:
     """RFC 3463: the class of a final failure is 5, or 4 for one that lasted too long."""
-    if reply.status.startswith(("4.", "5.")):
+    if reply.status.startswith(("2.", "4.", "5.")):
         return reply.status
-    return "4.0.0" if reply.transient else "5.0.0"
+    return "2.0.0" if reply.positive else "4.0.0" if reply.transient else "5.0.0"

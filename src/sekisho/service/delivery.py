@@ -20,7 +20,7 @@ from sekisho.queue.retry import SECOND, expired, judge, lane_in_trouble
 from sekisho.queue.schedule import NEVER, Batch, Schedule
 from sekisho.service.boundary import Record, boundary
 from sekisho.service.reporting import Reporter
-from sekisho.service.tried import tried
+from sekisho.service.tried import reported, tried
 from sekisho.store.spool import Due, Spool, Want
 from sekisho.world import Unavailable, World
 
@@ -269,6 +269,11 @@ class Deliverer:
         ]
         for delivery, outcome, change in zip(batch.deliveries, outcomes, changes, strict=True):
             self._voice.record(tried(self._world, letter, delivery, outcome, change))
+        if letter is not None and letter.envelope.wishes:
+            changes = [
+                reported(change, outcome, letter, delivery)
+                for delivery, outcome, change in zip(batch.deliveries, outcomes, changes, strict=True)
+            ]
         if all(change.state is State.DONE for change in changes):
             self._spool.settle(changes)
         else:

@@ -144,7 +144,8 @@ class FrontOffice:
         self._directory = Directory.open(config.state, world.clock)
         self._spool = Spool.open(os.path.join(config.state, "spool", str(self._number)), world, config.queue)
         self._addressing = Addressing(world, self._directory, config)
-        self._bouncer = Bouncer(world.disk, config, zone_of(config.zone), self._language)
+        zone, first = zone_of(config.zone), self._directory.first_domain
+        self._bouncer = Bouncer(world.disk, config, zone, self._language, first)
         self._reporter = Reporter(world, self._spool, self._addressing, self._bouncer, recorder.record)
         policies = os.path.join(config.state, "spool", str(self._number), "mta-sts.json")
         self._remote = RemoteCarrier(world, config, recorder.record, policies=policies)
@@ -161,6 +162,7 @@ class FrontOffice:
         self._owner = SpoolOwner(world, self._spool, self._addressing, self._deliverer, self._reception.quiet)
         recorder.tell_watch(watch)
         world.spawn.task("bounces", self._reporter.run(recorder.trouble))
+        world.spawn.task("delay warnings", self._reporter.warn(recorder.trouble))
         world.spawn.task("delivery", self._deliverer.run())
         world.spawn.task("DNSSEC", self._remote.check())
         self.listening = await self._reception.listen(sockets)
@@ -173,6 +175,7 @@ class FrontOffice:
                 return Performed(action, f"front-{self._number}", self._world.clock.now(), changed)
             case StatusAsk():
                 counts = {"sessions": self._reception.sessions, "trying": self._deliverer.under_way}
+                counts["double_bounces_dropped"] = self._reporter.dropped
                 return StatusAnswer(True, os.getpid(), self.listening, counts)
             case QueueAsk(verb="retry"):
                 self._remote.places.forgive()

@@ -36,12 +36,12 @@ def sentence(event: Event) -> Phrase:
             return phrase("{stage}: {check} says {act} {why}", stage=stage, check=check, act=act, why=why)
         case DeliveryTried():
             return _tried(event)
-        case Bounced(recipient=recipient, bounce=bounce):
+        case Bounced(recipient=recipient, bounce=bounce, kind=kind):
+            if kind == "dropped":
+                return phrase("a bounce to {recipient} failed, and is dropped", recipient=recipient)
             if not bounce:
                 return phrase("no bounce is owed for {recipient}", recipient=recipient)
-            return phrase(
-                "the sender was told about {recipient} in {bounce}", recipient=recipient, bounce=bounce
-            )
+            return _told(kind, recipient, bounce)
         case Returned():
             return _returned(event)
         case TlsCounted():
@@ -113,6 +113,18 @@ def _tried(event: DeliveryTried) -> Phrase:
     if event.result == "deferred":
         return phrase("not yet delivered to {recipient} ({host}): {reply}", **values)
     return phrase("given up for {recipient} ({host}): {reply}", **values)
+
+
+def _told(kind: str, recipient: str, bounce: str) -> Phrase:
+    values = {"recipient": recipient, "bounce": bounce}
+    match kind:
+        case "delayed":
+            return phrase("the sender was told in {bounce} that mail to {recipient} waits", **values)
+        case "delivered":
+            return phrase("the sender was told in {bounce} that mail to {recipient} was delivered", **values)
+        case "double":
+            return phrase("the postmaster was told about the bounce to {recipient} in {bounce}", **values)
+    return phrase("the sender was told about {recipient} in {bounce}", **values)
 
 
 def _returned(event: Returned) -> Phrase:

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from msgspec.structs import replace
+
 from sekisho.model.delivery import Delivered, Delivery, Kind, Outcome, State
 from sekisho.model.event import DeliveryTried
 from sekisho.model.ident import make_id
@@ -46,3 +48,13 @@ def tried(
         next_at=change.next_at,
         local=delivery.route.kind in HERE,
     )
+
+
+def reported(change: Settled, outcome: Outcome, letter: Letter, delivery: Delivery) -> Settled:
+    """A success that the sender wants to hear of ends as a failure does, by a report; unless the host that
+    took it will write one (RFC 3461 5.2.2).
+    """
+    if not isinstance(outcome, Delivered) or outcome.handed_on or letter.envelope.sender is None:
+        return change
+    wanted = letter.envelope.wish(delivery.recipient).wants("SUCCESS")
+    return replace(change, state=State.FAILED) if wanted else change

@@ -23,7 +23,7 @@ from sekisho.store.bodies import IN_DATABASE_MAX, BigBody, remove
 from sekisho.store.journal import SIZE_BYTES, Journal
 from sekisho.store.spool_file import TROUBLE, Database, SpoolFile
 from sekisho.store.spool_keeper import Files, Keeper
-from sekisho.store.spool_rows import SQL, delivery_of, letter_of, rows_of
+from sekisho.store.spool_rows import SQL, add_action, delivery_of, letter_of, rows_of
 from sekisho.store.spool_select import Census
 from sekisho.store.spool_works import Change, Claim, Settlement, Submission, Taker
 from sekisho.store.spool_writer import Tell, Writer
@@ -153,6 +153,14 @@ class Spool:
         """Messages with failed deliveries that no report has been made for."""
         return await self._read(spool_claims.failed_messages)
 
+    async def late_messages(self, before: int) -> list[str]:
+        """Some messages with a return path that wait since before then, and whose sender was not told yet."""
+        return await self._read(partial(spool_claims.late_messages, before=before))
+
+    async def remember(self, kind: str, performed: Performed) -> None:
+        """An action that is no change of the table. A second time is an error."""
+        await self._change(partial(_remember, kind=kind, performed=performed))
+
     async def letter(self, message_id: str) -> Letter:
         """Unavailable when the message is gone."""
         young = self._young.letter(message_id, f"{self._bodies}/{message_id}")
@@ -278,6 +286,11 @@ class Spool:
         for files in results:
             for name in files:
                 remove(self._doors.disk, f"{self._bodies}/{name}")
+
+
+def _remember(db: Any, kind: str, performed: Performed) -> tuple[None, Files]:
+    add_action(db, kind, performed)
+    return None, []
 
 
 def _nothing(db: Any) -> tuple[None, Files]:

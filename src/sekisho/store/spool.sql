@@ -136,6 +136,12 @@ select m.id, m.size, m.digest, m.envelope, m.in_file, b.head, b.body
 -- name: failed_messages
 select distinct m.id from deliveries d join messages m on m.n = d.message where d.state = 'failed' limit ?
 
+-- name: late_messages
+-- The name of the action is `delay_mark` in spool_claims.py.
+select m.id from messages m where m.accepted_at <= ? and coalesce(m.sender, '') != ''
+  and exists (select 1 from deliveries d where d.message = m.n and d.state = 'waiting' and d.held_by = '')
+  and not exists (select 1 from actions a where a.id = ? || m.id) order by m.n limit ?
+
 -- name: deliveries_of
 select d.id, m.id, d.recipient, d.route, d.tries, d.next_at, d.expires_at, d.held_by, d.state, d.reply
   from messages m cross join deliveries d on d.message = m.n where m.id = ? order by d.id

@@ -15,6 +15,9 @@ EXPIRE_MAX = 1000
 FAILED_MAX = 1000
 """Most messages with failures that one look returns."""
 
+LATE_AT_ONCE = 100
+"""Most messages at once whose senders are told that they wait."""
+
 
 class Want(Struct, frozen=True):
     """Up to `limit` due deliveries of `lane`."""
@@ -72,3 +75,12 @@ def lanes(db: Any) -> list[LaneRow]:
 
 def failed_messages(db: Any) -> list[str]:
     return [row[0] for row in db.execute(SQL["failed_messages"], (FAILED_MAX,))]
+
+
+def delay_mark(message: str) -> str:
+    """The action by which a sender was told that a message waits."""
+    return f"delay-{message}"
+
+
+def late_messages(db: Any, before: int) -> list[str]:
+    return [row[0] for row in db.execute(SQL["late_messages"], (before, delay_mark(""), LATE_AT_ONCE))]

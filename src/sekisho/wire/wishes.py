@@ -43,8 +43,3 @@ def is_original(value: str, *, smtputf8: bool) -> bool:
 def is_xtext(value: str) -> bool:
     """RFC 3461 4, of printable ASCII."""
     return _XTEXT.fullmatch(value) is not None and not re.search(r"\+7F", value)
-
-
-def decoded(xtext: str) -> str:
-    """What it stands for."""
-    return re.sub(r"\+([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), xtext)

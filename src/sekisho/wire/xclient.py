@@ -8,10 +8,11 @@ all.
 import ipaddress
 import re
 
+from sekisho.mail.xtext import decoded
 from sekisho.model.verdict import Reply
 from sekisho.wire import replies
 from sekisho.wire.steps import XClient
-from sekisho.wire.wishes import decoded, is_xtext
+from sekisho.wire.wishes import is_xtext
 
 OFFERED = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "DESTADDR", "DESTPORT")
 
