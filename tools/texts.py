@@ -70,9 +70,9 @@ def helps() -> Iterator[tuple[str, str]]:
 
 def descriptions() -> Iterator[tuple[str, str]]:
     """What `config describe` says of each setting."""
-    from sekisho.model import config
+    from sekisho.model import config, config_routing
 
-    for table in vars(config).values():
+    for table in (*vars(config).values(), *vars(config_routing).values()):
         if isinstance(table, type) and issubclass(table, msgspec.Struct):
             for field in msgspec.inspect.type_info(table).fields:  # type: ignore[union-attr]
                 extra = getattr(field.type, "extra_json_schema", None) or {}

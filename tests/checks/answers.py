@@ -34,7 +34,7 @@ class Answers(Struct):
         return domain == "example.com"
 
     async def resolve(self, address: str) -> tuple[str, ...] | None:
-        return self.leads.get(address)
+        return self.leads.get(address) if address.endswith("@example.com") else (address,)
 
     async def named(self, address: str) -> bool:
         return address in self.leads and address not in self.caught

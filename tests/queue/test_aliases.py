@@ -69,7 +69,7 @@ def test_an_alias_leads_on_and_keeps_other_hosts_case() -> None:
 def test_a_name_among_its_own_targets_is_its_mailbox() -> None:
     """Forwarding with a copy: mail stays and goes on."""
     led = lead("hello@a.example", {"hello@a.example": ("hello@a.example", "x@net.example")})
-    assert Led(("hello@a.example", "x@net.example")) == led
+    assert Led(("hello@a.example", "x@net.example"), aliased=True) == led
 
 
 @covers("Q-03")
@@ -78,7 +78,8 @@ def test_a_refusal_wins_over_the_catch_all() -> None:
     aliases = {"@a.example": ("hello@a.example",), "gone@a.example": ()}
     assert ("hello@a.example",) == lead("anything@a.example", aliases).targets
     assert ("mary-ann@a.example",) == lead("mary-ann@a.example", aliases).targets
-    assert Led(unknown=("gone@a.example",)) == lead("gone@a.example", aliases)
+    refused = ("gone@a.example",)
+    assert Led(unknown=refused, refused=refused) == lead("gone@a.example", aliases)
     assert () == lead("gone+x@a.example", aliases).targets
 
 
@@ -112,7 +113,7 @@ def test_a_domain_can_be_another_name_of_a_domain() -> None:
     aliases = {"@plus.example": ("@a.example",)}
     assert ("hello@a.example",) == lead("hello@plus.example", aliases).targets
     assert ("user@plus.example",) == lead("user@plus.example", aliases).targets
-    assert Led(unknown=("nobody@a.example",)) == lead("nobody@plus.example", aliases)
+    assert Led(unknown=("nobody@a.example",), aliased=True) == lead("nobody@plus.example", aliases)
     assert ("x@net.example",) == lead("x@plus.example", {"@plus.example": ("@net.example",)}).targets
 
 
@@ -172,7 +173,7 @@ def test_a_list_is_unfolded_where_it_stands() -> None:
     }
     led = Search(entries(aliases), DOMAINS.get, files.__getitem__).lead("all@a.example")
     assert ("hello@a.example", "x@net.example", "mary-ann@a.example") == led.targets
-    assert ("/l/staff",) == led.lists
+    assert ("/l/staff",) == led.lists and led.aliased
     files["/l/staff"] = ("all+x@a.example", "hello@a.example")
     led = Search(entries(aliases), DOMAINS.get, files.__getitem__).lead("all@a.example")
     assert ("all+x@a.example > all+x@a.example",) == led.loops
@@ -208,9 +209,8 @@ def test_what_only_a_catch_all_takes_has_no_name(key: str, *, named: bool) -> No
 def test_a_circle_beside_a_way_out_loses_nobody() -> None:
     """Who is reached is reached, and the circle is reported."""
     aliases = {"x@a.example": ("y@a.example", "hello@a.example"), "y@a.example": ("x@a.example",)}
-    assert Led(("hello@a.example",), ("x@a.example > y@a.example > x@a.example",)) == lead(
-        "x@a.example", aliases
-    )
+    circle = ("x@a.example > y@a.example > x@a.example",)
+    assert Led(("hello@a.example",), circle, aliased=True) == lead("x@a.example", aliases)
 
 
 def test_too_deep_and_too_wide_are_said() -> None:

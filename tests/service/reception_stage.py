@@ -18,6 +18,7 @@ from sekisho.model.event import Event
 from sekisho.model.incident import Standing
 from sekisho.model.letter import Draft
 from sekisho.model.selector import Selector
+from sekisho.queue.aliases import Led
 from sekisho.service.channel import LocalChannel
 from sekisho.service.messages import Judge, Request, Verified, VerifyPassword
 from sekisho.service.reception import Reception, Roles
@@ -71,6 +72,9 @@ class FewPeople:
 
     def first_domain(self) -> str:
         return "example.com"
+
+    def lead(self, key: str) -> Led:
+        return Led(self.resolve(key) or ())
 
     def mailbox(self, address: str) -> str:
         return f"mail/{domain_of(address)}/{address.partition('@')[0]}/Maildir"

@@ -18,6 +18,7 @@ from sekisho.model.letter import Letter
 from sekisho.model.queue_row import QueueRow
 from sekisho.model.selector import Selector
 from sekisho.model.verdict import Reply
+from sekisho.queue.aliases import Led
 from sekisho.service.addressing import Addressing
 from sekisho.service.delivery import Deliverer, Voice
 from sekisho.service.local import TAKEN_BEFORE, LocalCarrier
@@ -43,6 +44,12 @@ class Town:
 
     def resolve(self, address: str) -> tuple[str, ...] | None:
         return (address,) if not address.startswith("nobody") else None
+
+    def first_domain(self) -> str:
+        return "example.com"
+
+    def lead(self, key: str) -> Led:
+        return Led(self.resolve(key) or ())
 
     def mailbox(self, address: str) -> str:
         local, _, domain = address.partition("@")

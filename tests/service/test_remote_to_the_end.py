@@ -17,6 +17,7 @@ from sekisho.model.delivery import Kind, State
 from sekisho.model.event import Bounced, DeliveryTried, Event
 from sekisho.model.queue_row import QueueRow
 from sekisho.model.selector import Selector
+from sekisho.queue.aliases import Led
 from sekisho.queue.retry import SECOND
 from sekisho.queue.routes import route_for
 from sekisho.service.addressing import Addressing
@@ -44,8 +45,14 @@ class Town:
     def is_local_domain(self, domain: str) -> bool:
         return domain == "example.com"
 
-    def resolve(self, address: str) -> tuple[str, ...] | None:
+    def resolve(self, address: str) -> tuple[str, ...]:
         return (address,)
+
+    def first_domain(self) -> str:
+        return "example.com"
+
+    def lead(self, key: str) -> Led:
+        return Led(self.resolve(key))
 
     def mailbox(self, address: str) -> str:
         return "mail/" + address.partition("@")[0]

@@ -18,6 +18,7 @@ from sekisho.model.letter import BOUNCE_OF, Letter
 from sekisho.model.queue_row import QueueRow
 from sekisho.model.selector import Selector
 from sekisho.model.verdict import Reply
+from sekisho.queue.aliases import Led
 from sekisho.service.addressing import Addressing
 from sekisho.service.delivery import Deliverer, Voice
 from sekisho.service.local import LocalCarrier
@@ -58,8 +59,14 @@ class Town:
     def is_local_domain(self, domain: str) -> bool:
         return domain == "example.com"
 
-    def resolve(self, address: str) -> tuple[str, ...] | None:
+    def resolve(self, address: str) -> tuple[str, ...]:
         return (address,)
+
+    def first_domain(self) -> str:
+        return "example.com"
+
+    def lead(self, key: str) -> Led:
+        return Led(self.resolve(key))
 
     def mailbox(self, address: str) -> str:
         local, _, domain = address.partition("@")

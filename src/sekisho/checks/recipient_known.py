@@ -11,10 +11,11 @@ from sekisho.model.verdict import PASS, Verdict, reject
 
 
 async def check(facts: RcptFacts, ask: Ask) -> Verdict:
-    if not await ask.is_local_domain(domain_of(facts.recipient)):
-        return PASS
-    if facts.sender and looks_forwarded(facts.recipient):
+    found, ours = await ask.resolve(facts.recipient), await ask.is_local_domain(domain_of(facts.recipient))
+    if ours and facts.sender and looks_forwarded(facts.recipient):
         return reject(550, "5.7.1", "Only bounces come back this way", facts.recipient)
-    if await ask.resolve(facts.recipient) and (facts.sender or await ask.named(facts.recipient)):
+    if found and (facts.sender or not ours or await ask.named(facts.recipient)):
         return PASS
+    if not ours:
+        return reject(550, "5.7.1", "Mail for this address is not taken here", facts.recipient)
     return reject(550, "5.1.1", "No such mailbox here", facts.recipient)

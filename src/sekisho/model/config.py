@@ -11,6 +11,7 @@ from sekisho.model.config_base import Settings
 from sekisho.model.config_base import about as _about
 from sekisho.model.config_guard import Guard as Guard
 from sekisho.model.config_returns import Returns
+from sekisho.model.config_routing import Routing
 from sekisho.model.config_sendmail import Sendmail
 
 Protocol = Literal["smtp", "submission", "submissions", "lmtp", "local"]
@@ -367,6 +368,7 @@ class Config(Settings, frozen=True):
     outbound: Annotated[Outbound, _about("Mail to other hosts.")] = Outbound()
     local: Annotated[Local, _about("Mail to our own mailboxes.")] = Local()
     sendmail: Annotated[Sendmail, _about("Mail from programs of this machine (protocol local).")] = Sendmail()
+    routing: Annotated[Routing, _about("Where mail goes.")] = Routing()
     source: Annotated[dict[str, Source], _about("Local addresses and EHLO names by sender.")] = {}
     guard: Annotated[Guard, _about("The takeover guard.")] = Guard()
     returns: Annotated[Returns, _about("Return paths, and what comes back to them.")] = Returns()

@@ -26,6 +26,8 @@ class Led(Struct, frozen=True):
 
     A loop is written as its whole circle, "a@d > b@d > a@d". `lists`: files that were read on the way.
     `names`: for each target the name by which it was reached, "hello+news@d" for hello@d.
+    `refused`: of the unknown those that somebody has refused, or whose account takes no mail. `aliased`:
+    an alias, a role or a catch-all was followed.
     """
 
     targets: tuple[str, ...] = ()
@@ -34,6 +36,8 @@ class Led(Struct, frozen=True):
     excess: bool = False
     lists: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    aliased: bool = False
 
 
 def _no_lists(path: str) -> tuple[str, ...]:
@@ -58,6 +62,8 @@ class Search:
         self._visited: set[str] = set()
         self._loops: list[str] = []
         self._unknown: list[str] = []
+        self._refused: list[str] = []
+        self._aliased = False
         self._excess = False
 
     def lead(self, key: str) -> Led:
@@ -70,6 +76,8 @@ class Search:
             self._excess,
             tuple(self._lists),
             tuple(self._targets.values()),
+            refused=tuple(self._refused),
+            aliased=self._aliased,
         )
 
     def named(self, key: str, depth: int = 0) -> bool:
@@ -108,6 +116,9 @@ class Search:
         owner, targets = self._find(key, domain)
         if not targets:
             self._unknown.append(key)
+            if not owner.startswith("@"):
+                self._refused.append(key)
+        self._aliased |= bool(targets) and targets != (owner,)
         for target in self._unfolded(targets):
             if target == owner and owner in targets:  # in a list it would be a circle
                 self._targets.setdefault(owner, key)

@@ -23,14 +23,29 @@ def route_for(address: str, mailbox: str, outbound: Outbound) -> Route:
         return refusing("5.1.3", "an address without a domain leads nowhere")
     if host := outbound.hosts.get(domain):
         return Route(Kind.RELAY, host, _lane("relay", host), outbound.source)
-    if outbound.smarthost is not None:
-        smarthost = outbound.smarthost
-        credentials = SMARTHOST if smarthost.user else ""
-        lane = _lane("relay", smarthost.host)
-        return Route(Kind.RELAY, smarthost.host, lane, outbound.source, Tls(smarthost.tls), credentials)
+    return smarthost_route(outbound) or mx_route(domain, outbound)
+
+
+def mx_route(domain: str, outbound: Outbound) -> Route:
+    """As DNS says."""
     return Route(Kind.MX, domain, _lane("mx", domain), outbound.source)
 
 
+def route_to(hop: str, outbound: Outbound) -> Route:
+    """As a rule of the settings says it: a host, or "mx:NAME" for the mail servers of a name."""
+    if hop.startswith("mx:"):
+        return mx_route(hop.removeprefix("mx:").lower(), outbound)
+    return Route(Kind.RELAY, hop, _lane("relay", hop), outbound.source)
+
+
+def smarthost_route(outbound: Outbound) -> Route | None:
+    """None when there is no smarthost."""
+    if outbound.smarthost is None:
+        return None
+    smarthost = outbound.smarthost
+    credentials = SMARTHOST if smarthost.user else ""
+    lane = _lane("relay", smarthost.host)
+    return Route(Kind.RELAY, smarthost.host, lane, outbound.source, Tls(smarthost.tls), credentials)
 def refusing(status: str, why: str) -> Route:
     """To nobody: the sender is told why."""
     return Route(Kind.REFUSE, f"{status} {why}", "refuse")

@@ -1,16 +1,22 @@
-"""Deliveries of letters that we write ourselves: bounces and notices, addressed as mail from outside would
-be."""
+"""Over which roads an address is reached, as the server's settings are now; and deliveries of letters that we
+write ourselves: bounces and notices, addressed as mail from outside would be.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol
+
+from msgspec import Struct
 
 from sekisho.model.address import domain_of
 from sekisho.model.config import Config
 from sekisho.model.delivery import Delivery, Route
 from sekisho.model.ident import make_id
+from sekisho.queue.aliases import Led
 from sekisho.queue.limits import Limits, destination
 from sekisho.queue.retry import SECOND
 from sekisho.queue.routes import lmtp_route, refusing, route_for
+from sekisho.queue.routing import Author
+from sekisho.service.course import NOBODY, Course, Courses, End
 from sekisho.service.returns import Returns
 from sekisho.world import World
 
@@ -26,7 +32,21 @@ class Directory(Protocol):
 
     def senders_of(self, address: str) -> tuple[str, ...]: ...
 
+    def lead(self, key: str) -> Led: ...
+
+    def first_domain(self) -> str: ...
+
     def mailbox(self, address: str) -> str: ...
+
+
+class Road(Struct, frozen=True):
+    """A delivery to be: `recipient` as the next host is told it. `by` is the rule that chose the route, ""
+    where none did.
+    """
+
+    recipient: str
+    route: Route
+    by: str = ""
 
 
 class Addressing:
@@ -40,6 +60,23 @@ class Addressing:
         self._config = config
         self._limits = Limits(config.queue)
         self._returns = Returns(self._world.disk, self._directory, config)
+        self._courses = Courses(self._directory, config, self._usual, self.route)
+
+    def course(self, address: str, author: Author = NOBODY) -> Course:
+        """Step by step. Raises Unavailable when the directory does not answer."""
+        if origin := self._returns.origin(address, self._world.clock.now()):
+            return Course(address, (End(origin, self.route(origin)),))
+        return self._courses.find(address, author)
+
+    def roads(self, address: str, author: Author = NOBODY) -> tuple[Road, ...]:
+        """One for each final address; none when it leads nowhere."""
+        ends = self.course(address, author).ends
+        found = (Road(end.recipient, end.route, end.by) for end in ends if end.route is not None)
+        return tuple(dict.fromkeys(found))
+
+    def spelled(self, address: str) -> str:
+        """The address that is meant; what relaying is decided by."""
+        return self._courses.spelled(address)
 
     def route(self, target: str) -> Route:
         """Of a final address. Raises Unavailable when the directory does not answer."""
@@ -55,8 +92,6 @@ class Addressing:
         """
         if not self._directory.is_local_domain(domain_of(address)) and "@" in address:
             return (address,)
-        if origin := self._returns.origin(address, self._world.clock.now()):
-            return (origin,)
         local = self._config.local
         if local.extensions == "plain" and local.instructions == "none":
             return self._directory.resolve(address) or ()
@@ -79,19 +114,24 @@ class Addressing:
         return path of ours is a mailbox: a letter of ours had come back in, and failed.
         """
         real = self._returns.restored(address)
-        roads = [(target, self.route(target)) for target in self.targets(real)]
-        return self.by_road(message, roads, sender)
+        return self.by_road(message, self._pairs(real, sender), sender)
 
     def onward(self, message: str, addresses: Sequence[str], sender: str | None) -> Sequence[Delivery]:
         """The same for several, each final address once; one that leads nowhere is refused, so that its
         sender hears of it."""
         roads: dict[str, Route] = {}
         for address in addresses:
-            targets = self.targets(self._returns.restored(address))
-            roads |= {target: self.route(target) for target in targets}
-            if not targets:
+            found = self._pairs(self._returns.restored(address), sender)
+            roads |= found
+            if not found:
                 roads[address] = refusing("5.1.1", "No such mailbox here")
         return self.by_road(message, list(roads.items()), sender)
+
+    def _pairs(self, address: str, sender: str | None) -> list[tuple[str, Route]]:
+        return [(road.recipient, road.route) for road in self.roads(address, Author(sender or ""))]
+
+    def _usual(self, address: str) -> list[tuple[str, Route]]:
+        return [(target, self.route(target)) for target in self.targets(address)]
 
     def by_road(
         self, message: str, roads: Sequence[tuple[str, Route]], sender: str | None

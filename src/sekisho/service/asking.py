@@ -8,6 +8,8 @@ from sekisho.checks.ask import Judgement
 from sekisho.checks.takeover import held_under
 from sekisho.model.event import Event
 from sekisho.model.selector import Selector
+from sekisho.service.addressing import Road
+from sekisho.service.course import NOBODY
 from sekisho.service.front import Front
 
 MEMO = 4096
@@ -17,18 +19,20 @@ MEMO = 4096
 class Asking:
     """One for each session. `event` is what the client is doing: the guard learns of it when it is asked."""
 
-    __slots__ = ("_front", "_memo", "_standing", "event")
+    __slots__ = ("_front", "_memo", "_standing", "author", "event")
 
     def __init__(self, front: Front) -> None:
         self._front = front
         self._memo: dict[tuple[str, ...], Any] = {}
         self._standing: tuple[Event, Judgement] | None = None
+        self.author = NOBODY
         self.event: Event | None = None
 
     def forget(self) -> None:
         """A transaction begins or is over: what changes meanwhile (a new account, a new alias) is seen by
         the next.
         """
+        self.author = NOBODY
         if self._memo:
             self._memo = {}
 
@@ -39,21 +43,21 @@ class Asking:
         return bool(self._memo[place])
 
     async def resolve(self, address: str) -> tuple[str, ...] | None:
-        return self.resolved(address)
+        return tuple(road.recipient for road in self.roads(address)) or None
 
-    def resolved(self, address: str) -> tuple[str, ...] | None:
-        place = ("resolve", address)
+    def roads(self, address: str) -> tuple[Road, ...]:
+        """By whose mail it is: `author` is set when a transaction begins."""
+        place = ("roads", address)
         if place not in self._memo:
-            self._keep(place, self._origin(address) or self._front.stores.directory.resolve(address))
-        answer: tuple[str, ...] | None = self._memo[place]
-        return answer
+            self._keep(place, self._front.addressing.roads(address, self.author))
+        found: tuple[Road, ...] = self._memo[place]
+        return found
 
     async def named(self, address: str) -> bool:
-        return bool(self._origin(address)) or self._front.stores.directory.named(address)
-
-    def _origin(self, address: str) -> tuple[str, ...]:
-        origin = self._front.returns.origin(address, self._front.now())
-        return (origin,) if origin else ()
+        """A name that the rules send elsewhere is known there or not."""
+        if self._front.returns.origin(address, self._front.now()):
+            return True
+        return self._front.stores.directory.named(address) or any(road.by for road in self.roads(address))
 
     async def may_send_as(self, account: str, address: str) -> bool:
         return self._front.stores.directory.may_send_as(account, address)

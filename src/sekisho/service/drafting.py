@@ -18,6 +18,7 @@ from sekisho.model.envelope import NO_WISH, USUAL, Envelope, Message, Origin, Wi
 from sekisho.model.event import RECIPIENTS_KEPT, Accepted, Returned
 from sekisho.model.letter import BOUNCE_ACCOUNT, BOUNCE_MARK, BOUNCE_OF, Draft
 from sekisho.model.text import printable
+from sekisho.service.addressing import Road
 from sekisho.service.arriving import Arriving
 from sekisho.service.returns import Comeback
 from sekisho.service.session import Session
@@ -93,7 +94,11 @@ def _path_onward(letter: InHand) -> str:
     """For a letter that names of ours send on to other hosts. What is only relayed keeps its sender."""
     front, transaction = letter.session.front, letter.transaction
     ours = front.stores.directory.is_local_domain
-    names = [given for given in transaction.given if not all(ours(domain_of(each)) for each in given.targets)]
+    names = [
+        given
+        for given in transaction.given
+        if not all(ours(domain_of(road.recipient)) for road in given.roads)
+    ]
     if not names or not all(ours(domain_of(given.recipient)) for given in names):
         return ""
     return front.returns.path_onward(transaction.sender, domain_of(names[0].recipient), letter.at)
@@ -117,7 +122,7 @@ def _options(transaction: Transaction, body: Arriving) -> dict[str, str]:
     if "SMTPUTF8" not in options:
         return options
     ascii_only = all(field.value.isascii() for field in body.head.fields) and transaction.sender.isascii()
-    if not ascii_only or not all(target.isascii() for given in transaction.given for target in given.targets):
+    if not ascii_only or not all(road.recipient.isascii() for road in _roads(transaction)):
         return options
     return {name: value for name, value in options.items() if name != "SMTPUTF8"}
 
@@ -128,9 +133,9 @@ def _wishes(given: Sequence[Given]) -> dict[str, Wish]:
         return {}
     found: dict[str, Wish] = {}
     for each in given:
-        for target in each.targets:
-            before = found.get(target)
-            found[target] = _either(before, each.wish) if before is not None else each.wish
+        for road in each.roads:
+            before = found.get(road.recipient)
+            found[road.recipient] = _either(before, each.wish) if before is not None else each.wish
     return found
 
 
@@ -206,17 +211,22 @@ def _deliveries(letter: InHand) -> tuple[Delivery, ...]:
     front, transaction = letter.session.front, letter.transaction
     held_by = frozenset(transaction.held_by)
     next_at = letter.at + transaction.delay_s * SECOND
-    targets = dict.fromkeys(target for given in transaction.given for target in given.targets)
     return tuple(
         Delivery(
             id=front.ident(letter.at),
             message=transaction.message,
-            recipient=target,
-            route=route,
+            recipient=road.recipient,
+            route=road.route,
             tries=0,
             next_at=next_at,
-            expires_at=letter.at + front.lifetime_s(route, transaction.sender) * SECOND,
+            expires_at=letter.at + front.addressing.lifetime_s(road.route, transaction.sender) * SECOND,
             held_by=held_by,
         )
-        for target, route in ((target, front.route(target)) for target in targets)
+        for road in _roads(transaction)
     )
+
+
+def _roads(transaction: Transaction) -> list[Road]:
+    """Each once."""
+    found = {(road.recipient, road.route): road for given in transaction.given for road in given.roads}
+    return list(found.values())

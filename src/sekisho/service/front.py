@@ -15,6 +15,7 @@ from sekisho.model.ident import Idents
 from sekisho.model.letter import Draft
 from sekisho.model.selector import Selector
 from sekisho.model.text import printable
+from sekisho.queue.aliases import Led
 from sekisho.service.addressing import Addressing
 from sekisho.service.channel import Channel
 from sekisho.service.counts import Counts
@@ -41,6 +42,8 @@ class Directory(Protocol):
     def names(self, address: str) -> tuple[str, ...] | None: ...
 
     def named(self, address: str) -> bool: ...
+
+    def lead(self, key: str) -> Led: ...
 
     def may_send_as(self, account: str, address: str) -> bool: ...
 
@@ -113,9 +116,7 @@ class Front:
         self.judging.configure(config.guard)
         self.doorstep.most = config.vault.wrong_per_address
         self.returns = Returns(self.world.disk, self.stores.directory, config)
-        addressing = Addressing(self.world, self.stores.directory, config)
-        self.route, self.lifetime_s = addressing.route, addressing.lifetime_s
-        self.targets = addressing.targets
+        self.addressing = Addressing(self.world, self.stores.directory, config)
 
     def free_bytes(self) -> int:
         """Room above what must stay free; none while the spool takes nothing. Raises Unavailable."""

@@ -10,6 +10,7 @@ from sekisho.checks.ask import MailFacts, RcptFacts, SessionFacts, Stage
 from sekisho.model.envelope import NO_WISH, Wish
 from sekisho.model.event import Connected, RecipientGiven
 from sekisho.model.verdict import Reply
+from sekisho.queue.routing import Author
 from sekisho.service.accepting import accept
 from sekisho.service.answer import Answer
 from sekisho.service.arriving import Arriving
@@ -39,6 +40,7 @@ from sekisho.wire.steps import (
     Verify,
     XClient,
 )
+from sekisho.world import Unavailable
 
 OK = Reply(250, "2.0.0", "OK")
 SENDER_OK = Reply(250, "2.1.0", "OK")
@@ -50,6 +52,7 @@ HELP = Reply(214, "2.0.0", "See RFC 5321")
 DENIED = Reply(553, "5.7.1", "sorry, your envelope sender has been denied")
 AUTH_REQUIRED = 530
 CARRIED = ("SMTPUTF8", "REQUIRETLS", "RET", "ENVID")
+NOT_NOW = Reply(451, "4.3.0", "Temporary failure, try again later")
 BYE = Reply(221, "2.0.0", "Bye")
 
 
@@ -91,6 +94,7 @@ async def mail(session: Session, step: Mail) -> Reply:
         session.end_transaction()  # MAIL may come at any time there, and begins anew
     at = front.now()
     real = front.returns.restored(step.path)
+    session.asking.author = Author(real, client.account)
     facts = MailFacts(at, client, real, step.size)
     ruling = await rule(front.policy, front.policy.stages["mail"], facts, session.asking)
     session.judged("mail", ruling)
@@ -116,8 +120,10 @@ async def rcpt(session: Session, step: Rcpt) -> Reply:
         return session.refused("rcpt", transaction.barred, DENIED, step.path)
     at = front.now()
     returned = front.returns.opened(step.path, at)
-    named = returned.address if returned is not None else step.path
-    recipient = named if "@" in named else _postmaster(session)
+    try:
+        recipient = front.addressing.spelled(returned.address if returned is not None else step.path)
+    except Unavailable:
+        return session.refused("rcpt", "directory", NOT_NOW, step.path)
     client = session.client()
     event = None
     if client.account:
@@ -134,7 +140,7 @@ async def rcpt(session: Session, step: Rcpt) -> Reply:
             _count_refused(session, ruling)
         return session.refused("rcpt", ruling.verdict.by, ruling.refused, recipient)
     wish = _wish(step.params) if step.params else NO_WISH
-    transaction.given.append(Given(recipient, _targets(session, recipient), wish, returned))
+    transaction.given.append(Given(recipient, session.asking.roads(recipient), wish, returned))
     transaction.obey(ruling)
     _remember(session, ruling)
     if event is not None:
@@ -223,17 +229,6 @@ def _most_recipients(session: Session, transaction: Transaction) -> int:
 
 def _wish(params: dict[str, str]) -> Wish:
     return Wish(params.get("NOTIFY", ""), params.get("ORCPT", ""))
-
-
-def _postmaster(session: Session) -> str:
-    """RFC 5321 4.5.1: the name without a domain is the postmaster of this system."""
-    domain = session.front.stores.directory.first_domain()
-    return f"postmaster@{domain or session.front.config.hostname}"
-
-
-def _targets(session: Session, recipient: str) -> tuple[str, ...]:
-    """Where it leads: for an address that is not ours, to itself."""
-    return session.front.targets(recipient) or (recipient,)
 
 
 def _count_refused(session: Session, ruling: Ruling) -> None:

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from sekisho.model.envelope import NO_WISH, Wish
 from sekisho.model.verdict import Act
+from sekisho.service.addressing import Road
 from sekisho.service.arriving import Arriving
 from sekisho.service.checking import Ruling
 from sekisho.service.returns import Comeback
@@ -13,13 +14,14 @@ GUARD = "takeover"
 
 
 class Given(Struct, frozen=True):
-    """A recipient as the client named it, the final addresses it leads to, and its NOTIFY and ORCPT.
+    """A recipient as the client named it, the roads to the final addresses it leads to, and its NOTIFY and
+    ORCPT.
 
     `returned`: it was named by a signed return path of ours, and `recipient` is the address behind that.
     """
 
     recipient: str
-    targets: tuple[str, ...]
+    roads: tuple[Road, ...]
     wish: Wish = NO_WISH
     returned: Comeback | None = None
 

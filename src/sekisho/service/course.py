@@ -1,0 +1,189 @@
+"""Where an address goes in the end, step by step: its spelling, rules that come before aliases, aliases,
+rules, and what is usual. The server delivers by this, and `sekisho route test` shows it.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from msgspec import Struct
+
+from sekisho.model.account import key_of, split
+from sekisho.model.address import domain_of
+from sekisho.model.config import Config
+from sekisho.model.delivery import Route
+from sekisho.queue.aliases import NESTING, TARGETS, Led
+from sekisho.queue.routes import mx_route, route_to, smarthost_route
+from sekisho.queue.routing import LOCAL, REFUSE, SMARTHOST, USUAL, Asked, Author, Named, Table, unquoted
+from sekisho.queue.sendmail import unfolded
+from sekisho.world import Unavailable
+
+NOBODY = Author()
+PAST_ALIASES = "\\"
+ALIAS, SPELLING, UNKNOWN, REFUSED = "alias", "spelling", "unknown", "refused"
+"""Names of steps that no rule of the settings decides."""
+
+
+Usual = Callable[[str], list[tuple[str, Route]]]
+
+
+class Directory(Protocol):
+    """The part of `store/directory.py` that knows who lives here."""
+
+    def is_local_domain(self, domain: str) -> bool: ...
+
+    def lead(self, key: str) -> Led: ...
+
+    def first_domain(self) -> str: ...
+
+
+class Step(Struct, frozen=True):
+    """What an address became on the way: `by` a rule, an alias, or how it was spelled."""
+
+    by: str
+    address: str
+    became: tuple[str, ...]
+
+
+class End(Struct, frozen=True):
+    """A final address, as the next host is told it, and its road; None: it is refused.
+
+    `by` is the rule that decided, "" for what is usual, or why it is refused.
+    """
+
+    recipient: str
+    route: Route | None
+    by: str = ""
+
+
+class Course(Struct, frozen=True):
+    """`address` is what was asked for, as it is understood: what relaying is decided by."""
+
+    address: str
+    ends: tuple[End, ...]
+    steps: tuple[Step, ...] = ()
+
+
+class Courses:
+    """`usual` gives the roads of an address that no rule has a say about; none: nobody is here of that name.
+    `route` is the usual road of a final address.
+    """
+
+    def __init__(
+        self, directory: Directory, config: Config, usual: Usual, route: Callable[[str], Route]
+    ) -> None:
+        self._directory = directory
+        self._config = config
+        self._spellings = config.routing.sendmail.spellings
+        self._own = frozenset(name.lower() for name in config.routing.own_names)
+        self._by_names = config.local.extensions != "plain" or config.local.instructions != "none"
+        self._usual = usual
+        self._route = route
+        self.table = Table(config)
+
+    def spelled(self, address: str) -> str:
+        """The address that is meant, before anything is decided about it: a name without domain, one of our
+        own names, and, where the settings say so, user%host."""
+        local, domain = split(address)
+        if not domain:
+            return f"{local}@{self._directory.first_domain() or self._config.hostname}"
+        if domain.lower() in self._own:
+            return f"{local}@{self._home()}"
+        if self._spellings and self._directory.is_local_domain(domain):
+            further = unfolded(local)
+            return self.spelled(further) if further else address  # it gets shorter each time
+        return address
+
+    def find(self, address: str, author: Author = NOBODY) -> Course:
+        """Raises Unavailable when the directory does not answer."""
+        meant = self.spelled(address)
+        steps = (Step(SPELLING, address, (meant,)),) if meant != address else ()
+        ours = self._directory.is_local_domain(domain_of(meant))
+        past = ours and self._spellings and unquoted(split(meant)[0]).startswith(PAST_ALIASES)
+        if self.table.empty and not past:
+            return Course(meant, tuple(self._as_usual(meant)), steps)
+        led = self._led(_plain(meant) if past else meant) if ours else Led((meant,))
+        known = key_of(_plain(meant)) in led.targets if past else bool(led.targets)
+        asked = Asked(meant, ours, "@" not in address, known, author)
+        if not asked.bare and (rule := self.table.before(asked)) and rule.rule.to != LOCAL:
+            return Course(meant, tuple(self._by_rule(rule, asked)), steps)
+        if key_of(meant) in led.refused:
+            return Course(meant, (End(meant, None, REFUSED),), steps)
+        if not led.aliased or past:
+            return Course(meant, tuple(self._after(asked)), steps)
+        others = self._behind(led, author)
+        steps = (*steps, Step(ALIAS, meant, tuple(each.address for each in others)))
+        return Course(meant, tuple(end for each in others for end in self._after(each)), steps)
+
+    def _led(self, address: str) -> Led:
+        led = self._directory.lead(key_of(address))
+        if led.excess:
+            why = f"leads to more than {TARGETS} addresses or through more than {NESTING} aliases"
+            raise Unavailable(f"alias {address}", why)
+        return led
+
+    def _behind(self, led: Led, author: Author) -> list[Asked]:
+        """What aliases lead to; whom nobody has here may yet be known elsewhere."""
+        missing = [name for name in led.unknown if name not in led.refused]
+        found = []
+        targets = led.names if self._by_names else led.targets
+        for address in (*targets, *missing):
+            ours = self._directory.is_local_domain(domain_of(address))
+            found.append(Asked(address, ours, ours, address in targets, author))
+        return found
+
+    def _after(self, asked: Asked) -> Iterator[End]:
+        rule = self.table.after(asked)
+        if rule is not None:
+            yield from self._by_rule(rule, asked)
+        else:
+            yield from self._here(asked)
+
+    def _here(self, asked: Asked) -> Iterator[End]:
+        """As if there were no rules. What an alias led to is not looked at again."""
+        plain = _plain(asked.address)
+        if plain == asked.address and not (asked.bare and asked.known):
+            yield from self._as_usual(plain)
+        elif asked.known:
+            yield End(asked.address, self._route(plain))
+        else:
+            yield End(asked.address, None, UNKNOWN)
+
+    def _by_rule(self, rule: Named, asked: Asked) -> Iterator[End]:
+        told, to = rule.told(asked), rule.rule.to
+        if to == REFUSE:
+            yield End(told, None, rule.name)
+        elif to == LOCAL:
+            if told != asked.address:
+                asked = Asked(told, self._directory.is_local_domain(domain_of(told)))
+            if not asked.ours:
+                yield End(told, None, UNKNOWN)
+                return
+            for end in self._here(asked):
+                yield End(end.recipient, end.route, rule.name if end.route else UNKNOWN)
+        elif to == SMARTHOST:
+            yield End(told, smarthost_route(self._config.outbound), rule.name)
+        elif to == USUAL:
+            yield End(told, mx_route(domain_of(told), self._config.outbound), rule.name)
+        else:
+            yield End(told, route_to(to, self._config.outbound), rule.name)
+
+    def _as_usual(self, address: str) -> Iterator[End]:
+        roads = self._usual(address)
+        for recipient, route in roads:
+            yield End(recipient, route)
+        if not roads:
+            yield End(address, None, UNKNOWN)
+
+    def _home(self) -> str:
+        """The domain that our own names stand for."""
+        hostname = self._config.hostname.lower()
+        if self._directory.is_local_domain(hostname):
+            return hostname
+        return self._directory.first_domain() or hostname
+
+
+def _plain(address: str) -> str:
+    r"""Without the backslash of \name, which says that aliases are not to be looked at."""
+    local, domain = split(address)
+    inside = unquoted(local)
+    return f"{inside[1:]}@{domain}" if inside.startswith(PAST_ALIASES) else address
