@@ -137,3 +137,20 @@ def test_long_texts_are_cut_into_strings() -> None:
     """RFC 1035 3.3: a string of a TXT record has at most 255 octets."""
     assert '"short"' == txt_value("short")
     assert f'( "{"a" * 255}" "{"a" * 10}" )' == txt_value("a" * 265)
+
+
+def test_settings_may_stand_elsewhere_with_users_for_the_roles(tmp_path: Path) -> None:
+    """As the package wants it: settings below /etc, everything else below /var/lib."""
+    folder, path = tmp_path / "lib", tmp_path / "etc" / "sekisho.toml"
+    words = ["init", str(folder), "--domain", "example.com", "--settings", str(path), "--users", "mail"]
+    assert 0 == sekisho(*words).code
+    config = load(str(path))
+    assert (str(folder), "split") == (config.state, config.processes)
+    users = config.users
+    assert ("mail-front", "mail-local", "mail") == (users.front, users.local, users.group)
+    assert not (folder / "sekisho.toml").exists() and (folder / "keys" / "cert.pem").exists()
+    assert 1 == sekisho(*words).code
+    words[1], words[5] = str(tmp_path / "other"), str(tmp_path / "other.toml")
+    for name in ('x"\nevil = 1', "Root", "a" * 26):
+        assert 1 == sekisho(*words[:-1], name).code
+    assert not (tmp_path / "other").exists()

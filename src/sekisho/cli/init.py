@@ -1,9 +1,11 @@
 """`sekisho init`: everything a server needs before its first start."""
 
 import os
+import re
 import shlex
 
 import click
+from msgspec.structs import replace
 
 from sekisho.cli import speech
 from sekisho.cli.household import hands, refusals
@@ -11,10 +13,13 @@ from sekisho.cli.records import print_records
 from sekisho.cli.where import json_option
 from sekisho.host import HostDisk
 from sekisho.model.phrase import phrase
+from sekisho.model.text import printable
 from sekisho.service.founding import HIGH_PORTS, PORTS, Plan, found, records
 from sekisho.service.names import Refusal, domain_name
 from sekisho.store.plausible import is_address
-from sekisho.store.settings import FILE, load
+from sekisho.store.settings import load
+
+USER_NAME = re.compile("[a-z_][a-z0-9_-]{0,24}")
 
 
 @click.command("init")
@@ -22,8 +27,10 @@ from sekisho.store.settings import FILE, load
 @click.option("--domain", required=True, help="The first domain whose mail is taken here.")
 @click.option("--hostname", default="", help="This server's own name.  [default: mx.DOMAIN]")
 @click.option("--address", default="0.0.0.0", show_default=True, help="Where the listeners are bound.")
+@click.option("--settings", default="", help="Where the settings file goes.  [default: FOLDER/sekisho.toml]")
+@click.option("--users", default="", help="Roles run as NAME-front, NAME-vault, NAME-watch and NAME-local.")
 @json_option
-def command(folder: str, domain: str, hostname: str, address: str, as_json: bool) -> None:
+def command(folder: str, domain: str, as_json: bool, **place: str) -> None:
     """Make settings, databases, keys and a certificate, and say what to publish in the DNS.
 
     Listens on ports 25, 587 and 465 when made by root, else on 2525, 2587 and 2465.
@@ -31,9 +38,12 @@ def command(folder: str, domain: str, hostname: str, address: str, as_json: bool
     Example: sekisho init /etc/sekisho --domain example.com
     """
     with refusals():
-        plan = _plan(folder, domain, hostname, address)
+        plan = _plan(folder, domain, place["hostname"], place["address"])
+        plan = replace(plan, users=_user_name(place["users"]))
+        if place["settings"]:
+            plan = replace(plan, settings=os.path.abspath(place["settings"]))
         found(plan, HostDisk(), hands())
-    path = os.path.join(plan.folder, FILE)
+    path = plan.settings_path
     load(path)
     wanted = records(HostDisk(), plan.folder, plan.domain, plan.hostname)
     named = shlex.quote(path)
@@ -44,7 +54,7 @@ def command(folder: str, domain: str, hostname: str, address: str, as_json: bool
     ]
     if as_json:
         published = [{"name": record.name, "type": record.kind, "value": record.value} for record in wanted]
-        listening = {name: f"{address}:{port}" for name, port in plan.ports.items()}
+        listening = {name: f"{plan.address}:{port}" for name, port in plan.ports.items()}
         speech.emit({"config": path, "listen": listening, "records": published, "next": steps})
         return
     ports = ", ".join(str(port) for port in plan.ports.values())
@@ -58,6 +68,12 @@ def command(folder: str, domain: str, hostname: str, address: str, as_json: bool
     speech.tell(phrase("Then:"))
     for step in steps:
         speech.tell(f"  {step}")
+
+
+def _user_name(name: str) -> str:
+    if name and not USER_NAME.fullmatch(name):
+        raise Refusal(phrase("{value} is not the name of a user", value=printable(name, 100)))
+    return name
 
 
 def _plan(folder: str, domain: str, hostname: str, address: str) -> Plan:

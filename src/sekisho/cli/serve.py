@@ -15,6 +15,7 @@ from sekisho.cli.where import config_option, settings
 from sekisho.model.config import Config
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.net.manager import Manager, manager_of
+from sekisho.service.estate import Estate
 from sekisho.service.supervise import watch_lifeline
 from sekisho.world import Unavailable
 
@@ -35,15 +36,19 @@ class Runs(Protocol):
 @click.command("serve")
 @config_option
 @click.option("--check", is_flag=True, help="Stop after binding.")
+@click.option("--arrange", is_flag=True, help="Give the files of the state folder to [users], and stop.")
 @click.option(
     "--role", hidden=True, default="", help="One role of a split server; its supervisor says which."
 )
-def command(path: str, check: bool, role: str) -> int:
+def command(path: str, check: bool, arrange: bool, role: str) -> int:
     """Run the server in the foreground. SIGTERM ends it, SIGHUP reads the settings again.
 
     Example: sekisho serve -c /srv/mail/sekisho.toml
     """
     config = settings(path)
+    if arrange:
+        Estate(config, path).arrange()
+        return 0
     with contextlib.suppress(ImportError):
         import uvloop
 

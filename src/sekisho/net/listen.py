@@ -20,7 +20,13 @@ second.
 UNIX = "unix:"
 
 
-def bind(address: str, folder: str, mode: int = 0o600) -> socket.socket:
+SHARED = (socket.SO_REUSEADDR, socket.SO_REUSEPORT)
+"""`options` for a port that several processes bind, each its own: the system spreads who comes."""
+
+
+def bind(
+    address: str, folder: str, mode: int = 0o600, options: tuple[int, ...] = (socket.SO_REUSEADDR,)
+) -> socket.socket:
     """`address` is "IP:PORT", "[IPV6]:PORT" or "unix:PATH", relative to `folder`. Raises Unavailable.
 
     It listens at once, which shows whether somebody else does; who connects waits until it is served.
@@ -29,7 +35,7 @@ def bind(address: str, folder: str, mode: int = 0o600) -> socket.socket:
     try:
         if address.startswith(UNIX):
             return _bind_unix(unix_path(address, folder), mode)
-        return _bind_tcp(address)
+        return _bind_tcp(address, options)
     except OSError as error:
         raise Unavailable(address, error.strerror or str(error)) from error
 
@@ -82,13 +88,14 @@ def remove(listener_name: str) -> None:
             os.unlink(listener_name.removeprefix(UNIX))
 
 
-def _bind_tcp(address: str) -> socket.socket:
+def _bind_tcp(address: str, options: tuple[int, ...]) -> socket.socket:
     host, _, port = address.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     family = socket.AF_INET6 if ":" in bare else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for option in options:
+            listener.setsockopt(socket.SOL_SOCKET, option, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind((bare, int(port)))

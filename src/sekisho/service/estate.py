@@ -12,8 +12,10 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from sekisho.host import HostChance, HostClock, HostDisk
 from sekisho.model.config import Config, Users
-from sekisho.service.control import role_path
+from sekisho.service.control import role_path, run_folder
+from sekisho.store import return_keys
 from sekisho.store.settings import FILE
 from sekisho.world import Unavailable
 
@@ -39,9 +41,12 @@ class Place(Struct, frozen=True):
 class Estate:
     """The identities of `[users]`, and the state folder arranged for them. Empty: all run as who starts."""
 
-    def __init__(self, config: Config) -> None:
-        """Raises Unavailable for a user that this machine does not have, or without the right to change."""
+    def __init__(self, config: Config, settings: str = "") -> None:
+        """`settings` is the file that all roles read. Raises Unavailable for a user that this machine does
+        not have."""
         self._state = config.state
+        self._settings = os.path.abspath(settings) if settings else FILE
+        self._returns_s = config.returns.lifetime_s
         self._fronts = config.fronts
         self.roles = ("vault", "watch", "local", *(f"front-{n + 1}" for n in range(config.fronts)))
         users = config.users
@@ -49,8 +54,6 @@ class Estate:
         self.separate = any(named.values())
         if not self.separate:
             return
-        if os.geteuid() != 0:
-            raise Unavailable("[users]", "only root can start roles as other users")
         missing = [name for name, user in named.items() if not user]
         if missing:
             raise Unavailable("[users]", f"{', '.join(missing)}: each role needs a user of its own")
@@ -73,7 +76,11 @@ class Estate:
         )
 
     def arrange(self) -> None:
-        """Raises Unavailable."""
+        """Raises Unavailable, also without the right to change."""
+        if self.separate and os.geteuid() != 0:
+            raise Unavailable("[users]", "only root can start roles as other users")
+        os.makedirs(run_folder(self._state), mode=0o711, exist_ok=True)
+        return_keys.tend(HostDisk(), HostChance(), self._state, HostClock().now(), self._returns_s)
         for role in self.roles:
             os.makedirs(os.path.dirname(role_path(self._state, role)), mode=0o700, exist_ok=True)
         if not self.separate:
@@ -104,7 +111,7 @@ class Estate:
         """
         own, everybody = self._own, self._group
         yield "", 0, own["watch"].gid, 0o1771
-        yield FILE, 0, everybody, 0o640
+        yield self._settings, 0, everybody, 0o640
         yield "events", 0, everybody, 0o1770
         yield "house.db", own["watch"].uid, everybody, 0o640
         yield "networks.table", 0, everybody, 0o640
@@ -117,6 +124,7 @@ class Estate:
         for number in range(1, self._fronts + 1):
             yield f"spool/{number}", own["front"].uid, own["local"].gid, 0o710
             yield f"spool/{number}/{BODIES}", own["front"].uid, own["local"].gid, 0o2750
+        yield "run", 0, own["watch"].gid, 0o1771
         for role in self.roles:
             yield f"run/{role}", self._own[role.partition("-")[0]].uid, 0, 0o711
 

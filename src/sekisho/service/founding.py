@@ -15,6 +15,7 @@ from sekisho.store.hashes import FILE as VAULT
 from sekisho.store.house import FILE as HOUSE
 from sekisho.store.house import House
 from sekisho.store.keys import dkim_records, make_certificate, make_dkim_keys
+from sekisho.store.schema import literal
 from sekisho.store.settings import FILE as SETTINGS
 from sekisho.store.vault import Vault
 from sekisho.world import Disk
@@ -29,13 +30,20 @@ HIGH_PORTS = {"mx": 2525, "submission": 2587, "submissions": 2465}
 
 
 class Plan(Struct, frozen=True):
-    """`address` is what the listeners bind; `ports` by listener."""
+    """`address` is what the listeners bind; `ports` by listener. `settings` is where the settings file goes,
+    "" for the folder; `users` is what users of their own for the roles are called, "" for none."""
 
     folder: str
     domain: str
     hostname: str
     address: str
     ports: dict[str, int]
+    settings: str = ""
+    users: str = ""
+
+    @property
+    def settings_path(self) -> str:
+        return self.settings or os.path.join(self.folder, SETTINGS)
 
 
 class Record(Struct, frozen=True):
@@ -49,9 +57,8 @@ class Record(Struct, frozen=True):
 
 def found(plan: Plan, disk: Disk, hands: Hands) -> None:
     """Raises Refusal where something is already there."""
-    for name in (SETTINGS, HOUSE, VAULT, KEYS):
-        if disk.exists(os.path.join(plan.folder, name)):
-            path = os.path.join(plan.folder, name)
+    for path in (plan.settings_path, *(os.path.join(plan.folder, name) for name in (HOUSE, VAULT, KEYS))):
+        if disk.exists(path):
             raise Refusal(phrase("{path} is already there; nothing was changed", path=path))
     disk.make_folders(plan.folder)
     now = hands.clock.now()
@@ -62,8 +69,9 @@ def found(plan: Plan, disk: Disk, hands: Hands) -> None:
     house.close()
     vault.close()
     make_dkim_keys(disk, dkim_folder(plan.folder, plan.domain), now)
-    disk.write_new(os.path.join(plan.folder, SETTINGS), [settings_text(plan).encode()])
-    disk.sync_folder(plan.folder)
+    disk.make_folders(os.path.dirname(plan.settings_path))
+    disk.write_new(plan.settings_path, [settings_text(plan).encode()])
+    disk.sync_folder(os.path.dirname(plan.settings_path))
 
 
 def dkim_folder(state: str, domain: str) -> str:
@@ -107,7 +115,9 @@ def settings_text(plan: Plan) -> str:
         )
         for name, port in plan.ports.items()
     )
-    return TEXT.format(hostname=plan.hostname, listeners=listeners)
+    where = STATE.format(folder=literal(plan.folder)) if plan.settings else ""
+    processes, users = (SPLIT, USERS.format(name=plan.users)) if plan.users else ("", "")
+    return TEXT.format(hostname=plan.hostname, listeners=listeners, above=where + processes, users=users)
 
 
 def _endpoint(address: str, port: int) -> str:
@@ -129,6 +139,29 @@ address = "{address}"
 protocol = "{protocol}"
 """
 
+STATE = """\
+# Databases, spool, mail and keys.
+state = {folder}
+
+"""
+
+SPLIT = """\
+# Each role is a process of its own.
+processes = "split"
+
+"""
+
+USERS = """\
+# Whom the roles run as: the process that talks to strangers can open neither hashes nor mailboxes.
+[users]
+front = "{name}-front"
+vault = "{name}-vault"
+watch = "{name}-watch"
+local = "{name}-local"
+group = "{name}"
+
+"""
+
 TEXT = """\
 # The settings of this server. What is not here has its default: `sekisho config describe` lists every
 # setting, `sekisho config show --effective` what is in force, `sekisho config check` finds mistakes.
@@ -137,7 +170,7 @@ TEXT = """\
 # The name this server calls itself, as its PTR record and its certificate say.
 hostname = "{hostname}"
 
-# A self-signed certificate was made. Replace the files, or name others.
+{above}# A self-signed certificate was made. Replace the files, or name others.
 certificate = "keys/cert.pem"
 key = "keys/key.pem"
 
@@ -147,7 +180,7 @@ key = "keys/key.pem"
 # address = "unix:/run/sekisho/sendmail"
 # protocol = "local"
 
-# IPv6 is a listener of its own:
+{users}# IPv6 is a listener of its own:
 # [listen.mx6]
 # address = "[::]:25"
 # protocol = "smtp"

@@ -5,15 +5,19 @@ that what a front still finishes is observed.
 """
 
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from socket import socket
 from typing import Any
 
 from msgspec import Struct
 
 from sekisho.model.config import Config
-from sekisho.service.channel import ChannelServer, LocalChannel, NotDone, SocketChannel
+from sekisho.net import listen
+from sekisho.service.channel import Channel, ChannelServer, LocalChannel, NotDone, SocketChannel
 from sekisho.service.control import control_path, role_path, run_folder
 from sekisho.service.desk import Desk
+from sekisho.service.estate import Estate
 from sekisho.service.messages import Reload, Request, StatusAnswer, StatusAsk
 from sekisho.service.recording import Recorder
 from sekisho.service.rereading import after_restart, change
@@ -26,7 +30,7 @@ from sekisho.service.roles import (
     real_world,
     recorder_of,
 )
-from sekisho.service.supervise import inherited, peers
+from sekisho.service.supervise import inherited, peers, supervised
 from sekisho.store import return_keys
 from sekisho.store.settings import ConfigError, load
 from sekisho.world import World
@@ -101,7 +105,8 @@ class Server:
 
 
 class Post:
-    """One role of a split server, on its own socket."""
+    """One role of a split server, on its own socket. Without a supervisor it knows its neighbours from the
+    settings, a front binds its listeners itself, and watch answers the command line."""
 
     def __init__(self, config: Config, name: str, settings: str) -> None:
         self.config = self._began = config
@@ -110,13 +115,15 @@ class Post:
         self.world = real_world(config, files=0o640 if shared else 0o600)
         self.recorder = recorder_of(self.world, config, name)
         self._settings = settings
+        heard = peers() if supervised() else Estate(config, settings).place(name).peers
+        self._desk: ChannelServer | None = None
         self._role: FrontOffice | WatchTower | VaultKeeper | LocalOffice
         self._server = ChannelServer(
             role_path(config.state, name),
             self._handle,
             self.recorder.trouble,
             reveal=name == "vault",
-            peers=peers(),
+            peers=heard,
         )
 
     async def start(self) -> dict[str, str]:
@@ -130,13 +137,50 @@ class Post:
                 self._role = LocalOffice(self.world, self.config)
             case ("watch", _, _):
                 self._role = WatchTower(self.world, self.config, self.recorder)
-                await self._role.open([self._to(f"front-{n + 1}") for n in range(self.config.fronts)])
+                await self._role.open(self._fronts())
             case ("front", _, number):
                 self._role = FrontOffice(self.world, self.config, self.recorder, int(number))
                 watch, vault, local = (self._to(name) for name in ("watch", "vault", "local"))
-                await self._role.open(watch, vault, local, inherited())
+                await self._role.open(watch, vault, local, self._sockets())
         await self._server.start()
+        if self.name == "watch" and not supervised():
+            await self._open_desk(LocalChannel(self._role.handle, self.recorder.trouble))
         return self._role.listening if isinstance(self._role, FrontOffice) else {}
+
+    def _sockets(self) -> dict[str, socket]:
+        """Those that are not here are bound by the reception."""
+        if supervised() or self.config.fronts == 1:
+            return inherited()
+        state = self.config.state
+        return {
+            name: listen.bind(each.address, state, listen.mode_of(each.protocol), listen.SHARED)
+            for name, each in self.config.listen.items()
+        }
+
+    async def _open_desk(self, watch: Channel) -> None:
+        fronts = self._fronts()
+        desk = Desk(watch, fronts, partial(self._status, fronts), partial(self._reload_all, fronts))
+        self._desk = ChannelServer(control_path(self.config.state), desk.handle, self.recorder.trouble)
+        await self._desk.start()
+
+    async def _status(self, fronts: Sequence[Channel]) -> StatusAnswer:
+        """As far as watch may ask: itself and the fronts."""
+        answers = [await front.ask(StatusAsk(), StatusAnswer) for front in fronts]
+        listening = {name: where for answer in answers for name, where in answer.listening.items()}
+        counts = {
+            f"front-{number}.{name}": count
+            for number, answer in enumerate(answers, 1)
+            for name, count in {**answer.counts, "pid": answer.pid}.items()
+        }
+        return StatusAnswer(True, os.getpid(), listening, counts)
+
+    async def _reload_all(self, fronts: Sequence[Channel]) -> None:
+        await self.reload()
+        for front in fronts:
+            await front.ask(Reload(), StatusAnswer)
+
+    def _fronts(self) -> list[SocketChannel]:
+        return [self._to(f"front-{n + 1}") for n in range(self.config.fronts)]
 
     def _to(self, role: str) -> SocketChannel:
         return SocketChannel(role, role_path(self.config.state, role), reveal=role == "vault")
@@ -160,6 +204,8 @@ class Post:
         return after_restart(self._began, fresh)
 
     async def stop(self) -> None:
+        if self._desk is not None:
+            await self._desk.stop()
         await self._server.stop()
         await self._role.stop()
         self.recorder.stop()

@@ -15,17 +15,15 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from sekisho.host import HostChance, HostClock, HostDisk
 from sekisho.model.config import Config
 from sekisho.net import listen
 from sekisho.service.boundary import Record
 from sekisho.service.channel import ChannelServer, NotDone, SocketChannel
-from sekisho.service.control import control_path, role_path, run_folder
+from sekisho.service.control import control_path, role_path
 from sekisho.service.desk import Desk
 from sekisho.service.estate import Estate, Identity, Place
 from sekisho.service.messages import Reload, StatusAnswer, StatusAsk
 from sekisho.service.rereading import after_restart
-from sekisho.store import return_keys
 from sekisho.store.settings import load
 from sekisho.world import Unavailable
 
@@ -51,6 +49,11 @@ def inherited() -> dict[str, socket.socket]:
     """In a front: the sockets that the supervisor has bound."""
     pairs = (word.split("=") for word in os.environ.get(SOCKETS, "").split())
     return {name: socket.socket(fileno=int(number)) for name, number in pairs}
+
+
+def supervised() -> bool:
+    """In a role: whether a supervisor has started it; else a service manager has, or a person."""
+    return LIFELINE in os.environ
 
 
 def peers() -> frozenset[int]:
@@ -163,10 +166,7 @@ class Supervisor:
         """Binds and starts everything; returns name -> address once every role answers. Raises
         Unavailable."""
         state = self._config.state
-        self._estate = estate = Estate(self._config)
-        os.makedirs(run_folder(state), mode=0o711, exist_ok=True)
-        chance, now = HostChance(), HostClock().now()
-        return_keys.tend(HostDisk(), chance, state, now, self._config.returns.lifetime_s)
+        self._estate = estate = Estate(self._config, self._settings)
         estate.arrange()
         for name, settings in self._config.listen.items():
             self._sockets[name] = listen.bind(settings.address, state, listen.mode_of(settings.protocol))
