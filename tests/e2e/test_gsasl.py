@@ -74,7 +74,7 @@ def gsasl(site: Installation, password: str, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-@covers("Q-04", partly="PLAIN and LOGIN: tests/wire/test_dialogs.py")
+@covers("Q-04")
 def test_a_stock_client_logs_in(site: Installation) -> None:
     """It checks our proof before it is content."""
     out = gsasl(site, PASSWORD)

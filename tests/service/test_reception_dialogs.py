@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 from reception_stage import Stage, play
 
+from covers import covers
 from sekisho.model.config import Limits
 from sekisho.testing.dialogue import Dialogue, read_dialogue
 from sekisho.testing.stage import play_on_server
@@ -19,6 +20,7 @@ STRICTER = ("auth_in_transaction.smtp", "starttls_forgets.smtp")
 LISTENERS = {"smtp": "mx", **{name: name for name in ("submission", "submissions", "lmtp", "qmail")}}
 
 
+@covers("Q-04", "Q-21", "Q-32")
 @pytest.mark.parametrize(
     "dialogue",
     [each for each in DIALOGUES if not each.machine_only and each.name not in STRICTER],

@@ -237,7 +237,7 @@ async def sign_in(client: Client, user: str, password: str = PASSWORD) -> str:
     return said
 
 
-@covers("Q-04", partly="PLAIN and LOGIN: tests/wire/test_dialogs.py; a stock client: tests/e2e/test_gsasl.py")
+@covers("Q-04")
 def test_a_session_is_signed_in_by_scram(tmp_path: Path) -> None:
     """235 after the proofs of both sides; the letter carries the account; the guard heard of the login."""
 

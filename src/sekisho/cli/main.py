@@ -17,7 +17,7 @@ from sekisho.world import Unavailable
 
 VERBS = (
     "init", "serve", "demo", "domain", "account", "alias", "scan", "incident", "queue", "trace", "explain",
-    "config", "networks", "simulate", "route",
+    "config", "networks", "newlines", "simulate", "route",
 )  # fmt: skip
 
 

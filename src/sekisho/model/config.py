@@ -10,57 +10,10 @@ from typing import Annotated, Literal
 from sekisho.model.config_base import Settings
 from sekisho.model.config_base import about as _about
 from sekisho.model.config_guard import Guard as Guard
+from sekisho.model.config_listen import Listen as Listen
 from sekisho.model.config_returns import Returns
 from sekisho.model.config_routing import Routing
 from sekisho.model.config_sendmail import Sendmail
-
-Protocol = Literal["smtp", "submission", "submissions", "lmtp", "local"]
-Speaks = Literal["sekisho", "qmail"]
-
-
-class Listen(Settings, frozen=True):
-    address: Annotated[str, _about('"IP:PORT", "[IPV6]:PORT" or "unix:PATH" (relative to the state folder).')]
-    protocol: Annotated[
-        Protocol,
-        _about(
-            "smtp (mail for our domains), submission (STARTTLS, then AUTH), submissions (TLS at once), "
-            "lmtp (mail for our domains from a server in front of us), local (sekisho-sendmail here: a unix "
-            "socket that every system user may use)."
-        ),
-    ]
-    requires_proxy: Annotated[
-        bool, _about("Every connection must begin with a PROXY v1 or v2 header; without one it is closed.")
-    ] = False
-    proxy_from: Annotated[
-        tuple[str, ...],
-        _about('Networks that may send the PROXY header; "unix" stands for a unix socket. Empty: nobody.'),
-    ] = ()
-    requires_xclient: Annotated[
-        bool,
-        _about(
-            "For peers that hand on connections: each must name its client by XCLIENT (as Postfix has it) "
-            "before anything else; other peers are sent away."
-        ),
-    ] = False
-    xclient_from: Annotated[
-        tuple[str, ...],
-        _about('Networks whose XCLIENT is believed; "unix" stands for a unix socket. Empty: nobody.'),
-    ] = ()
-    speaks: Annotated[
-        Speaks,
-        _about(
-            "sekisho, or qmail: the reply codes and texts of netqmail-1.06 and fewer extensions, for "
-            "programs that depend on them."
-        ),
-    ] = "sekisho"
-    greeting_wait_s: Annotated[
-        int,
-        _about(
-            "How long the greeting waits: who speaks before it is no mail server and is sent away with 554.",
-            ge=0,
-            le=60,  # RFC 5321 4.5.3.2.1: a client waits for 300
-        ),
-    ] = 0
 
 
 class Limits(Settings, frozen=True):

@@ -116,6 +116,15 @@ class DeliveryTried(Happened, frozen=True, kw_only=True, tag="delivery_tried"):
     local: bool = False
 
 
+class BareNewlines(Happened, frozen=True, kw_only=True, tag="bare_newlines"):
+    """`count` lines of a letter ended in LF alone, and it was taken all the same (`bare_lf`)."""
+
+    message: str
+    sender: str
+    hello: str
+    count: int
+
+
 class TlsCounted(Happened, frozen=True, kw_only=True, tag="tls_counted"):
     """So many sessions with this host ended so on this day (UTC): what reports are made of (RFC 8460).
 
@@ -188,6 +197,7 @@ Event = (
     | Refused
     | Judged
     | DeliveryTried
+    | BareNewlines
     | TlsCounted
     | Bounced
     | Returned

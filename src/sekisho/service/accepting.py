@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from sekisho.checks.ask import BodyFacts
 from sekisho.mail.srs import looks_forwarded
-from sekisho.model.event import Accepted
+from sekisho.model.event import Accepted, BareNewlines
+from sekisho.model.text import printable
 from sekisho.model.verdict import Reply
 from sekisho.service.answer import Answer, Later
 from sekisho.service.arriving import Arriving
@@ -58,10 +59,10 @@ async def _judge(session: Session, step: BodyEnd, taking: Taking) -> Answer:
     transaction.obey(ruling)
     letter = replace(letter, returned=await returned(letter, kept))
     promise = front.stores.spool.submit(draft(letter, event), kept)
-    return Later(promise, partial(_taken, letter, event, promise, taking))
+    return Later(promise, partial(_taken, letter, event, promise, taking, step.bare_lf))
 
 
-def _taken(letter: InHand, event: Accepted, promise: Promise, taking: Taking) -> Reply:
+def _taken(letter: InHand, event: Accepted, promise: Promise, taking: Taking, bare_lf: int) -> Reply:
     """The spool has answered. Raises Unavailable if it does not have the letter."""
     session, transaction = letter.session, letter.transaction
     try:
@@ -72,11 +73,23 @@ def _taken(letter: InHand, event: Accepted, promise: Promise, taking: Taking) ->
         session.front.record(event)
         for back in letter.returned:
             session.front.record(back)
+        if bare_lf:
+            session.front.record(_newlines(letter, bare_lf))
         session.told_asked(letter.at)
         return _receipt(session, letter)
     finally:
         taking.end()
         session.end_transaction()
+
+
+def _newlines(letter: InHand, count: int) -> BareNewlines:
+    return BareNewlines(
+        **letter.session.traits(letter.at),
+        message=letter.transaction.message,
+        sender=printable(letter.transaction.sender),
+        hello=letter.client.helo,
+        count=count,
+    )
 
 
 def _receipt(session: Session, letter: InHand) -> Reply:

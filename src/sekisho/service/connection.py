@@ -155,7 +155,7 @@ class Connection(asyncio.Protocol):
         spoken by then has spoken too early.
         """
         listener = self._listener
-        session = Session(listener.front, listener.door, peer)
+        session = Session(listener.front, listener.door_for(peer.address), peer)
         session.renamed = self._renamed
         self.talk = Conversation(session, self._answered)
         if listener.greeting_wait_s and peer.turned_away is None:

@@ -67,6 +67,8 @@ class Listener:
         self.requires_proxy = listen.requires_proxy
         self.greeting_wait_s = listen.greeting_wait_s
         self.door = door_of(self.name, config, listen, tls=self.context is not None)
+        self._lenient = replace(self.door, settings=replace(self.door.settings, bare_lf=True))
+        self._bare_lf_from = Networks(listen.bare_lf_from)
         self._proxy_from = Networks(listen.proxy_from)
         self._xclient_from = Networks(listen.xclient_from) if listen.requires_xclient else None
         self._trusted = Networks([name for name in config.trusted if name != UNIX])
@@ -80,6 +82,9 @@ class Listener:
 
     def may_proxy(self, address: str) -> bool:
         return self._proxy_from.contains(address)
+
+    def door_for(self, address: str) -> Door:
+        return self._lenient if self._bare_lf_from.contains(address) else self.door
 
     def received(self, peer: Peer) -> Peer:
         """Counts a client that has come, with what is known of it by its address; `admission.leave` is
@@ -124,6 +129,7 @@ def door_of(name: str, config: Config, listen: Listen, *, tls: bool) -> Door:
         mechanisms_of(config),
         listen.speaks,
         listen.requires_xclient,
+        listen.bare_lf == "observe",
     )
     return Door(name, listen.protocol, submission, settings, local)
 

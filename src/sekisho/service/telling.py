@@ -3,6 +3,7 @@
 from sekisho.model.event import (
     Accepted,
     ActionDone,
+    BareNewlines,
     Bounced,
     Connected,
     DeliveryTried,
@@ -44,6 +45,13 @@ def sentence(event: Event) -> Phrase:
             return _told(kind, recipient, bounce)
         case Returned():
             return _returned(event)
+        case BareNewlines(message=message, count=count):
+            return phrases(
+                "{count} line of message {message} ended in LF alone",
+                "{count} lines of message {message} ended in LF alone",
+                count,
+                message=message,
+            )
         case TlsCounted():
             return _encryption(event)
         case ActionDone():

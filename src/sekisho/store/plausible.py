@@ -58,6 +58,8 @@ def _rules() -> dict[Place, Rule]:
         ("zone",): _zone,
         ("listen", ANY, "address"): _listening,
         ("listen", ANY, "proxy_from"): _proxies,
+        ("listen", ANY, "xclient_from"): _proxies,
+        ("listen", ANY, "bare_lf_from"): _proxies,
         ("outbound", "smarthost", "host"): _endpoint,
         ("outbound", "hosts", ANY): _endpoint,
         ("outbound", "helo"): _hostname_or_none,

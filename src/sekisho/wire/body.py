@@ -44,6 +44,11 @@ class Content:
         return replies.LINE_TOO_LONG if self._long else None
 
     @property
+    def bare_lf(self) -> int:
+        """How many LFs stood alone and were borne (see `lenient.py`)."""
+        return 0
+
+    @property
     def bare(self) -> bool:
         """The client ends lines in another way than we do: what it sends next may not mean what it seems."""
         return False
@@ -98,8 +103,12 @@ class Body(Content):
             if keep == 0:
                 return b"", None
         self._virtual = 0
-        self._judge(part)
+        part = self._settled(part)
         return (b"" if self.flaw else part), rest
+
+    def _settled(self, part: bytes) -> bytes:
+        self._judge(part)
+        return part
 
 
 def newlines_are_pairs(part: bytes) -> bool:

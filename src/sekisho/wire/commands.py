@@ -29,7 +29,8 @@ Speaks = Literal["sekisho", "qmail"]
 class ServerSettings(Struct, frozen=True):
     """`starttls`, `auth`: if they are offered, AUTH under TLS only, with these `mechanisms`. `implicit_tls`:
     TLS from the start. `recipients`: most of one message. `lmtp`: the protocol is LMTP (RFC 2033). `speaks`:
-    in whose words (see `qmail_voice.py`). `xclient`: peers must name their clients first.
+    in whose words (see `qmail_voice.py`). `xclient`: peers must name their clients first. `bare_lf`:
+    lines of a letter may end in LF alone (see `lenient.py`).
     """
 
     hostname: str
@@ -44,6 +45,7 @@ class ServerSettings(Struct, frozen=True):
     mechanisms: tuple[str, ...] = MECHANISMS
     speaks: Speaks = "sekisho"
     xclient: bool = False
+    bare_lf: bool = False
 
 
 class Session(Struct):

@@ -28,6 +28,7 @@ from sekisho.wire.commands import (
     refusal_of,
     step_of,
 )
+from sekisho.wire.lenient import LenientBody
 from sekisho.wire.lines import UNREAD_OCTETS, Lines
 from sekisho.wire.manner import note
 from sekisho.wire.patience import IMPATIENT, ONWARD, PIPELINED, SASL
@@ -207,7 +208,7 @@ class SmtpServer(Lines):
         """Of the message; or of a chunk, which the machine answers itself."""
         answer = body.answer()
         if answer is None:
-            return self._owe(BodyEnd(body.size, body.flaw))
+            return self._owe(BodyEnd(body.size, body.flaw, body.bare_lf))
         self.state = self._goal
         if not answer.positive:
             return self._refuse(answer, "BDAT")
@@ -348,7 +349,8 @@ class SmtpServer(Lines):
     def _enter(self, state: State) -> None:
         self.state = state
         if state is State.BODY:
-            self._read(Body(self.settings.size_limit))
+            kind = LenientBody if self.settings.bare_lf else Body
+            self._read(kind(self.settings.size_limit))
             self._begun = True
         elif state is State.HANDSHAKE:
             self.tls_wanted = True

@@ -94,10 +94,13 @@ class Chunk(Data, frozen=True):
 
 
 class BodyEnd(Struct, frozen=True):
-    """The final dot, or the last chunk. `size` in bytes of wire form. Owed is `flaw`, if there is one."""
+    """The final dot, or the last chunk. `size` in bytes of wire form. Owed is `flaw`, if there is one.
+    `bare_lf`: how many lines ended in LF alone, and were given a CR.
+    """
 
     size: int
     flaw: Reply | None = None
+    bare_lf: int = 0
 
 
 class Reset(Struct, frozen=True):
