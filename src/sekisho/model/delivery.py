@@ -72,7 +72,8 @@ class Delivered(Struct, frozen=True, tag="delivered"):
 
     `handed_on`: the peer offers DSN and was told NOTIFY, so that success is its to report (RFC 3461 5.2.2).
     `onward`: the addresses that its owner forwards it to, which the front does in the same step; `owner` is
-    where bounces of those go, "" for the sender.
+    where bounces of those go, "" for the sender. `answer`: a letter of the recipient's to the sender, with LF
+    lines.
     """
 
     reply: Reply
@@ -80,6 +81,7 @@ class Delivered(Struct, frozen=True, tag="delivered"):
     handed_on: bool = False
     onward: tuple[str, ...] = ()
     owner: str = ""
+    answer: bytes = b""
 
 
 class Deferred(Struct, frozen=True, tag="deferred"):

@@ -18,6 +18,8 @@ class Errands:
         outcomes = (await self._local.ask(Carry(batch, letter), Carried)).outcomes
         for delivery in batch:
             done = outcomes.get(delivery.id)
+            if isinstance(done, Delivered) and done.answer:
+                await self._forwarder.answer(letter, done.answer)
             if isinstance(done, Delivered) and done.onward:
                 outcomes[delivery.id] = await self._forwarder.forward(delivery, letter, done)
         return outcomes

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator
 
 from msgspec.structs import replace
 
+from sekisho.mail.form import wire_form
 from sekisho.mail.loops import delivered_field
 from sekisho.model.address import domain_of
 from sekisho.model.delivery import Deferred, Delivered, Delivery, Kind, Outcome
-from sekisho.model.envelope import Envelope, Message
+from sekisho.model.envelope import Envelope, Message, Origin
 from sekisho.model.ident import make_id
 from sekisho.model.letter import Draft, Letter
 from sekisho.model.verdict import Reply
@@ -48,6 +49,24 @@ class Forwarder:
         except Unavailable as trouble:
             return Deferred(Reply(451, "4.3.0", f"{trouble.door} is not available"))
         return replace(done, reply=Reply(250, "2.0.0", f"forwarded as {message}"), handed_on=True, onward=())
+
+    async def answer(self, letter: Letter, text: bytes) -> None:
+        """An automatic reply to the letter's sender, without return path (RFC 3834 3.3). One that is lost in
+        a crash, or with a disk that is full, is not made again."""
+        at = self._world.clock.now()
+        message, to = make_id(at, self._world.chance.bits(30)), letter.envelope.sender or ""
+        body = wire_form(text)
+        try:
+            deliveries = tuple(self._addressing.deliveries(message, to))
+            if deliveries:
+                envelope = Envelope(None, (to,), Origin(session="", listener="autoreply", at=at))
+                digest = hashlib.sha256(body).hexdigest()
+                about = Message(message, len(body), digest)
+                await self._spool.submit(
+                    Draft(envelope, about, b"", deliveries, subject_of(body)), (body,)
+                )
+        except Unavailable:
+            return
 
     async def _draft(self, delivery: Delivery, letter: Letter, done: Delivered, message: str) -> Draft:
         sender = done.owner or letter.envelope.sender

@@ -18,6 +18,7 @@ from sekisho.model.delivery import Kind
 from sekisho.net.dial import Dialer
 from sekisho.net.resolver import Resolver
 from sekisho.service.addressing import Addressing
+from sekisho.service.answering import AnsweringCarrier
 from sekisho.service.bouncing import Bouncer
 from sekisho.service.channel import Channel, NotDone
 from sekisho.service.delivery import Carrier, Deliverer, Voice
@@ -104,11 +105,12 @@ class LocalOffice:
         self._mailboxes = LocalCarrier(world, config.state, config.local)
         self._programs = PipeCarrier(world, config)
         self._instructed = InstructedCarrier(world, config, self._mailboxes, self._programs)
+        self._answering = AnsweringCarrier(world, config, self._instructed)
 
     async def handle(self, request: Request) -> Struct | None:
         match request:
             case Carry(batch=batch, letter=letter):
-                carrier = self._programs if batch[0].route.kind is Kind.PIPE else self._instructed
+                carrier = self._programs if batch[0].route.kind is Kind.PIPE else self._answering
                 return Carried(await carrier.carry(batch, letter))
             case StatusAsk():
                 return StatusAnswer(True, os.getpid(), {})
@@ -119,6 +121,7 @@ class LocalOffice:
             self._programs.reload(config)
             self._mailboxes.reload(config.local)
             self._instructed.reload(config)
+            self._answering.reload(config)
 
         return apply
 
