@@ -24,6 +24,7 @@ class Answers(Struct):
 
     leads: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: LEADS)
     caught: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     free: int = 10**9
     judgement: Judgement = Judgement(Standing("alice@example.com", "192.0.2.7"))
     room: bool = True
@@ -35,6 +36,9 @@ class Answers(Struct):
 
     async def resolve(self, address: str) -> tuple[str, ...] | None:
         return self.leads.get(address) if address.endswith("@example.com") else (address,)
+
+    async def leaves(self, address: str) -> bool:
+        return address in self.elsewhere
 
     async def named(self, address: str) -> bool:
         return address in self.leads and address not in self.caught

@@ -109,6 +109,17 @@ def test_relay(client: Client, recipient: str, wanted: str) -> None:
     assert wanted == said(verdict(relay.check(rcpt(client, recipient), Answers())))
 
 
+@pytest.mark.parametrize("local", ["a%far.example", "far.example!a", '"a@far.example"', "a:b"])
+def test_a_hub_is_no_relay_for_strangers(local: str) -> None:
+    """What the next host may read as a way to a third one is not sent on for them; our own users may."""
+    recipient = f"{local}@example.com"
+    asked = Answers(elsewhere=(recipient, "plain@example.com"))
+    assert "550 5.7.1" == said(verdict(relay.check(rcpt(STRANGER, recipient), asked)))
+    assert "" == said(verdict(relay.check(rcpt(ALICE, recipient), asked)))
+    assert "" == said(verdict(relay.check(rcpt(STRANGER, recipient), Answers())))
+    assert "" == said(verdict(relay.check(rcpt(STRANGER, "plain@example.com"), asked)))
+
+
 @pytest.mark.parametrize(
     ("recipient", "wanted"),
     [("info@example.com", ""), ("nobody@example.com", "550 5.1.1"), ("nobody@far.example", "")],

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from mailhome import MailHome
 
 from covers import covers
@@ -176,3 +177,27 @@ def test_what_is_no_address_is_said(tmp_path: Path) -> None:
     here = home(tmp_path)
     answer = here("route", "test", "a@b@c")
     assert 64 == answer.code and "a@b@c is not a mail address" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ('[routing.rules.a]\nrecipients = ["ours"]\nto = "a b"', "a b is not a host"),
+        ('[routing.rules.a]\nrecipients = ["ours"]\nto = "mx:[192.0.2.1]"', "is not a host"),
+        ('[routing.rules.a]\nrecipients = ["ours"]\nto = "mail.example.com"', "is this server itself"),
+        ('[routing.rules.a]\nrecipients = ["ours"]\nto = "127.0.0.1:2525"', "is this server itself"),
+        ('[routing.rules.a]\nrecipients = ["ours"]\nto = "smarthost"', "there is no outbound.smarthost"),
+        ('[routing.rules.a]\nrecipients = []\nto = "local"', "the rule is for nobody"),
+        ('[routing.rules.a]\nrecipients = ["our"]\nto = "local"', "our is not a pattern"),
+        ('[routing.rules.a]\nrecipients = ["*"]\nsenders = ["x"]\nto = "local"', "x is not a pattern"),
+        ('[routing.rules.a]\nrecipients = ["*"]\nto = "mx"\naddress = "x"', 'must be "keep"'),
+        ('[routing.sendmail]\nmail_hub = "smtp:[ho st]"', "is not a host"),
+        ('[routing.sendmail]\nlocal_user = ["a b"]', "a b is no user's name"),
+        ('[routing]\nown_names = ["a b"]', "a b is not a name of a host"),
+    ],
+)
+def test_rules_that_cannot_work_are_found_at_the_start(tmp_path: Path, settings: str, why: str) -> None:
+    """Each with its place, and nothing runs with them."""
+    here = home(tmp_path, f"{settings}\n")
+    answer = here("route", "test", "a@example.com")
+    assert 78 == answer.code and why in answer.err and "routing." in answer.err, answer.err

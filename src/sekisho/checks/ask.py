@@ -103,6 +103,9 @@ class Ask(Protocol):
     async def named(self, address: str) -> bool:
         """Whether a local address has a meaning of its own, and is not only what a catch-all takes."""
 
+    async def leaves(self, address: str) -> bool:
+        """Whether a rule of the settings sends mail for it on to another host."""
+
     async def may_send_as(self, account: str, address: str) -> bool: ...
 
     async def free_bytes(self) -> int:

@@ -86,6 +86,19 @@ def domain_of(address: str) -> str:
     return address.rpartition("@")[2].lower() if "@" in address else ""
 
 
+def unquoted(local: str) -> str:
+    """A local part as its user knows it, without the quotes that only the wire needs."""
+    if len(local) < 2 or not local.startswith('"') or not local.endswith('"'):
+        return local
+    return re.sub(r"\\(.)", r"\1", local[1:-1])
+
+
+def routes_further(address: str) -> bool:
+    """Whether another host may read it as a way to a third one: user%host, host!user, user@host in quotes."""
+    local = unquoted(address.rpartition("@")[0])
+    return any(sign in local for sign in "%!@:")
+
+
 def _mailbox(text: str) -> Mailbox | BadAddress:
     local, at, domain = _split(text)
     if not at:

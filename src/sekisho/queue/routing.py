@@ -17,6 +17,7 @@ from sekisho.queue.sendmail import rules_of
 LOCAL, REFUSE, USUAL, SMARTHOST = "local", "refuse", "mx", "smarthost"
 """Values of `Rule.to` that are no host."""
 
+MX = "mx:"
 OURS, BARE, ALL = "ours", "bare", "*"
 
 
@@ -83,6 +84,12 @@ class Table:
         return _first(self._after, asked)
 
 
+def named_exchanges(config: Config) -> frozenset[str]:
+    """The names whose mail servers the settings send mail to: what DNS says of these is believed."""
+    rules = (*config.routing.rules.values(), *(rule for _, rule in rules_of(config.routing.sendmail)))
+    return frozenset(rule.to.removeprefix(MX).lower() for rule in rules if rule.to.startswith(MX))
+
+
 def _first(rules: Iterable[Named], asked: Asked) -> Named | None:
     return next((each for each in rules if each.fits(asked)), None)
 
@@ -109,16 +116,3 @@ def _sent_by(pattern: str, author: Author) -> bool:
     """Who has logged in is believed; a sender is what somebody says."""
     who = normal(author.account or author.sender)
     return who == normal(pattern) or (pattern.startswith("@") and "@" + domain_of(who) == normal(pattern))
-
-
-def unquoted(local: str) -> str:
-    """A local part as its user knows it, without the quotes that only the wire needs."""
-    if len(local) < 2 or not local.startswith('"') or not local.endswith('"'):
-        return local
-    return re.sub(r"\\(.)", r"\1", local[1:-1])
-
-
-def routes_further(address: str) -> bool:
-    """Whether another host may read it as a way to a third one: user%host, host!user, user@host in quotes."""
-    local = unquoted(split(address)[0])
-    return any(sign in local for sign in "%!@:")

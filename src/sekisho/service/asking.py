@@ -6,6 +6,7 @@ from typing import Any
 
 from sekisho.checks.ask import Judgement
 from sekisho.checks.takeover import held_under
+from sekisho.model.delivery import Kind
 from sekisho.model.event import Event
 from sekisho.model.selector import Selector
 from sekisho.service.addressing import Road
@@ -14,6 +15,9 @@ from sekisho.service.front import Front
 
 MEMO = 4096
 """Most answers kept in one transaction; beyond it everything is asked again."""
+
+
+ELSEWHERE = (Kind.MX, Kind.RELAY)
 
 
 class Asking:
@@ -57,7 +61,10 @@ class Asking:
         """A name that the rules send elsewhere is known there or not."""
         if self._front.returns.origin(address, self._front.now()):
             return True
-        return self._front.stores.directory.named(address) or any(road.by for road in self.roads(address))
+        return self._front.stores.directory.named(address) or await self.leaves(address)
+
+    async def leaves(self, address: str) -> bool:
+        return any(road.by and road.route.kind in ELSEWHERE for road in self.roads(address))
 
     async def may_send_as(self, account: str, address: str) -> bool:
         return self._front.stores.directory.may_send_as(account, address)

@@ -8,12 +8,12 @@ from typing import Protocol
 from msgspec import Struct
 
 from sekisho.model.account import key_of, split
-from sekisho.model.address import domain_of
+from sekisho.model.address import domain_of, unquoted
 from sekisho.model.config import Config
 from sekisho.model.delivery import Route
 from sekisho.queue.aliases import NESTING, TARGETS, Led
 from sekisho.queue.routes import mx_route, route_to, smarthost_route
-from sekisho.queue.routing import LOCAL, REFUSE, SMARTHOST, USUAL, Asked, Author, Named, Table, unquoted
+from sekisho.queue.routing import LOCAL, REFUSE, SMARTHOST, USUAL, Asked, Author, Named, Table
 from sekisho.queue.sendmail import unfolded
 from sekisho.world import Unavailable
 

@@ -24,6 +24,7 @@ from sekisho.queue.hops import (
     is_self,
     parse_hop,
 )
+from sekisho.queue.routing import named_exchanges
 from sekisho.queue.sources import Way
 from sekisho.world import NotFound, Unavailable, World
 
@@ -46,6 +47,7 @@ class Destinations:
         self._outbound = config.outbound
         self._is_ours = is_ours
         self._doors = _doors(config)
+        self._named = named_exchanges(config)
 
     async def find(self, route: Route, way: Way) -> Found:
         """Hosts that can be called from there."""
@@ -57,26 +59,36 @@ class Destinations:
         literal = parse_hop(route.host, self._outbound.port)
         if literal is not None and literal.is_address:
             return self._judged(route.host, _Search(way, [Hop(literal.host, literal.host, literal.port)]))
-        return await self._exchanges(route.host, way)
+        found = await self._exchanges(route.host, way)
+        if route.host in self._named and isinstance(found, Failed):
+            return Deferred(milder(found.reply), found.cause)  # a mistake in the settings bounces no mail
+        return found
 
     async def _relay(self, text: str, port: int, way: Way) -> Found:
         """A host that the settings name: believed, wherever it is; a mistake in it never bounces mail."""
         relay = parse_hop(text, port)
         if relay is None:
             return Deferred(Reply(451, "4.3.5", f"the next hop {text} is not one"), "dns")
-        if relay.is_address:
-            hop = Hop(relay.host, relay.host, relay.port)
-            return [hop] if way.reaches(relay.host) else _unreached(relay.host, way)
         try:
-            addresses = await self._world.dns.addresses(relay.host)
+            addresses = [relay.host] if relay.is_address else await self._world.dns.addresses(relay.host)
         except NotFound:
             addresses = []
         except Unavailable as trouble:
             return _no_dns(relay.host, trouble)
         if not addresses:
             return Deferred(Reply(451, "4.4.4", f"the next hop {relay.host} has no address"), "dns")
-        hops = [Hop(relay.host, address, relay.port) for address in addresses if way.reaches(address)]
-        return hops[:HOPS_MAX] or _unreached(relay.host, way)
+        hops = [Hop(relay.host, address, relay.port) for address in addresses]
+        others = [hop for hop in hops if not self._is_own_door(hop)]
+        if not others:
+            return Deferred(Reply(451, "4.4.6", f"the next hop {text} is this server itself"), "dns")
+        return [hop for hop in others if way.reaches(hop.address)][:HOPS_MAX] or _unreached(relay.host, way)
+
+    def _is_own_door(self, hop: Hop) -> bool:
+        """Others may live on this machine, a filter or a list server: what is ours are our listeners."""
+        ours = is_self(hop.address) or self._is_ours(hop.address)
+        if is_among(hop.address, self._outbound.own_addresses):
+            return any(hop.port == door.port for door in self._doors)
+        return ours and any(_leads_to(hop, door) for door in self._doors)
 
     async def _exchanges(self, domain: str, way: Way) -> Found:
         try:
@@ -136,10 +148,9 @@ class Destinations:
     def _judged(self, domain: str, search: "_Search") -> Found:
         """What can be called, or what to tell the sender."""
         home = search.home or any(self._is_home(hop) for hop in search.hops)
+        private = self._outbound.private_networks or domain in self._named
         allowed = [
-            hop
-            for hop in search.hops
-            if not self._is_home(hop) and (self._outbound.private_networks or not is_private(hop.address))
+            hop for hop in search.hops if not self._is_home(hop) and (private or not is_private(hop.address))
         ]
         if allowed:
             return allowed[:HOPS_MAX]
@@ -178,6 +189,11 @@ def _some_of_each(hops: Sequence[Hop], way: Way) -> list[Hop]:
     return chosen
 
 
+def milder(reply: Reply) -> Reply:
+    """The same for now (RFC 3463 2)."""
+    return Reply(451, f"4{reply.status[1:]}", reply.text)
+
+
 def _unreached(name: str, way: Way) -> Deferred:
     text = f"{name} cannot be called from the addresses of {way.name or 'outbound.source'}"
     return Deferred(Reply(451, "4.3.5", text), "4yz")
@@ -189,8 +205,8 @@ def _no_dns(name: str, trouble: Unavailable) -> Deferred:
 
 def _doors(config: Config) -> tuple[Written, ...]:
     """Where this server itself takes mail."""
-    smtp = (parse_hop(each.address, 0) for each in config.listen.values() if each.protocol == "smtp")
-    return tuple(door for door in smtp if door is not None)
+    doors = (parse_hop(each.address, 0) for each in config.listen.values())
+    return tuple(door for door in doors if door is not None)
 
 
 def _leads_to(hop: Hop, door: Written) -> bool:

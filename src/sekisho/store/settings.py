@@ -19,6 +19,7 @@ from sekisho.model.config import Config, Listen
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
 from sekisho.store.plausible import implausible, not_a_limited_name
+from sekisho.store.plausible_routing import contradictions as routing_contradictions
 from sekisho.store.schema import Field, Place, all_fields, dotted, entry_of, fields_of, literal
 from sekisho.store.scram_keys import ROUNDS_MIN
 from sekisho.store.tomllines import lines_of
@@ -179,6 +180,7 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
             yield ("queue", "limits", name), why
     if 0 < config.vault.scram_rounds < ROUNDS_MIN:
         yield ("vault", "scram_rounds"), phrase("this must be 0, or {low} or more", low=ROUNDS_MIN)
+    yield from routing_contradictions(config)
     taken: set[str] = set()
     for name, listener in config.listen.items():
         if listener.proxy_from and not listener.requires_proxy:
