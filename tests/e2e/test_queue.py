@@ -58,7 +58,7 @@ def test_every_selector_finds_its_own(site: Installation) -> None:
     assert ("anna@example.com", "127.0.0.1") == (row["account"], row["address"])
 
 
-@covers("T-02", partly="how long purged mail is kept is tested in the store")
+@covers("T-02")
 def test_purge_shows_its_plan_and_can_be_undone(site: Installation) -> None:
     """--dry-run changes nothing; a purge is restored, held, by its action, also after a restart; then
     released."""

@@ -16,7 +16,7 @@ def micros(*parts: int) -> int:
     return int(datetime(*parts, tzinfo=UTC).timestamp()) * SECOND  # type: ignore[arg-type,misc]
 
 
-@covers("L-01", partly="one stamp form of several")
+@covers("L-01")
 def test_the_hour_that_comes_twice_is_told_by_order() -> None:
     """In the night in which summer time ends, 02:30 is first summer's, and winter's once the clock went
     back."""
@@ -35,7 +35,7 @@ def test_the_hour_that_comes_twice_is_told_by_order() -> None:
     ] == moments  # fmt: skip
 
 
-@covers("L-01", partly="one stamp form of several")
+@covers("L-01")
 def test_an_offset_told_by_splogger_follows_the_clock() -> None:
     """Without any rules: the offset of the last splogger line holds, goes back with the clock, and is
     corrected."""
@@ -70,7 +70,7 @@ def test_a_little_disorder_is_no_end_of_summer() -> None:
         (b"Jul 22 18:47:21.25", micros(2013, 7, 22, 9, 47, 21) + 250_000),
     ],
 )
-@covers("L-01", partly="one stamp form of several")
+@covers("L-01")
 def test_every_form_of_stamp_is_the_same_moment(stamp: bytes, moment: int) -> None:
     """RFC 3339, tai64nlocal, svlogd, the epoch, TAI64N, syslog with a fraction; without a zone it is the
     log's."""

@@ -30,7 +30,7 @@ def read(
     return calendar.at(LOGIN[:15]), assumed.year, assumed.zone
 
 
-@covers("L-01", partly="by its parts")
+@covers("L-01")
 @pytest.mark.parametrize("line", [SEND, RFC])
 def test_the_log_itself_tells(line: bytes) -> None:
     """A splogger line, or an RFC 3339 stamp among the others, wherever it stands."""
@@ -64,7 +64,7 @@ def test_neighbours_who_disagree_are_not_believed() -> None:
     assert 2026 == read([LOGIN], [], hints, around())[1]
 
 
-@covers("L-01", partly="by its parts")
+@covers("L-01")
 def test_the_file_s_date_is_the_last_resort() -> None:
     """The latest year in which its first line is not younger than the file itself."""
     january = int(datetime(2014, 1, 3, tzinfo=UTC).timestamp()) * SECOND
@@ -75,7 +75,7 @@ def test_the_file_s_date_is_the_last_resort() -> None:
     assert calendar.at(b"Jan  2 12:00:00") == int(datetime(2014, 1, 2, 12, tzinfo=UTC).timestamp()) * SECOND
 
 
-@covers("L-01", partly="by its parts")
+@covers("L-01")
 def test_the_user_knows_better() -> None:
     """A year and a zone that are given rule over everything; in a rotated set the year goes on."""
     assert (1998, "-05:00") == read(

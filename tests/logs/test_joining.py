@@ -28,7 +28,7 @@ def letter(at_s: float, qp: int) -> Letter:
     return Letter(1, round(at_s * SECOND), 0, 1, sender="a@example.com", qp=qp)
 
 
-@covers("F-05", partly="by its parts")
+@covers("F-05")
 def test_a_guess_is_never_certain() -> None:
     """Eleven seconds and six processes apart, nobody else near: likely, and not more than that."""
     (found,) = join([visit(1000, 17115, 1)], [letter(1011.611, 17121)])

@@ -37,7 +37,7 @@ def saying(treatment: str, when: type[Event] | None = None, **more: object) -> o
     return judge
 
 
-@covers("Q-04", partly="SCRAM comes later")
+@covers("Q-04")
 def test_a_login_is_judged_and_stands_on_the_message(stage: Stage) -> None:
     """Account, client address, login id, network, TLS and listener lead from a delivery back to the login."""
 

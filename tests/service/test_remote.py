@@ -517,7 +517,7 @@ def test_lane_concurrency() -> None:
     assert 3 == most
 
 
-@covers("Q-05", partly="the whole server in tests/e2e/test_limits.py")
+@covers("Q-05")
 def test_domains_that_share_a_host_share_its_connections() -> None:
     """Three domains, one MX host, four connections at most: also those that rest count, and give way."""
     open_now: set[int] = set()

@@ -168,7 +168,7 @@ def play(site: Site, scene: Scene) -> None:
     run(whole())
 
 
-@covers("O-04", "F-08", partly="over SMTP in tests/e2e")
+@covers("O-04", "F-08")
 def test_a_containment_reaches_every_owner(site: Site) -> None:
     """Queue held and sessions dropped at each front with the owner's networks spared, logins refused;
     then done."""

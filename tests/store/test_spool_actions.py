@@ -82,7 +82,7 @@ def test_an_action_is_done_once() -> None:
     with_store(scene)
 
 
-@covers("T-02", partly="through the command line in tests/e2e/test_queue.py")
+@covers("T-02")
 def test_purged_mail_can_be_restored_held() -> None:
     """Out of every list and lane, its body kept; it comes back held by the restore, its time not lost."""
 

@@ -263,7 +263,7 @@ def test_tls_forgets_that_somebody_was_known() -> None:
 # AUTH.
 
 
-@covers("Q-04", partly="over a socket, SCRAM")
+@covers("Q-04")
 def test_a_login_carries_who_and_how() -> None:
     """Mechanism, identities, the password in its Secret, and the manner of speaking."""
     client = arrived(WAYS["known"])
