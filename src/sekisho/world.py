@@ -165,6 +165,9 @@ class Folder(Protocol):
 
     def names(self) -> Sequence[str]: ...
 
+    def start(self, name: str, size: int) -> bytes:
+        """At most the first `size` bytes of a file; b"" of what is no plain file."""
+
     def changed_at(self, name: str) -> int:
         """When the file, or anything about it, was changed, in microseconds: a time that its owner cannot
         set."""

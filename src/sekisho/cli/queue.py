@@ -20,9 +20,9 @@ from sekisho.model.config import Config
 from sekisho.model.delivery import State
 from sekisho.model.ident import make_id
 from sekisho.model.incident import Incident
-from sekisho.model.phrase import Phrase, phrase, phrases
+from sekisho.model.phrase import Phrase, Value, phrase, phrases
 from sekisho.model.queue_row import QueueRow
-from sekisho.model.selector import Selector
+from sekisho.model.selector import Cause, Selector
 from sekisho.model.text import printable
 from sekisho.service.channel import NotDone
 from sekisho.service.control import call
@@ -49,7 +49,7 @@ SELECTORS = (
     ("--body", "body", "Words of the message as it stands in the queue."),
     ("--header", "header", 'Words of one header field, as in "X-Mailer: Bat".'),
     ("--reply", "reply", "Words of the last reply of a remote host."),
-    ("--incident", "incident", "Held by the actions of this incident."),
+    ("--incident", "incident", "Held by the actions of this incident, and bounces that its mail caused."),
     ("--held-by", "held_by", "Held by this action."),
     ("--bounces-of", "bounces_of", "Bounces that report on this message."),
 )
@@ -156,7 +156,7 @@ def _verb(name: QueueVerb, plan: Phrase, done: Phrase, text: str) -> None:
     @deciding
     def run(path: str, as_json: bool, dry_run: bool, yes: bool, **wanted: Any) -> int:
         config = settings(path)
-        selector = chosen(config, wanted)
+        selector = chosen(config, wanted, name)
         if selector == Selector():
             speech.fail(phrase("say which: at least one selector is needed"), speech.USAGE)
         return _change(config, QueueAsk(name, selector), (plan, done), (as_json, dry_run, yes))
@@ -225,11 +225,14 @@ _verb(
 )
 
 
-def chosen(config: Config, wanted: dict[str, Any]) -> Selector:
-    """The selector that the options mean; an incident becomes the action under which its mail is held."""
+def chosen(config: Config, wanted: dict[str, Any], verb: QueueVerb = "list") -> Selector:
+    """The selector that the options mean. An incident is the action under which its mail is held, and for
+    what looks, purges and restores the bounces that its mail caused too.
+    """
     given = {name: value for name, value in wanted.items() if value}
     if incident := given.pop("incident", ""):
-        given["held_by"] = _hold_of(config, incident)
+        wide = verb in ("list", "purge", "restore")
+        given |= {"cause": _cause_of(config, incident)} if wide else {"held_by": _hold_of(config, incident)}
     selector = Selector(**given)
     try:
         check(selector)
@@ -237,6 +240,13 @@ def chosen(config: Config, wanted: dict[str, Any]) -> Selector:
         option = phrase("--{option}: {why}", option=error.where, why=printable(error.why))
         speech.fail(option, speech.USAGE)
     return selector
+
+
+def _cause_of(config: Config, ident: str) -> Cause:
+    from sekisho.cli.incident import ask as ask_about
+    from sekisho.service.causes import cause_of
+
+    return cause_of(ask_about(config, IncidentAsk("show", ident)))
 
 
 def _hold_of(config: Config, ident: str) -> str:
@@ -265,16 +275,20 @@ async def _at_rest(config: Config, wish: QueueAsk) -> QueueAnswer:
     from sekisho.service.desk import merged
     from sekisho.service.roles import real_world
     from sekisho.service.spool_owner import SpoolOwner
+    from sekisho.service.sweeping import Sweeping
     from sekisho.store.directory import Directory
     from sekisho.store.spool import Spool
 
-    world, folder, answers = real_world(config), os.path.join(config.state, "spool"), []
+    world, folder = real_world(config), os.path.join(config.state, "spool")
+    answers: list[QueueAnswer] = []
+    sweep = Sweeping(world, config).sweep
     try:
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
             spool = Spool.open(os.path.join(folder, name), world, config.queue)
             addressing = Addressing(world, Directory.open(config.state, world.clock), config)
             try:
-                answer = await SpoolOwner(world, spool, addressing).handle(wish)
+                first = sweep if not answers else None
+                answer = await SpoolOwner(world, spool, addressing, sweep=first).handle(wish)
             finally:
                 spool.close()
             assert isinstance(answer, QueueAnswer)
@@ -296,12 +310,13 @@ def _line(row: QueueRow, config: Config) -> str:
 
 def _total(answer: QueueAnswer) -> Phrase:
     messages = phrases("{count} message", "{count} messages", answer.messages)
-    return phrase(
-        "{deliveries} of {messages}, {bytes} bytes",
-        deliveries=_deliveries(answer.matched),
-        messages=messages,
-        bytes=answer.bytes,
-    )
+    values: dict[str, Value] = {
+        "deliveries": _deliveries(answer.matched), "messages": messages, "bytes": answer.bytes,
+        "arrived": answer.arrived,
+    }  # fmt: skip
+    if answer.arrived:
+        return phrase("{deliveries} of {messages}, {bytes} bytes, {arrived} of them in mailboxes", **values)
+    return phrase("{deliveries} of {messages}, {bytes} bytes", **values)
 
 
 def _deliveries(count: int) -> Phrase:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from sekisho.model.account import POSTMASTER
 from sekisho.model.address import domain_of
 from sekisho.model.config import Config
 from sekisho.model.delivery import Delivery, Route
@@ -100,6 +101,10 @@ class Addressing:
     def path_onward(self, sender: str | None, domain: str) -> str:
         """The return path of what an address of ours in `domain` sends on; "" is the sender as it stands."""
         return self._returns.path_onward(sender, domain, self._world.clock.now())
+
+    def postmaster(self, address: str) -> str:
+        """Of the domain of an address."""
+        return f"{POSTMASTER}@{domain_of(address)}"
 
     def lifetime_s(self, route: Route, sender: str | None) -> int:
         """How long a delivery is tried; one that nobody can be told about, less long."""

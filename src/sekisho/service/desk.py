@@ -68,6 +68,7 @@ def merged(answers: Sequence[QueueAnswer], limit: int) -> QueueAnswer:
         rows=tuple(rows[:limit]),
         performed=_together(performed) if performed else None,
         head="".join(answer.head for answer in answers),
+        arrived=sum(answer.arrived for answer in answers),
         groups=tuple(_summed(answers)[:limit]),
     )
 

@@ -15,6 +15,7 @@ from sekisho.store.bodies import parts_of
 from sekisho.store.bounded import Bounded
 from sekisho.store.maildir import LEFTOVER, Maildir, mailbox_form
 from sekisho.store.paths import divided
+from sekisho.store.sweeping import mark_line
 from sekisho.world import Unavailable, World
 
 CLEANED_KEPT = 20_000
@@ -88,5 +89,6 @@ class LocalCarrier:
         # RFC 5321 4.4: the one that makes final delivery writes the return path
         yield f"Return-Path: <{letter.envelope.sender or ''}>\n".encode()
         yield f"Delivered-To: {delivery.recipient}\n".encode()
+        yield mark_line(letter.envelope)
         yield letter.head.replace(b"\r\n", b"\n")
         yield from mailbox_form(parts_of(letter, self._world.disk))

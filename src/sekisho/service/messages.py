@@ -16,7 +16,7 @@ from sekisho.model.letter import Letter
 from sekisho.model.phrase import Phrase
 from sekisho.model.queue_row import QueueGroup, QueueRow
 from sekisho.model.secret import Secret
-from sekisho.model.selector import Selector
+from sekisho.model.selector import Cause, Selector
 from sekisho.model.verdict import Reply
 
 
@@ -99,6 +99,25 @@ class Carried(Struct, frozen=True):
     outcomes: dict[str, Outcome]
 
 
+class Sweep(Request, frozen=True, tag="sweep"):
+    """Take the bounces that an incident caused out of mailboxes (`purge`), or bring back what `held_by` or
+    any action took (`restore`); `dry`: only count. Answered with Swept. `folders`: of these mailboxes,
+    relative to the state folder; none: of all.
+    """
+
+    action: str
+    verb: Literal["purge", "restore"]
+    cause: Cause | None = None
+    held_by: str = ""
+    folders: tuple[str, ...] = ()
+    dry: bool = False
+
+
+class Swept(Struct, frozen=True):
+    names: tuple[str, ...]
+    bytes: int = 0
+
+
 # To fronts, from watch and from the control socket.
 
 
@@ -151,8 +170,8 @@ class QueueAsk(Request, frozen=True, tag="queue"):
 
 
 class QueueAnswer(Struct, frozen=True, omit_defaults=True):
-    """`matched` deliveries and `messages`; `rows` up to the limit; `performed` for verbs that change
-    something."""
+    """`matched` deliveries and `messages`, of which `arrived` stand in mailboxes; `rows` up to the limit;
+    `performed` for verbs that change something."""
 
     matched: int
     messages: int = 0
@@ -160,6 +179,7 @@ class QueueAnswer(Struct, frozen=True, omit_defaults=True):
     rows: tuple[QueueRow, ...] = ()
     performed: Performed | None = None
     head: str = ""
+    arrived: int = 0
     groups: tuple[QueueGroup, ...] = ()
 
 
@@ -220,5 +240,14 @@ class Problem(Struct, frozen=True, tag_field="problem", tag="problem"):
 
 
 Answer = (
-    Standing | Verified | Salted | Carried | Performed | QueueAnswer | IncidentAnswer | StatusAnswer | Problem
+    Standing
+    | Verified
+    | Salted
+    | Carried
+    | Swept
+    | Performed
+    | QueueAnswer
+    | IncidentAnswer
+    | StatusAnswer
+    | Problem
 )

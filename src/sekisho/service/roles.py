@@ -34,6 +34,8 @@ from sekisho.service.messages import (
     Request,
     StatusAnswer,
     StatusAsk,
+    Sweep,
+    Swept,
 )
 from sekisho.service.piping import PipeCarrier
 from sekisho.service.reception import Reception
@@ -43,6 +45,7 @@ from sekisho.service.remote import RemoteCarrier
 from sekisho.service.reporting import Reporter
 from sekisho.service.rereading import Change
 from sekisho.service.spool_owner import SpoolOwner
+from sekisho.service.sweeping import Sweeping
 from sekisho.service.vaulting import VaultRole
 from sekisho.service.zone import zone_of
 from sekisho.store.directory import Directory
@@ -104,6 +107,7 @@ class LocalOffice:
     def __init__(self, world: World, config: Config) -> None:
         self._mailboxes = LocalCarrier(world, config.state, config.local)
         self._programs = PipeCarrier(world, config)
+        self._sweeping = Sweeping(world, config)
         self._instructed = InstructedCarrier(world, config, self._mailboxes, self._programs)
         self._answering = AnsweringCarrier(world, config, self._instructed)
 
@@ -112,6 +116,8 @@ class LocalOffice:
             case Carry(batch=batch, letter=letter):
                 carrier = self._programs if batch[0].route.kind is Kind.PIPE else self._answering
                 return Carried(await carrier.carry(batch, letter))
+            case Sweep():
+                return await self._sweeping.sweep(request)
             case StatusAsk():
                 return StatusAnswer(True, os.getpid(), {})
         raise NotDone(f"the local role does not answer {type(request).__name__}")
@@ -122,6 +128,7 @@ class LocalOffice:
             self._mailboxes.reload(config.local)
             self._instructed.reload(config)
             self._answering.reload(config)
+            self._sweeping.reload(config)
 
         return apply
 
@@ -162,7 +169,11 @@ class FrontOffice:
         self._reception = Reception(
             world, config, self._directory, Neighbours(watch, vault), self._spool, recorder.record
         )
-        self._owner = SpoolOwner(world, self._spool, self._addressing, self._deliverer, self._reception.quiet)
+        self._local = local
+        sweep = self._sweep if self._number == 1 else None
+        self._owner = SpoolOwner(
+            world, self._spool, self._addressing, self._deliverer, self._reception.quiet, sweep
+        )
         recorder.tell_watch(watch)
         world.spawn.task("bounces", self._reporter.run(recorder.trouble))
         world.spawn.task("delay warnings", self._reporter.warn(recorder.trouble))
@@ -186,6 +197,9 @@ class FrontOffice:
         if answer is None:
             raise NotDone(f"a front does not answer {type(request).__name__}")
         return answer
+
+    async def _sweep(self, request: Sweep) -> Swept:
+        return await self._local.ask(request, Swept)
 
     def _language(self, account: str) -> str:
         known = self._directory.account(account) if account else None

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from sekisho.mail.form import wire_form
 from sekisho.model.action import Performed
+from sekisho.model.delivery import Kind
 from sekisho.model.envelope import Envelope, Message, Origin
 from sekisho.model.ident import make_id
 from sekisho.model.letter import Draft
@@ -30,10 +31,12 @@ from sekisho.service.messages import (
     QueueVerb,
     ReleaseQueue,
     Request,
+    Sweep,
+    Swept,
 )
 from sekisho.store.bodies import parts_of
 from sekisho.store.spool import Spool
-from sekisho.store.spool_actions import Order, Verb
+from sekisho.store.spool_actions import CHANGED_KEPT, Order, Verb
 from sekisho.store.spool_patterns import BadPattern, check
 from sekisho.store.spool_select import BY
 from sekisho.world import World
@@ -61,7 +64,9 @@ async def _quiet(account: str) -> None:
 
 
 class SpoolOwner:
-    """`quiet` returns once what is being taken on for an account is in the spool."""
+    """`quiet` returns once what is being taken on for an account is in the spool; `sweep` asks who may touch
+    mailboxes, for the one of several spools that is to do it.
+    """
 
     def __init__(
         self,
@@ -70,12 +75,14 @@ class SpoolOwner:
         addressing: Addressing,
         deliverer: Deliverer | None = None,
         quiet: Callable[[str], Awaitable[None]] = _quiet,
+        sweep: Callable[[Sweep], Awaitable[Swept]] | None = None,
     ) -> None:
         self._world = world
         self._spool = spool
         self._addressing = addressing
         self._deliverer = deliverer
         self._quiet = quiet
+        self._sweep = sweep
 
     async def handle(self, request: Request) -> Struct | None:
         """Performed or QueueAnswer; None for requests that are somebody else's. Raises NotDone,
@@ -105,12 +112,36 @@ class SpoolOwner:
         order = _order(ask, ask.verb)
         census = await self._spool.preview(order)
         performed = await self._perform(order)
-        return QueueAnswer(performed.count, census.messages, census.bytes, performed=performed)
+        answer = QueueAnswer(performed.count, census.messages, census.bytes, performed=performed)
+        return await self._with_mailboxes(ask, ask.verb, answer)
+
+    async def _with_mailboxes(self, ask: QueueAsk, verb: QueueVerb, answer: QueueAnswer) -> QueueAnswer:
+        """Bounces of an incident that have arrived are taken out and brought back with those that wait."""
+        selector = ask.selector
+        alone = selector in (Selector(cause=selector.cause), Selector(held_by=selector.held_by))
+        if self._sweep is None or not alone or verb not in ("purge", "restore"):
+            return answer
+        if verb == "purge" and selector.cause is None:
+            return answer
+        folders = self._mailboxes(selector.cause.account) if selector.cause is not None else ()
+        request = Sweep(
+            ask.action, "purge" if verb == "purge" else "restore", selector.cause, selector.held_by, folders,
+            ask.verb == "count",
+        )  # fmt: skip
+        return _and_swept(answer, await self._sweep(request))
+
+    def _mailboxes(self, account: str) -> tuple[str, ...]:
+        """Where bounces to the account are, and what the postmaster was told of those that failed."""
+        names = [account, self._addressing.postmaster(account)]
+        targets = [target for name in names for target in self._addressing.targets(name)]
+        routes = [self._addressing.route(target) for target in dict.fromkeys(targets)]
+        return tuple(route.host for route in routes if route.kind is Kind.MAILDIR)
 
     async def _look(self, ask: QueueAsk) -> QueueAnswer:
         if ask.verb == "count" and ask.preview not in ("list", "show", "count"):
             census = await self._spool.preview(_order(ask, ask.preview))
-            return QueueAnswer(census.deliveries, census.messages, census.bytes)
+            answer = QueueAnswer(census.deliveries, census.messages, census.bytes)
+            return await self._with_mailboxes(ask, ask.preview, answer)
         census = await self._spool.count(ask.selector)
         answer = QueueAnswer(census.deliveries, census.messages, census.bytes)
         if ask.verb == "count":
@@ -168,6 +199,17 @@ class SpoolOwner:
         performed = Performed(deposit.action, "spool", at, (message,), count=1)
         await self._spool.submit(draft, (body,), performed=performed)
         return performed
+
+
+def _and_swept(answer: QueueAnswer, swept: Swept) -> QueueAnswer:
+    count, done = len(swept.names), answer.performed
+    if done is not None:
+        changed = (*done.changed, *swept.names)[:CHANGED_KEPT]
+        done = msgspec.structs.replace(done, changed=changed, count=done.count + count)
+    return msgspec.structs.replace(
+        answer, matched=answer.matched + count, messages=answer.messages + count,
+        bytes=answer.bytes + swept.bytes, arrived=count, performed=done,
+    )  # fmt: skip
 
 
 def _order(ask: QueueAsk, verb: QueueVerb) -> Order:

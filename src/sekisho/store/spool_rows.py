@@ -165,6 +165,10 @@ def as_json(values: Iterable[str]) -> str:
     return _json.encode(list(values)).decode()
 
 
+def decode_envelope(raw: bytes) -> Envelope:
+    return _envelope.decode(raw)
+
+
 def decode_route(raw: bytes) -> Route:
     return _route.decode(raw)
 

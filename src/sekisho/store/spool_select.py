@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from sekisho.model.address import domain_of
 from sekisho.model.delivery import State
+from sekisho.model.letter import BOUNCE_ACCOUNT, BOUNCE_MARK
 from sekisho.model.queue_row import QueueGroup, QueueRow
-from sekisho.model.selector import Selector
+from sekisho.model.selector import Cause, Selector
 from sekisho.store.spool_patterns import BODY_BYTES, HEADER_BYTES, Matchers, is_expression
-from sekisho.store.spool_rows import SQL, as_json, decode_reply, decode_route
+from sekisho.store.spool_rows import SQL, as_json, decode_envelope, decode_reply, decode_route
 
 LIVE = (State.WAITING, State.TRYING, State.FAILED)
 """What a list shows unless states are named: purged deliveries are gone as far as mail is concerned."""
@@ -27,6 +29,9 @@ _NAMED = (
 _STOPPED = (
     "select id from deliveries where held_by != '' and instr(' ' || held_by || ' ', ' ' || ? || ' ') > 0"
     " union all select id from deliveries where state = 'purged' and purged_by = ?"
+)
+_STOPPED_LETTERS = (
+    f"select y.id from messages y join deliveries x on x.message = y.n where x.id in ({_STOPPED})"
 )
 _BODY = "(select body from bodies b where b.message = m.n)"
 _START = "(select cast(head || coalesce(body, x'') as blob) from bodies b where b.message = m.n)"
@@ -83,6 +88,7 @@ def where(selector: Selector, now: int, bodies: str) -> Where:
     need(selector.bounces_of, "m.bounce_of = ? and m.bounce_of != ''", selector.bounces_of)
     need(selector.held_by, *_stopped_by(selector.held_by))
     need(selector.incident, *_stopped_by(selector.incident))
+    need(selector.cause, *_caused(selector.cause))
     need(selector.spare, f"m.network not in {_LISTED}", as_json(selector.spare))
     need(selector.networks, f"m.network in {_LISTED}", as_json(selector.networks))
     states = as_json(state.value for state in selector.states or LIVE)
@@ -120,6 +126,20 @@ def _client(address: str) -> tuple[Any, ...]:
 def _stopped_by(action: str) -> tuple[Any, ...]:
     """Held or purged by this action."""
     return f"d.id in ({_STOPPED})", action, action
+
+
+def _caused(cause: Cause | None) -> tuple[Any, ...]:
+    """What an incident holds, and the bounces of its letters: of those that are held, whatever the cause
+    says, and of those that have gone.
+    """
+    if cause is None:
+        return ("",)
+    held = " or ".join([f"d.id in ({_STOPPED})"] * len(cause.holds)) or "0"
+    letters = " union all ".join([_STOPPED_LETTERS] * len(cause.holds)) or "select ''"
+    caused = f"m.bounce_of in ({letters}) or is_caused(m.bounce_of, m.envelope, ?)"
+    named = [action for action in cause.holds for _ in range(2)]
+    sql = f"({held} or (m.bounce_of != '' and ({caused})))"
+    return sql, *named, *named, msgspec.json.encode(cause)
 
 
 def select(db: Any, where: Where, limit: int) -> list[QueueRow]:
@@ -174,6 +194,7 @@ def _teach(db: Any, bodies: str) -> None:
     db.create_scalar_function("domain_of", domain_of, 1)
     db.create_scalar_function("in_network", _in_network, 2)
     db.create_scalar_function("body_has", partial(_body_has, matchers, bodies), 4)
+    db.create_scalar_function("is_caused", _is_caused, 3)
     db.create_scalar_function("header_has", partial(_header_has, matchers, bodies), 4)
 
 
@@ -190,6 +211,12 @@ def _in_network(address: str, network: str) -> bool:
         return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
     except ValueError:
         return False
+
+
+def _is_caused(message: str, envelope: bytes, cause: bytes) -> bool:
+    options = decode_envelope(envelope).options
+    wanted = msgspec.json.decode(cause, type=Cause)
+    return wanted.covers(message, options.get(BOUNCE_ACCOUNT, ""), options.get(BOUNCE_MARK, ""))
 
 
 def _header_has(

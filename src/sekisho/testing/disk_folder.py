@@ -37,6 +37,9 @@ class FakeFolder:
     def names(self) -> Sequence[str]:
         return self._disk.list(self.path)
 
+    def start(self, name: str, size: int) -> bytes:
+        return self._disk.read_part(self._at(name), 0, size)
+
     def changed_at(self, name: str) -> int:
         return self._disk.changed.get(self._at(name), NEW)
 
