@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
-.PHONY: demo test check bench sim powercut docs clean
+.PHONY: demo test check bench sim powercut deb debcheck docs clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -19,7 +19,7 @@ test: $(READY) check
 	@$(BIN)/pytest -n $(WORKERS) tests $(ARGS)
 
 check: $(READY)
-	@$(BIN)/ruff check src tests bench
+	@$(BIN)/ruff check src tests bench packaging
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
@@ -31,6 +31,12 @@ sim: $(READY)
 
 powercut: $(READY)
 	@$(BIN)/python -m bench.powercut $(ARGS)
+
+deb: $(READY)
+	@$(BIN)/python packaging/deb/build.py $(ARGS)
+
+debcheck: deb
+	@packaging/deb/check.sh dist/*.deb
 
 docs: $(READY)
 	@$(BIN)/python -m docs.build
