@@ -11,6 +11,7 @@ from sekisho.model.config_base import Settings
 from sekisho.model.config_base import about as _about
 from sekisho.model.config_guard import Guard as Guard
 from sekisho.model.config_listen import Listen as Listen
+from sekisho.model.config_oauth import OAuth
 from sekisho.model.config_returns import Returns
 from sekisho.model.config_routing import Routing
 from sekisho.model.config_sendmail import Sendmail
@@ -308,6 +309,7 @@ class Config(Settings, frozen=True):
             "`sekisho trace` resolves to account, address and time, or nothing."
         ),
     ] = "address"
+    oauth: Annotated[OAuth, _about("Logins by a token of an identity provider.")] = OAuth()
     checks: Annotated[
         tuple[str, ...], _about("Checks in order; empty: all that are built in, in their own order.")
     ] = ()

@@ -23,6 +23,7 @@ Requests = (
     | messages.VerifyPassword
     | messages.AskSalt
     | messages.VerifyProof
+    | messages.AskAccount
     | messages.Carry
     | messages.HoldQueue
     | messages.ReleaseQueue

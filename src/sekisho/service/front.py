@@ -17,6 +17,7 @@ from sekisho.model.selector import Selector
 from sekisho.model.text import printable
 from sekisho.queue.aliases import Led
 from sekisho.service.addressing import Addressing
+from sekisho.service.bearing import Bearers
 from sekisho.service.channel import Channel
 from sekisho.service.counts import Counts
 from sekisho.service.doorstep import Doorstep
@@ -114,6 +115,7 @@ class Front:
         self.policy = policy
         self.zone = zone
         self.judging.configure(config.guard)
+        self.bearers = Bearers(self.world, config.oauth)
         self.doorstep.most = config.vault.wrong_per_address
         self.returns = Returns(self.world.disk, self.stores.directory, config)
         self.addressing = Addressing(self.world, self.stores.directory, config)

@@ -17,7 +17,7 @@ from sekisho.service.housemates import housemate
 from sekisho.service.session import Door, Peer
 from sekisho.store.bounded import Bounded
 from sekisho.wire import scram
-from sekisho.wire.sasl import MECHANISMS
+from sekisho.wire.sasl import BY_TOKEN, MECHANISMS
 from sekisho.wire.smtp_server import ServerSettings
 
 if TYPE_CHECKING:
@@ -136,4 +136,5 @@ def door_of(name: str, config: Config, listen: Listen, *, tls: bool) -> Door:
 
 def mechanisms_of(config: Config) -> tuple[str, ...]:
     """What AUTH offers."""
-    return tuple(name for name in MECHANISMS if name != scram.NAME or config.vault.scram_rounds)
+    names = tuple(name for name in MECHANISMS if name != scram.NAME or config.vault.scram_rounds)
+    return names + BY_TOKEN if config.oauth.offered else names

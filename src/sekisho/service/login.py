@@ -43,7 +43,7 @@ class Attempt(Struct, frozen=True):
 async def login(session: Session, step: Login) -> Reply:
     attempt = Attempt(step.identity, step.authorization, step.mechanism, step.fingerprint)
     question = VerifyPassword(step.identity, step.password, session.door.service)
-    verified = await _judged(session, attempt, question)
+    verified = await judged(session, attempt, question)
     if isinstance(verified, Reply):
         return verified
     session.sign_in()
@@ -52,7 +52,7 @@ async def login(session: Session, step: Login) -> Reply:
 
 async def begin_scram(session: Session, step: ScramBegun) -> Reply:
     attempt = Attempt(step.identity, step.authorization, scram.NAME, step.fingerprint)
-    if _is_spent(session, attempt):
+    if is_spent(session, attempt):
         return INVALID
     try:
         salted = await _asked(session, AskSalt(step.identity), Salted)
@@ -67,7 +67,7 @@ async def prove(session: Session, step: ScramProof) -> Reply:
     mark = hashlib.blake2b(step.proof.encode(), digest_size=8).hexdigest()
     attempt = Attempt(step.identity, step.authorization, scram.NAME, step.fingerprint, mark)
     question = VerifyProof(step.identity, step.message, step.proof, session.door.service)
-    verified = await _judged(session, attempt, question)
+    verified = await judged(session, attempt, question)
     if isinstance(verified, Reply):
         return verified
     return Reply(334, "", scram.server_final(verified.signature))
@@ -78,24 +78,31 @@ def welcome(session: Session, step: ScramDone) -> Reply:
     return WELCOME
 
 
-async def _judged(session: Session, attempt: Attempt, question: Request) -> Verified | Reply:
+async def judged(session: Session, attempt: Attempt, question: Request) -> Verified | Reply:
     """What the vault and the guard say. `session.proven` waits for the 235."""
     doorstep, now = session.front.doorstep, session.front.now()
     address, name = session.peer.address, normal(attempt.identity)
-    if _is_spent(session, attempt):
+    if is_spent(session, attempt):
         return INVALID
     verified = await _verified(session, attempt, question)
     if verified is None or verified.why == "busy":
         return session.refused("login", "vault", LATER)
     if not verified.account:
-        doorstep.was_wrong(address, name, verified.digest or attempt.mark, now)
-        _tell_failure(session, attempt, verified)
-        return INVALID
+        return wrong(session, attempt, verified)
     doorstep.was_right(address, name, now)
     return await _received(session, attempt, verified)
 
 
-def _is_spent(session: Session, attempt: Attempt) -> bool:
+def wrong(session: Session, attempt: Attempt, verified: Verified) -> Reply:
+    """Counts it and tells of it."""
+    name, now = normal(attempt.identity), session.front.now()
+    mark = verified.digest or attempt.mark
+    session.front.doorstep.was_wrong(session.peer.address, name, mark, now)
+    _tell_failure(session, attempt, verified)
+    return INVALID
+
+
+def is_spent(session: Session, attempt: Attempt) -> bool:
     spent = session.front.doorstep.is_spent(
         session.peer.address, normal(attempt.identity), session.front.now()
     )

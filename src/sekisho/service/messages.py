@@ -73,6 +73,13 @@ class VerifyProof(Request, frozen=True, tag="verify_proof"):
     service: str
 
 
+class AskAccount(Request, frozen=True, tag="ask_account"):
+    """May this account log in, now that somebody else has vouched for it? Answered with Verified."""
+
+    login: str
+    service: str
+
+
 class Verified(Struct, frozen=True):
     """`account` is the canonical address, "" if the password is wrong; `why`: "", password, unknown_user,
     denied, busy. `signature`: for SCRAM, by which we prove that we know it too."""

@@ -18,6 +18,7 @@ from sekisho.service.checking import CLEAR, Ruling, rule
 from sekisho.service.housemates import home_domain
 from sekisho.service.login import begin_scram, login, prove, welcome
 from sekisho.service.session import Session
+from sekisho.service.token_login import bear
 from sekisho.service.transaction import Given, Transaction
 from sekisho.wire.commands import QMAIL
 from sekisho.wire.steps import (
@@ -37,6 +38,7 @@ from sekisho.wire.steps import (
     ScramDone,
     ScramProof,
     StartTls,
+    Token,
     Verify,
     XClient,
 )
@@ -188,6 +190,7 @@ HANDLERS: dict[type, Handler] = {
     ScramBegun: begin_scram,
     ScramProof: prove,
     ScramDone: welcome,
+    Token: bear,
     Mail: mail,
     Rcpt: rcpt,
     Data: data,

@@ -20,7 +20,15 @@ from msgspec import Struct
 from sekisho.model import config
 from sekisho.model.account import KEY_LENGTH, Account, key_of
 from sekisho.service.channel import NotDone
-from sekisho.service.messages import AskSalt, Request, Salted, Verified, VerifyPassword, VerifyProof
+from sekisho.service.messages import (
+    AskAccount,
+    AskSalt,
+    Request,
+    Salted,
+    Verified,
+    VerifyPassword,
+    VerifyProof,
+)
 from sekisho.store.bounded import Bounded
 from sekisho.store.directory import Directory
 from sekisho.store.hashes import Hashes
@@ -73,6 +81,8 @@ class VaultRole:
                 return self.salt(_login(login))
             case VerifyProof():
                 return self.check_proof(request)
+            case AskAccount(login=login):
+                return self.may_log_in(_login(login))
         raise NotDone(f"the vault does not answer {type(request).__name__}")
 
     async def verify(self, request: VerifyPassword) -> Verified:
@@ -87,6 +97,12 @@ class VaultRole:
             return Verified("", "password", digest)
         self._give_keys(login, stored, password)
         return Verified("", "denied", digest) if _denied(account) else Verified(account.address, "", digest)
+
+    def may_log_in(self, login: str) -> Verified:
+        account = self._directory.account(login)
+        if account is None:
+            return Verified("", "unknown_user")
+        return Verified("", "denied") if _denied(account) else Verified(account.address)
 
     def salt(self, login: str) -> Salted:
         """A name without keys of its own has salt and rounds as if it had."""

@@ -69,6 +69,8 @@ def _rules() -> dict[Place, Rule]:
         ("source", ANY, "addresses"): _addresses,
         ("source", ANY, "helo"): _hostname_or_none,
         ("guard", "webmail"): _networks,
+        ("oauth", "jwks"): _https,
+        ("oauth", "introspection"): _https,
         ("returns", "plain"): _domains,
         ("sendmail", "domain"): _hostname_or_none,
         ("sendmail", "accounts", ANY): _account,
@@ -100,6 +102,12 @@ def _account(value: str) -> Phrase | None:
     if split(key_of(value))[1]:
         return None
     return phrase("{value} is not the address of an account", value=printable(value, 100))
+
+
+def _https(value: str) -> Phrase | None:
+    if not value or re.fullmatch(r"https://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?(/[!-~]*)?", value):
+        return None
+    return phrase("{value} is not a URL such as https://login.example.com/keys", value=printable(value, 100))
 
 
 def _proxies(value: list[str]) -> Phrase | None:

@@ -181,6 +181,11 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
     if 0 < config.vault.scram_rounds < ROUNDS_MIN:
         yield ("vault", "scram_rounds"), phrase("this must be 0, or {low} or more", low=ROUNDS_MIN)
     yield from routing_contradictions(config)
+    oauth = config.oauth
+    if oauth.jwks and oauth.introspection:
+        yield ("oauth", "introspection"), phrase("this and jwks exclude each other")
+    if oauth.jwks and not (oauth.issuer and oauth.audience):
+        yield ("oauth", "jwks"), phrase("issuer and audience must say whose tokens count, and for whom")
     taken: set[str] = set()
     for name, listener in config.listen.items():
         if listener.proxy_from and not listener.requires_proxy:
@@ -234,5 +239,6 @@ def _resolved(config: Config, path: str) -> Config:
         certificate=under(config.certificate),
         key=under(config.key),
         outbound=replace(config.outbound, smarthost=smarthost),
+        oauth=replace(config.oauth, secret_file=under(config.oauth.secret_file)),
         guard=replace(config.guard, networks=under(config.guard.networks)),
     )

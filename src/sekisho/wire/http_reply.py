@@ -1,6 +1,8 @@
-"""Reads the one answer to an HTTP/1.1 GET: status, content type, body within a limit (RFC 9110, RFC 9112).
+"""Asks one question of HTTP/1.1 and reads its answer: status, content type, body within a limit (RFC 9110,
+RFC 9112).
 
-Bytes in, an answer out. Only what MTA-STS needs is spoken: no redirects, no compression, no second request.
+Bytes in, an answer out. Only what MTA-STS and identity providers need is spoken: no redirects, no
+compression, no second request.
 """
 
 from msgspec import Struct
@@ -29,6 +31,17 @@ def get(host: str, path: str) -> bytes:
         f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: sekisho\r\nAccept: text/plain\r\n"
         "Connection: close\r\n\r\n"
     ).encode("ascii")
+
+
+def ask_json(host: str, path: str, body: bytes, authorization: bytes) -> bytes:
+    """A GET, or a POST of a form if there is a body."""
+    lines = [f"{'POST' if body else 'GET'} {path} HTTP/1.1", f"Host: {host}", "User-Agent: sekisho"]
+    lines += ["Accept: application/json", "Connection: close"]
+    if body:
+        lines += ["Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(body)}"]
+    head = "\r\n".join(lines).encode("ascii")
+    credentials = b"\r\nAuthorization: " + authorization if authorization else b""
+    return head + credentials + b"\r\n\r\n" + body
 
 
 class AnswerReader:

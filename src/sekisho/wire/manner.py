@@ -6,7 +6,7 @@ Programs keep their habits whoever's password they use. The guard compares this 
 
 LETTERS = 200
 _VERB_LETTERS = 10
-_MECHANISMS = (b"PLAIN", b"LOGIN", b"SCRAM-SHA-256")
+_MECHANISMS = (b"PLAIN", b"LOGIN", b"SCRAM-SHA-256", b"OAUTHBEARER", b"XOAUTH2")
 
 
 def note(manner: str, word: bytes, argument: bytes) -> str:

@@ -16,10 +16,11 @@ from sekisho.wire.steps import (
     ScramDone,
     ScramProof,
     StartTls,
+    Token,
     XClient,
 )
 
-SASL: tuple[type[Owing], ...] = (Login, ScramBegun, ScramProof, ScramDone)
+SASL: tuple[type[Owing], ...] = (Login, ScramBegun, ScramProof, ScramDone, Token)
 
 PIPELINED = (replies.PIPELINED, "pipelined")
 

@@ -69,6 +69,7 @@ AUTH_TWICE = Reply(503, "5.5.1", "already authenticated")
 MECHANISM = Reply(504, "5.5.4", "mechanism not supported")
 BASE64 = Reply(501, "5.5.2", "cannot decode base64")
 MALFORMED = Reply(501, "5.5.2", "malformed authentication message")
+NO_LOGIN = Reply(535, "5.7.8", "Authentication credentials invalid")
 CANCELLED = Reply(501, "5.7.0", "authentication cancelled")
 
 # The end.

@@ -1,5 +1,5 @@
-"""The server's side of AUTH: PLAIN (RFC 4616), LOGIN and, in a file of its own, SCRAM; in the base64 clothes
-of RFC 4954.
+"""The server's side of AUTH: PLAIN (RFC 4616), LOGIN and, in files of their own, SCRAM and tokens; in the
+base64 clothes of RFC 4954.
 
 A password leaves this file inside a `Secret` only. What is malformed is refused, with no word on where.
 """
@@ -11,13 +11,17 @@ from msgspec import Struct
 
 from sekisho.model.secret import Secret
 from sekisho.model.verdict import Reply
-from sekisho.wire import replies, scram
+from sekisho.wire import bearer, replies, scram
 from sekisho.wire.sasl_names import IDENTITY_OCTETS, identity_of
+from sekisho.wire.steps import Token
 
-__all__ = ["IDENTITY_OCTETS", "MECHANISMS", "Challenge", "Credentials", "Exchange", "Outcome"]
+__all__ = ["BY_TOKEN", "IDENTITY_OCTETS", "MECHANISMS", "Challenge", "Credentials", "Exchange", "Outcome"]
 
 PASSWORD_OCTETS = 1024  # longer than any password manager makes them, short enough to hash
 MECHANISMS = ("PLAIN", "LOGIN", scram.NAME)
+BY_TOKEN = (bearer.OAUTHBEARER, bearer.XOAUTH2)
+"""Where an identity provider is known."""
+
 
 
 class Credentials(Struct, frozen=True):
@@ -34,8 +38,9 @@ class Challenge(Struct, frozen=True):
     text: str
 
 
-Outcome = Challenge | Credentials | scram.Question | Reply
-_Exchange = Generator[bytes | scram.Question, bytes, Credentials | None]
+Question = scram.Question | Token
+Outcome = Challenge | Credentials | Question | Reply
+_Exchange = Generator[bytes | Question, bytes, Credentials | Reply | None]
 
 
 class Exchange:
@@ -77,8 +82,8 @@ class Exchange:
         try:
             return _outcome(self._script.send(data))
         except StopIteration as end:
-            credentials: Credentials | None = end.value
-            return credentials or replies.MALFORMED
+            result: Credentials | Reply | None = end.value
+            return result or replies.MALFORMED
 
 
 def _script(mechanism: str, fingerprint: str) -> _Exchange:
@@ -87,10 +92,12 @@ def _script(mechanism: str, fingerprint: str) -> _Exchange:
             return _plain()
         case "LOGIN":
             return _login()
-    return scram.script(fingerprint)
+        case scram.NAME:
+            return scram.script(fingerprint)
+    return bearer.script(mechanism, fingerprint)
 
 
-def _outcome(said: bytes | scram.Question) -> Challenge | scram.Question:
+def _outcome(said: bytes | Question) -> Challenge | Question:
     if isinstance(said, bytes):
         return Challenge(binascii.b2a_base64(said, newline=False).decode("ascii"))
     return said

@@ -70,6 +70,17 @@ class ScramDone(Struct, frozen=True):
     """The client has taken the server's own proof: owed is 235."""
 
 
+class Token(Struct, frozen=True):
+    """A token of an identity provider was offered, for `identity` or, "", for whom it names: owed is 235, 454
+    or 535, or 334 with the reason of a refusal, which the machine then ends with 535.
+    """
+
+    mechanism: str
+    identity: str
+    token: Secret
+    fingerprint: str
+
+
 class Mail(Struct, frozen=True):
     """`path` is "" for the null sender; `size` as declared, else 0; the keys of `params` are in capitals."""
 
@@ -149,7 +160,7 @@ VIOLATIONS = (
     "flood",  # went on sending while a reply was owed
 )
 
-Sasl = Login | ScramBegun | ScramProof | ScramDone
+Sasl = Login | ScramBegun | ScramProof | ScramDone | Token
 Owing = (
     Opened | Hello | StartTls | XClient | Sasl | Mail | Rcpt | Data | BodyEnd | Reset | Noop
     | Verify | Help | Quit
