@@ -31,7 +31,7 @@ def description(folder: Path) -> dict[str, object]:
 def commit() -> str:
     """Of the code that is measured; "+" where the folder has changes that are not committed."""
     changed = _first_line(["git", "status", "--porcelain", "--untracked-files=no", "src"])
-    return _first_line(["git", "rev-parse", "--short", "HEAD"]) + ("+" if changed else "")
+    return (_first_line(["git", "rev-parse", "--short", "HEAD"]) or "unknown") + ("+" if changed else "")
 
 
 def _cpu() -> str:

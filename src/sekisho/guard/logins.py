@@ -39,7 +39,7 @@ OWNER_PREFIX, WANDERING = 0.11, 0.2
 number, as behind many carriers, a new /24 says nothing.
 """
 HEAVIEST = 4.0
-"""No single first sight weighs more: sign-ins alone contain after three at the earliest."""
+"""No single first sight weighs more: one sign-in alone never contains."""
 JOURNEY = (0.5, 0.8, 1.2, 2.0)
 """An unfamiliar network in a country where the account already is, after none, one, two, more unfamiliar
 ones within PACE: a journey brings airport, hotel, telephone and café, but not four of them in two hours."""
