@@ -602,3 +602,111 @@ def test_a_new_table_is_taken_at_reload(site: Site) -> None:
         assert ("known", "AS99999/JP") == (standing.place, standing.network)
 
     play(site, scene)
+
+
+def test_an_undone_release_is_an_open_case_again(site: Site) -> None:
+    """What stands again can be released again: nobody stays shut out by a case that is closed."""
+
+    async def scene(site: Site) -> None:
+        await site.live(20)
+        await site.attack()
+        released = await site.ask("release", HELLO)
+        case = released.incidents[0].id
+        for action in [action for action in released.actions if action.undoes]:
+            await site.ask("undo", action.id)
+        assert (await site.judged(lambda: site.town.login(bot(90)))).treatment == "refuse"
+        (again,) = site.house.incidents(open_only=True)
+        assert again.id == case
+        assert (await site.ask("release", HELLO)).changed
+        assert (await site.judged(lambda: site.town.login(bot(91)))).treatment != "refuse"
+        assert site.house.incidents(open_only=True) == []
+
+    play(site, scene)
+
+
+def test_a_closed_case_is_not_reopened_beside_another(site: Site) -> None:
+    """The account has a newer case: that one is contained or released."""
+
+    async def scene(site: Site) -> None:
+        await site.live(20)
+        await site.attack()
+        old = await site.ask("release", HELLO)
+        (allow,) = [action for action in old.actions if action.kind == "allow_logins"]
+        await site.ask("contain", HELLO)
+        with pytest.raises(NotDone, match="another open case"):
+            await site.ask("undo", allow.id)
+        await site.ask("release", HELLO)
+        assert (await site.judged(lambda: site.town.login(bot(90)))).treatment != "refuse"
+
+    play(site, scene)
+
+
+def test_what_was_lifted_stays_lifted_after_a_restart_and_can_be_contained_again(site: Site) -> None:
+    """The refusal was undone and the case left open: a restart does not refuse anew, the operator may."""
+
+    async def first(site: Site) -> None:
+        await site.live(20)
+        await site.attack()
+        (case,) = site.house.incidents(open_only=True)
+        by_kind = {action.kind: action for action in site.house.actions(case.id)}
+        await site.ask("undo", by_kind["refuse_logins"].id)
+
+    play(site, first)
+    site.start_again()
+
+    async def second(site: Site) -> None:
+        assert (await site.judged(lambda: site.town.wait(MINUTE).login(HOTEL))).treatment != "refuse"
+        held = len(site.asked(HoldQueue))
+        answer = await site.ask("contain", HELLO)
+        assert answer.changed and len(site.asked(HoldQueue)) > held
+        assert site.asked(HoldQueue)[-1].action != answer.incidents[0].id  # type: ignore[attr-defined]
+        assert (await site.judged(lambda: site.town.login(HOTEL))).treatment == "refuse"
+        assert not (await site.ask("contain", HELLO)).changed
+
+    play(site, second)
+
+
+def test_the_operator_contains_what_the_mass_brake_left_gentle(site: Site) -> None:
+    """Rule 15 denies no login by itself; the operator's word does."""
+
+    async def scene(site: Site) -> None:
+        await site.live(20)
+        await site.attack()
+        site.role.guard.memory(HELLO).gentle = True
+        assert (await site.judged(lambda: site.town.login(bot(90)))).treatment == "hold"
+        assert (await site.ask("contain", HELLO)).changed
+        assert (await site.judged(lambda: site.town.login(bot(91)))).treatment == "refuse"
+        assert not (await site.ask("contain", HELLO)).changed
+
+    play(site, scene)
+
+
+def test_a_memory_that_could_not_be_read_is_not_written_over(site: Site) -> None:
+    """The house does not answer for a moment: what it knows of the account is read later, and is whole."""
+
+    async def first(site: Site) -> None:
+        await site.live(20)
+
+    play(site, first)
+    before = site.house.state(f"guard/{HELLO}")
+    site.start_again()
+    state = site.house.state
+
+    def broken(name: str) -> bytes | None:
+        if name.startswith("guard/"):
+            raise Unavailable("house.db", "disk I/O error")
+        return state(name)
+
+    async def second(site: Site) -> None:
+        site.house.state = broken  # type: ignore[method-assign]
+        await site.judged(lambda: site.town.wait(MINUTE).login(bot(0)))
+        await site.fakes.clock.sleep(5)
+        site.house.state = state  # type: ignore[method-assign]
+        assert state(f"guard/{HELLO}") == before
+        standing = await site.judged(lambda: site.town.login(bot(1)))
+        assert (standing.place, standing.grade) == ("unfamiliar", Grade.WATCH)
+        assert (await site.judged(lambda: site.town.login(HOME))).place == "known"
+        await site.fakes.clock.sleep(5)
+        assert state(f"guard/{HELLO}") != before
+
+    play(site, second)

@@ -55,7 +55,7 @@ class Casebook:
         if finding.trust == "open":
             actions = plan_notices(incident, replace(wish, tell=wish.tell[1:]), self._containing.ident)
         elif finding.grade >= Grade.CONTAIN:
-            actions = plan_containment(incident, wish, self._containing.ident)
+            actions = self._again(incident, plan_containment(incident, wish, self._containing.ident))
         elif finding.kind == "volume":
             actions = plan_notices(incident, wish, self._containing.ident)
         else:
@@ -128,7 +128,7 @@ class Casebook:
         if "@" not in account:
             account = (await self._find(ask.ident)).subject
         known = self.open.get(account)
-        if known is not None and known.grade >= Grade.CONTAIN:
+        if known is not None and known.grade >= Grade.CONTAIN and await self._is_shut(known):
             return await self._file(known)
         if known is None and await self._containing.keep(self._house.account, account) is None:
             raise NotDone(f"there is no account {account}")
@@ -137,13 +137,35 @@ class Casebook:
             known = Incident(self._containing.ident(), account, "takeover", Grade.CONTAIN, at, sentence)
         else:
             sentence = phrase("{found}; then contained by {by}", found=known.sentence, by=ask.by)
-        incident = replace(known, grade=Grade.CONTAIN, sentence=sentence)
+        incident = replace(known, grade=max(known.grade, Grade.CONTAIN), sentence=sentence)
         if not ask.dry_run:
             self.open[account] = incident
         spare = tuple(self._guard.memory(account).confirmed) if account in self._guard else ()
         wish = Wish(ask.by, at, spare, (account,))
-        actions = plan_containment(incident, wish, self._containing.ident)
+        actions = self._again(incident, plan_containment(incident, wish, self._containing.ident))
         return await self._do(incident, actions, ask)
+
+    async def _is_shut(self, incident: Incident) -> bool:
+        """Strangers are refused, or will be: not where the mass brake was gentle, or a refusal was undone."""
+        account = incident.subject
+        memory = self._guard.memory(account) if account in self._guard else None
+        if memory is not None and memory.grade >= Grade.CONTAIN and not memory.gentle:
+            return True
+        actions = await self._containing.keep(self._house.actions, incident.id)
+        return any(action.kind == "refuse_logins" and action.status == "planned" for action in actions)
+
+    async def is_lifted(self, incident: Incident) -> bool:
+        """The refusal of logins was taken back, and the case left open."""
+        actions = await self._containing.keep(self._house.actions, incident.id)
+        turns = [action for action in actions if action.kind in ("refuse_logins", "allow_logins")]
+        return bool(turns) and turns[-1].kind == "allow_logins" and turns[-1].status == "done"
+
+    def _again(self, incident: Incident, actions: Sequence[Action]) -> tuple[Action, ...]:
+        """Containing once more is another action: what bears an old id has been done, and changes nothing."""
+        ident = self._containing.ident
+        return tuple(
+            replace(action, id=ident()) if action.id in incident.actions else action for action in actions
+        )
 
     async def _release(self, ask: IncidentAsk, at: int) -> IncidentAnswer:
         """Rule 8: the operator's to say; an owner's own word needs a second factor, which accounts have
@@ -173,6 +195,10 @@ class Casebook:
         inverse = plan_undo(incident, action, Wish(ask.by, at), self._containing.ident)
         if inverse is None:
             raise NotDone(f"{action.kind} cannot be undone")
+        if incident.closed and inverse.kind in ("hold_queue", "refuse_logins"):
+            if incident.subject in self.open:
+                raise NotDone(f"{incident.subject} has another open case: contain or release that one")
+            incident = replace(incident, closed=0, closed_why="")  # what stands again can be released again
         return await self._do(incident, (inverse,), ask)
 
     async def _do(self, incident: Incident, actions: Sequence[Action], ask: IncidentAsk) -> IncidentAnswer:

@@ -130,9 +130,10 @@ class Containing:
         return Selector(ids=tuple(name for done in released for name in done.changed))
 
     def _refuse(self, action: Action) -> Performed:
-        before = int(self._guard.memory(action.subject).grade) if action.subject in self._guard else 0
-        if before < Grade.CONTAIN:
-            self._guard.set_grade(action.subject, Grade.CONTAIN, action.at)
+        memory = self._guard.memory(action.subject) if action.subject in self._guard else None
+        before = int(memory.grade) if memory is not None else 0
+        if before < Grade.CONTAIN or (memory is not None and memory.gentle and action.by != "guard"):
+            self._guard.set_grade(action.subject, max(Grade(before), Grade.CONTAIN), action.at)
         self._guard.contained(action.subject, action.incident, action.incident)
         return self._by_watch(action, before)
 

@@ -30,14 +30,17 @@ class Memories:
         self.guard = guard
         self._recalling: dict[str, asyncio.Future[None]] = {}
         self._unsaved: set[str] = set()
+        self._unread: set[str] = set()
         self._heard: dict[str, None] = {}
 
     async def recall(self, accounts: Iterable[str]) -> None:
-        """Makes sure that these are in memory. A house that does not answer leaves them new: mail goes on."""
+        """Makes sure that these are in memory. A house that does not answer leaves them new: mail goes on;
+        they are asked for again, and not written down before they were read.
+        """
         for name in dict.fromkeys(account.lower() for account in accounts if account):
             self._heard.pop(name, None)
             self._heard[name] = None
-            if name in self.guard:
+            if name in self.guard and name not in self._unread:
                 continue
             if name not in self._recalling:
                 self._recalling[name] = asyncio.ensure_future(self._read(name))
@@ -46,17 +49,29 @@ class Memories:
     async def _read(self, account: str) -> None:
         try:
             data = await self._world.spawn.thread(partial(self._house.state, PREFIX + account))
-            if data is not None and account not in self.guard:
-                self.guard.restore(account, data)
+            if data is not None and (account not in self.guard or account in self._unread):
+                self._restore(account, data)
+            self._unread.discard(account)
         except Unavailable:
-            return
+            self._unread.add(account)
         finally:
             self._recalling.pop(account, None)
+
+    def _restore(self, account: str, data: bytes) -> None:
+        """What was written down, and what was found in the meantime."""
+        interim = self.guard.memory(account) if account in self.guard else None
+        self.guard.restore(account, data)
+        if interim is None or interim.grade < Grade.CONTAIN:
+            return
+        if self.guard.memory(account).grade < interim.grade:
+            self.guard.set_grade(account, interim.grade, interim.since)
+        self.guard.contained(account, interim.incident, interim.action)
 
     async def save(self, accounts: Iterable[str] | None = None) -> None:
         """What changed, or these accounts at once. Raises Unavailable, and keeps in mind what is unsaved."""
         self._unsaved |= self.guard.changed()
-        due = self._unsaved & ({name.lower() for name in accounts} if accounts is not None else self._unsaved)
+        wanted = {name.lower() for name in accounts} if accounts is not None else self._unsaved
+        due = (self._unsaved & wanted) - self._unread
         data = {PREFIX + name: self.guard.snapshot(name) for name in due if name in self.guard}
         if not data:
             return

@@ -62,15 +62,15 @@ class WatchRole:
         await self._cases.read()
         await self._memories.recall(self._cases.open)
         for incident in self._cases.open.values():
-            self._take_up(incident)
+            self._take_up(incident, lifted=await self._cases.is_lifted(incident))
         await self._catch_up()
         self._world.spawn.task("watch", self._run())
 
-    def _take_up(self, incident: Incident) -> None:
-        """A case is at least as grave as it was, whatever became of the memory."""
+    def _take_up(self, incident: Incident, *, lifted: bool) -> None:
+        """A case is at least as grave as it was, whatever became of the memory, unless somebody lifted it."""
         account = incident.subject
         known = self.guard.memory(account).grade if account in self.guard else Grade.CLEAR
-        if incident.grade >= Grade.CONTAIN and known < incident.grade:
+        if incident.grade >= Grade.CONTAIN and known < incident.grade and not lifted:
             self.guard.set_grade(account, incident.grade, incident.opened)
         if account in self.guard:
             self.guard.contained(account, incident.id, incident.id)
