@@ -74,7 +74,7 @@ def settled(site: Installation) -> None:
         time.sleep(0.1)
 
 
-@covers("P-02")
+@covers("Q-16")
 def test_each_recipient_is_reported_as_it_was_asked_for(tmp_path: Path, far: FarHost) -> None:
     """RFC 3461: NEVER, SUCCESS, FAILURE, nothing said; ORCPT, ENVID and RET stand in the report."""
     site = site_with(tmp_path, far)
