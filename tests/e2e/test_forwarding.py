@@ -1,6 +1,7 @@
 """Letters that go on to other hosts: their return path leads back through us, and through us only back."""
 
 import smtplib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,26 @@ def test_nobody_relays_by_it(site: Installation, far: FarHost) -> None:
         assert 550 == answer(client, "", "SRS1=00000000=else.example==x=y=z=victim@example.com")
         assert 550 == answer(client, "", path.replace("example.com", "else.example"))
         assert 250 == answer(client, "", path)
+
+
+def test_a_list_sends_as_its_owner(site: Installation, far: FarHost) -> None:
+    """Who writes to the list, alone or beside another name, hears of no bounces: they are its owner's.
+    What has no return path keeps that; `route test` says it."""
+    site.run("alias", "add", "staff@example.com", FRIEND, "bob@example.com")
+    site.run("alias", "add", "owner-staff@example.com", "hello@example.com")
+    assert "all of the list staff@example.com" in site.run("route", "test", "staff@example.com")
+    time.sleep(1)
+    with site.client() as client:
+        client.sendmail(WRITER, ["staff@example.com", "bob@example.com"], LETTER)
+        assert "owner-staff@example.com" == far.wait_for(1)[0].sender
+        paths = {letter.splitlines()[0] for letter in site.wait_for_letters("bob@example.com", 2)}
+        assert {b"Return-Path: <owner-staff@example.com>", f"Return-Path: <{WRITER}>".encode()} == paths
+        receipt = "Content-Type: multipart/report; report-type=disposition-notification\r\n"
+        client.sendmail("", ["staff@example.com"], receipt + LETTER)
+        assert "" == far.wait_for(2)[1].sender
+    with site.client() as client:
+        client.sendmail(WRITER, ["staff@example.com"], f"Delivered-To: staff@example.com\r\n{LETTER}")
+        assert "Writer@else.example" == far.wait_for(3)[2].recipients[0]
 
 
 def test_what_our_own_people_write_is_not_rewritten(site: Installation, far: FarHost) -> None:

@@ -64,6 +64,9 @@ class FewPeople:
     def named(self, address: str) -> bool:
         return normal(address) in self.addresses
 
+    def list_owner(self, address: str) -> str:
+        return ""
+
     def names(self, address: str) -> tuple[str, ...] | None:
         return self.resolve(address)
 

@@ -51,6 +51,9 @@ class Town:
     def first_domain(self) -> str:
         return "example.com"
 
+    def list_owner(self, address: str) -> str:
+        return ""
+
     def lead(self, key: str) -> Led:
         return Led(self.resolve(key))
 

@@ -275,6 +275,22 @@ def test_a_list_in_a_file_is_read_as_it_is_now(house: House, directory: Director
         directory.resolve("staff@example.com")
 
 
+def test_a_list_has_an_owner(house: House, directory: Directory, clock: FakeClock) -> None:
+    """If `owner-NAME` is somebody: not for accounts, not the owner itself, not for a mailbox beside it."""
+    house.save_alias(Alias("staff@example.com", ("hello@example.com", "x@net.example")), CHANGE)
+    house.save_alias(Alias("boss@example.com", ("boss@example.com", "x@net.example")), CHANGE)
+    assert "" == directory.list_owner("staff@example.com")
+    for name in ("staff", "boss", "hello", "owner-staff"):
+        house.save_alias(Alias(f"owner-{name}@example.com", ("hello@example.com",)), CHANGE)
+    clock.advance(1)
+    assert "owner-staff@example.com" == directory.list_owner("Staff@Example.com")
+    for name in ("hello", "boss", "owner-staff", "nobody", "hello+x"):
+        assert "" == directory.list_owner(f"{name}@example.com")
+    house.remove_alias("owner-staff@example.com", CHANGE)
+    clock.advance(1)
+    assert "" == directory.list_owner("staff@example.com")
+
+
 def test_what_only_the_catch_all_takes_has_no_name(
     house: House, directory: Directory, clock: FakeClock
 ) -> None:

@@ -112,6 +112,8 @@ def _road(route: Route) -> Phrase:
             return phrase("the smarthost {host}, with a login", host=host)
         case Kind.RELAY:
             return phrase("the host {host}", host=host)
+        case Kind.LIST:
+            return phrase("all of the list {name}, whose owner gets the bounces", name=host)
         case Kind.PIPE:
             return phrase("the program {host}", host=host)
     return phrase("nowhere: {why}", why=host)

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     RELAY = "relay"
     PIPE = "pipe"
     REFUSE = "refuse"
+    LIST = "list"
 
 
 class Tls(StrEnum):

@@ -51,6 +51,11 @@ def refusing(status: str, why: str) -> Route:
     return Route(Kind.REFUSE, f"{status} {why}", "refuse")
 
 
+def list_route(name: str) -> Route:
+    """To all behind an alias, as a letter of its owner's: `owner-NAME` gets the bounces."""
+    return Route(Kind.LIST, name, _lane("list", name), tls=Tls.NONE)
+
+
 def lmtp_route(server: str) -> Route:
     """To a server that keeps the mailboxes: "unix:/PATH", or a host as the settings write one."""
     return Route(Kind.LMTP, server, _lane("lmtp", server), tls=Tls.NONE)

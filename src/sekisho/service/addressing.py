@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from sekisho.model.account import POSTMASTER
+from sekisho.model.account import POSTMASTER, key_of
 from sekisho.model.address import domain_of
 from sekisho.model.config import Config
 from sekisho.model.delivery import Delivery, Route
@@ -15,7 +15,7 @@ from sekisho.model.ident import make_id
 from sekisho.queue.aliases import Led
 from sekisho.queue.limits import Limits, destination
 from sekisho.queue.retry import SECOND
-from sekisho.queue.routes import lmtp_route, refusing, route_for
+from sekisho.queue.routes import list_route, lmtp_route, refusing, route_for
 from sekisho.queue.routing import Author
 from sekisho.service.course import NOBODY, Course, Courses, End
 from sekisho.service.returns import Returns
@@ -30,6 +30,8 @@ class Directory(Protocol):
     def resolve(self, address: str) -> tuple[str, ...] | None: ...
 
     def names(self, address: str) -> tuple[str, ...] | None: ...
+
+    def list_owner(self, address: str) -> str: ...
 
     def senders_of(self, address: str) -> tuple[str, ...]: ...
 
@@ -136,7 +138,13 @@ class Addressing:
         return [(road.recipient, road.route) for road in self.roads(address, Author(sender or ""))]
 
     def _usual(self, address: str) -> list[tuple[str, Route]]:
+        if "@" in address and self._directory.list_owner(address):
+            return [(address, list_route(key_of(address)))]
         return [(target, self.route(target)) for target in self.targets(address)]
+
+    def list_owner(self, name: str) -> str:
+        """Who gets the bounces of what goes to all behind this alias; "" where it has no owner."""
+        return self._directory.list_owner(name)
 
     def by_road(
         self, message: str, roads: Sequence[tuple[str, Route]], sender: str | None

@@ -12,7 +12,7 @@ from sekisho.model.address import domain_of, unquoted
 from sekisho.model.config import Config
 from sekisho.model.delivery import Route
 from sekisho.queue.aliases import NESTING, TARGETS, Led
-from sekisho.queue.routes import mx_route, route_to, smarthost_route
+from sekisho.queue.routes import list_route, mx_route, route_to, smarthost_route
 from sekisho.queue.routing import LOCAL, REFUSE, SMARTHOST, USUAL, Asked, Author, Named, Table
 from sekisho.queue.sendmail import unfolded
 from sekisho.world import Unavailable
@@ -32,6 +32,8 @@ class Directory(Protocol):
     def is_local_domain(self, domain: str) -> bool: ...
 
     def lead(self, key: str) -> Led: ...
+
+    def list_owner(self, address: str) -> str: ...
 
     def first_domain(self) -> str: ...
 
@@ -110,6 +112,8 @@ class Courses:
             return Course(meant, (End(meant, None, REFUSED),), steps)
         if not led.aliased or past:
             return Course(meant, tuple(self._after(asked)), steps)
+        if self._directory.list_owner(meant):
+            return Course(meant, (End(meant, list_route(key_of(meant))),), steps)
         others = self._behind(led, author)
         steps = (*steps, Step(ALIAS, meant, tuple(each.address for each in others)))
         return Course(meant, tuple(end for each in others for end in self._after(each)), steps)

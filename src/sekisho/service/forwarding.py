@@ -69,9 +69,9 @@ class Forwarder:
             return
 
     async def _draft(self, delivery: Delivery, letter: Letter, done: Delivered, message: str) -> Draft:
-        sender = done.owner or letter.envelope.sender
+        sender = letter.envelope.sender and (done.owner or letter.envelope.sender)
         deliveries = tuple(self._addressing.onward(message, done.onward, sender))
-        path = "" if done.owner else letter.envelope.return_path
+        path = "" if done.owner and sender else letter.envelope.return_path
         if not path and any(each.route.kind in (Kind.MX, Kind.RELAY) for each in deliveries):
             path = self._addressing.path_onward(sender, domain_of(delivery.recipient))
         wish = letter.envelope.wishes.get(delivery.recipient)

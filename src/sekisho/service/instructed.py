@@ -10,26 +10,22 @@ from functools import partial
 
 from msgspec import Struct
 
-from sekisho.mail.loops import DELIVERED_MAX, delivered_to
 from sekisho.model.account import key_of
 from sekisho.model.config import Config
-from sekisho.model.delivery import Deferred, Delivered, Delivery, Failed, Outcome
+from sekisho.model.delivery import Deferred, Delivered, Delivery, Outcome
 from sekisho.model.letter import Letter
 from sekisho.model.text import printable
 from sekisho.model.verdict import Reply
 from sekisho.queue.instructions import MAILBOX, Step
 from sekisho.service.local import LocalCarrier
-from sekisho.service.parts import Parts
+from sekisho.service.looping import loops
 from sekisho.service.piping import PipeCarrier
 from sekisho.store.paths import divided
 from sekisho.store.standing_orders import Orders, read
 from sekisho.world import Unavailable, World
 
-HEAD_BYTES = 256 * 1024
 DONE = Reply(250, "2.0.0", "done as its owner says")
 THROWN_AWAY = Reply(250, "2.0.0", "thrown away as its owner says")
-LOOPING = Failed(Reply(554, "5.4.6", "This message is looping: it already has my Delivered-To line"))
-TOO_FAR = Failed(Reply(554, "5.4.6", "This message has been forwarded too often"))
 NO_MBOX = "this server writes no mbox files"
 
 
@@ -83,12 +79,8 @@ class InstructedCarrier:
         flaws = case.orders.instructions.flaws
         if flaws:
             return _later(f"line {flaws[0].line} of {case.orders.file} is not understood")
-        seen = delivered_to(await Parts(self._world, case.letter).start(HEAD_BYTES))
-        if key_of(case.delivery.recipient) in map(key_of, seen):
-            return LOOPING
-        if len(seen) >= DELIVERED_MAX:
-            return TOO_FAR
-        return await self._follow(case)
+        loop = await loops(self._world, case.delivery.recipient, case.letter)
+        return await self._follow(case) if loop is None else loop
 
     async def _follow(self, case: Case) -> Outcome:
         steps = case.orders.instructions.steps

@@ -25,6 +25,7 @@ from sekisho.service.delivery import Carrier, Deliverer, Voice
 from sekisho.service.errands import Errands
 from sekisho.service.forwarding import Forwarder
 from sekisho.service.instructed import InstructedCarrier
+from sekisho.service.listing import ListCarrier
 from sekisho.service.local import LocalCarrier
 from sekisho.service.messages import (
     Carried,
@@ -161,8 +162,9 @@ class FrontOffice:
         self._remote = RemoteCarrier(world, config, recorder.record, policies=policies)
         forwarder = Forwarder(world, self._spool, self._addressing)
         near = dict.fromkeys((Kind.MAILDIR, Kind.PIPE), Errands(local, forwarder))
+        lists = {Kind.LIST: ListCarrier(world, self._addressing, forwarder)}
         far = dict.fromkeys((Kind.MX, Kind.RELAY, Kind.LMTP), self._remote)
-        carriers: dict[Kind, Carrier] = {**near, **far}
+        carriers: dict[Kind, Carrier] = {**near, **far, **lists}
         voice = Voice(recorder.record, recorder.trouble)
         self._deliverer = Deliverer(world, self._spool, carriers, self._reporter, voice)
         self._remote.places.wake = self._deliverer.woken

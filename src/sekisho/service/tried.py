@@ -14,7 +14,7 @@ from sekisho.world import World
 
 SOURCE = "front"
 
-HERE = (Kind.MAILDIR, Kind.LMTP, Kind.PIPE)
+HERE = (Kind.MAILDIR, Kind.LMTP, Kind.PIPE, Kind.LIST)
 """Roads that end at our own house."""
 
 RESULTS: dict[State, Literal["delivered", "deferred", "failed"]] = {

@@ -27,6 +27,9 @@ STRANGERS_KEPT = 5_000
 """Most addresses remembered as unknown: a dictionary attack must not push out the others."""
 
 
+OWNER = "owner-"
+"""How the name of a list's owner begins, as with sendmail."""
+
 COLUMNS = ("address", "language", "active", "sends", "receives", "locked_at", "locked_why", "created_at")
 
 
@@ -37,6 +40,7 @@ class Directory:
         self._accounts: Bounded[str, Account | None] = Bounded(KEPT)
         self._known: Bounded[str, Led] = Bounded(KEPT)
         self._strangers: Bounded[str, bool] = Bounded(STRANGERS_KEPT)
+        self._owners: Bounded[str, str] = Bounded(KEPT)
         self._lists = Lists()
 
     @classmethod
@@ -62,6 +66,21 @@ class Directory:
         """The same, each with the extension by which it was reached: hello+news@d."""
         led = self._led(address)
         return led.names if led is not None else None
+
+    def list_owner(self, address: str) -> str:
+        """`owner-NAME`, if the address is an alias and that exists: bounces of what goes through it are for
+        the owner. "" otherwise.
+        """
+        led, key = self._led(address), key_of(address)
+        local, domain = split(key)
+        if led is None or not led.aliased or key in led.targets or local.startswith(OWNER):
+            return ""
+        known = self._owners.get(key)
+        if known is None:
+            owner = f"{OWNER}{local}@{domain}"
+            known = owner if self._entry(owner) and self._entry(key) else ""
+            self._owners.put(key, known)
+        return known
 
     def _led(self, address: str) -> Led | None:
         self._forget_if_changed()
@@ -140,7 +159,7 @@ class Directory:
 
     def _forget_if_changed(self) -> None:
         if self._window.changed():
-            for cache in (self._domains, self._accounts, self._known, self._strangers):
+            for cache in (self._domains, self._accounts, self._known, self._strangers, self._owners):
                 cache.clear()
 
     def _owner(self, key: str) -> str:
