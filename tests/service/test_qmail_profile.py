@@ -9,8 +9,9 @@ from reception_stage import UNAVAILABLE, Stage, play
 
 from covers import covers
 from sekisho.model.config import Limits
-from sekisho.testing.dialogue import read_dialogue
-from sekisho.testing.stage import play_on_server
+from sekisho.testing.dialogue import Dialogue, read_dialogue
+from sekisho.testing.dialogue import play as play_dialogue
+from sekisho.testing.stage import OnServer
 
 LIMITS = replace(Limits(), message_bytes=2000, command_s=2)
 
@@ -169,9 +170,15 @@ def against(stage: Stage, script: str, name: str = "qmail") -> None:
     async def scene(stage: Stage) -> None:
         host, _, port = stage.bound["qmail"].rpartition(":")
         dialogue = read_dialogue("-- listener qmail\n" + script.replace("\r\n", "\\r\\n"), name)
-        await asyncio.to_thread(play_on_server, dialogue, host, int(port))
+        await asyncio.to_thread(patiently, dialogue, host, int(port))
 
     play(stage, scene)
+
+
+def patiently(dialogue: Dialogue, host: str, port: int) -> None:
+    """The server looks for silent clients every ten seconds."""
+    with OnServer(host, port, dialogue, timeout_s=25) as peer:
+        play_dialogue(dialogue, peer)
 
 
 @covers("P-02")
@@ -202,6 +209,20 @@ def test_where_netqmail_repairs_we_refuse(tmp_path: Path) -> None:
     against(Stage(tmp_path), "S: 220 ...\nB: NOOP\\nNOOP\\r\\n\nS: 500 ...\n-- closed")
     against(Stage(tmp_path), "S: 220 ...\nC: MAIL FROM:a@far.example\nS: 555 ...")
     against(Stage(tmp_path), "S: 220 ...\nC: MAIL FROM:<a@far.example> FOO=bar\nS: 555 ...")
+
+
+def test_a_refused_sender_does_not_go_on_for_ever(tmp_path: Path) -> None:
+    """Each 553 counts as an error: after `limits.errors` of them 421, and closed."""
+
+    async def scene(stage: Stage) -> None:
+        client = await stage.greeted("qmail")
+        assert (await client.say("MAIL FROM:<nobody@example.com>")).startswith("250")
+        for _ in range(3):
+            assert (await client.say("RCPT TO:<alice@example.com>")).startswith("553")
+        assert (await client.say("RCPT TO:<alice@example.com>")).startswith("421")
+        assert await client.closed()
+
+    play(Stage(tmp_path, limits=replace(LIMITS, errors=3)), scene)
 
 
 def test_other_listeners_speak_as_before(tmp_path: Path) -> None:

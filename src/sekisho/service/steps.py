@@ -119,6 +119,7 @@ async def rcpt(session: Session, step: Rcpt) -> Reply:
     front, transaction = session.front, session.transaction
     assert transaction is not None, "the machine lets RCPT come after MAIL only"
     if transaction.barred:
+        session.errors += 1  # else a refused sender could go on for ever
         return session.refused("rcpt", transaction.barred, DENIED, step.path)
     at = front.now()
     returned = front.returns.opened(step.path, at)
