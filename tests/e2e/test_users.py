@@ -6,17 +6,19 @@ The users are numbers that own nothing on this machine. Needs root, and a Python
 import os
 import shutil
 import site as packages
+import sqlite3
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from covers import covers
-from e2e.running import Installation
+from e2e.running import PASSWORD, Installation
 
 FRONT, VAULT, WATCH, LOCAL, GROUP = 42101, 42102, 42103, 42104, 42100
 USERS = f"""
@@ -122,3 +124,23 @@ def test_a_restart_and_a_reload_find_everything_where_it_was(site: Installation)
     site.run("incident", "contain", "carol@example.com", "--yes")
     assert "contained by" in site.run("incident", "show", "carol@example.com")
     site.run("incident", "release", "carol@example.com", "--yes")
+
+
+def test_the_vault_adds_scram_keys_as_its_own_user(site: Installation) -> None:
+    """An account with a hash alone: its first PLAIN login makes keys, in a file that is the vault's alone."""
+    vault = site.folder / "vault.db"
+    with sqlite3.connect(vault, timeout=10) as file:
+        file.execute("delete from scram")
+        file.execute("update notes set value = value + 1 where name = 'changes'")
+    time.sleep(0.5)
+    site.signed_in("bob@example.com", PASSWORD).quit()
+    deadline = time.monotonic() + 30
+    while not _keys(vault) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert 1 == _keys(vault)
+    assert (VAULT, 0o600) == (vault.stat().st_uid, stat.S_IMODE(vault.stat().st_mode))
+
+
+def _keys(vault: Path) -> int:
+    with sqlite3.connect(vault, timeout=10) as file:
+        return int(file.execute("select count(*) from scram").fetchone()[0])
