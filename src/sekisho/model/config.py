@@ -11,6 +11,7 @@ from sekisho.model.config_base import Settings
 from sekisho.model.config_base import about as _about
 from sekisho.model.config_guard import Guard as Guard
 from sekisho.model.config_listen import Listen as Listen
+from sekisho.model.config_listen import Protocol as Protocol
 from sekisho.model.config_oauth import OAuth
 from sekisho.model.config_returns import Returns
 from sekisho.model.config_routing import Routing
