@@ -104,7 +104,7 @@ def full_memory() -> Memory:
     full.hands = {f"{number:026d}": 20 for number in range(memory.HANDS_KEPT)}
     full.recipients = dict.fromkeys(range(memory.RECIPIENTS_KEPT))
     full.failed = dict.fromkeys((2**39 + number for number in range(memory.FAILED_KEPT)), at)
-    full.fresh = dict.fromkeys(range(10_000, 10_000 + memory.FRESH_KEPT), at)
+    full.fresh = dict.fromkeys(range(10_000, 10_000 + memory.RECIPIENTS_KEPT), at)
     full.events = dict.fromkeys(range(20_000, 20_000 + memory.EVENTS_KEPT), at)
     return full
 

@@ -21,7 +21,7 @@ from guard.streams import (
     bot,
     strangers,
 )  # fmt: skip
-from sekisho.guard.memory import FRESH_KEPT
+from sekisho.guard.memory import RECIPIENTS_KEPT, digest
 from sekisho.guard.network_csv import read_rows
 from sekisho.guard.networks import NetworkTable
 from sekisho.guard.packing import pack
@@ -335,8 +335,23 @@ def test_rule_7_a_contained_thief_pushes_out_nobody_s_correspondents() -> None:
         town.wait(HOUR // 2).letter(HOME, strangers(10, f"{part}."))
     memory = town.guard.memory(OWNER)
     assert set(memory.recipients) == friends
-    assert len(memory.fresh) <= FRESH_KEPT
+    assert len(memory.fresh) == RECIPIENTS_KEPT
     assert town.letter(HOME, ["friend1@example.net"]).treatment == "pass"
+    town.guard.release(OWNER, town.at, teach=False)
+    assert not memory.fresh and set(memory.recipients) == friends
+
+
+def test_rule_7_whom_a_wronged_owner_wrote_to_is_known_after_the_release() -> None:
+    """A newsletter that was contained by mistake: with --teach none of its readers is new again."""
+    town = Town().lives(20)
+    town.guard.set_grade(OWNER, Grade.CONTAIN, town.at)
+    readers = strangers(600)
+    for part in range(0, 600, 50):
+        town.letter(HOME, readers[part : part + 50])
+    town.guard.release(OWNER, town.at, teach=True)
+    town.wait(DAY).letter(HOME, ["friend1@example.net", "somebody.new@example.net"])
+    town.wait(DAY).letter(HOME, ["another.new@example.net"])
+    assert {digest(reader) for reader in readers} <= town.guard.memory(OWNER).recipients.keys()
 
 
 # Rule 8 is the shell's: tests/service/test_watching.py

@@ -1,8 +1,8 @@
 """What the guard remembers of one account: a few networks, a few sums, which recipients it knows. Bounded
 in every part.
 
-An account takes about 3 KB when written down, full 19 KB (measured: docs/guard.md). Recipients are kept as
-40-bit digests, oldest first.
+An account takes about 3 KB when written down, full and contained 23 KB (measured: docs/guard.md). Recipients
+are kept as 40-bit digests, oldest first.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,8 @@ PROVISIONAL_KEPT = 24
 RECIPIENTS_KEPT = 1024
 """Known recipients; half of an account's bytes when it is full."""
 FRESH_KEPT = 256
-"""First-time recipients of the last day: more than the cap of 200 allows."""
+"""First-time recipients of the last day: more than the cap of 200 allows. Under containment, as many as
+recipients."""
 PREFIXES_KEPT = 16
 """The /24s (/48s) where the account was, for telling neighbours from itself."""
 FINGERPRINTS_KEPT = 8

@@ -8,7 +8,7 @@ because an owner on a journey writes to people he knows, and a newsletter leaves
 
 from math import exp, log
 
-from sekisho.guard.memory import DAY, FRESH_KEPT, HOUR, Day, Flow, Memory, know
+from sekisho.guard.memory import DAY, FRESH_KEPT, HOUR, RECIPIENTS_KEPT, Day, Flow, Memory, know
 from sekisho.model.incident import Grade
 
 OWN_FADE, STRANGE_FADE = HOUR, 6 * HOUR
@@ -99,13 +99,15 @@ def count_fresh(memory: Memory, flow: Flow, key: int, at: int) -> None:
 
 def settle_fresh(memory: Memory, at: int) -> None:
     """Who was named more than a day ago, or before the newest FRESH_KEPT, is known or forgotten. While an
-    account is contained nobody becomes known: a thief would push the owner's correspondents out.
+    account is contained they wait for the release: a thief would push the owner's correspondents out.
     """
+    contained = memory.grade >= Grade.CONTAIN
+    kept = RECIPIENTS_KEPT if contained else FRESH_KEPT
     while memory.fresh:
         oldest = next(iter(memory.fresh))
-        if len(memory.fresh) <= FRESH_KEPT and at - abs(memory.fresh[oldest]) < DAY:
+        if len(memory.fresh) <= kept and (contained or at - abs(memory.fresh[oldest]) < DAY):
             return
-        if memory.fresh.pop(oldest) > 0 and memory.grade < Grade.CONTAIN:
+        if memory.fresh.pop(oldest) > 0 and not contained:
             know(memory.recipients, (oldest,))
 
 
