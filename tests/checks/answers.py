@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from sekisho.checks.ask import Client, Judgement
+from sekisho.checks.ask import Client, Judgement, Known
 from sekisho.model.incident import Standing
 from sekisho.model.verdict import Verdict
 
@@ -25,6 +25,7 @@ class Answers(Struct):
     leads: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: LEADS)
     caught: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    said: Known = "known"
     free: int = 10**9
     judgement: Judgement = Judgement(Standing("alice@example.com", "192.0.2.7"))
     room: bool = True
@@ -39,6 +40,9 @@ class Answers(Struct):
 
     async def leaves(self, address: str) -> bool:
         return address in self.elsewhere
+
+    async def verified(self, address: str) -> Known:
+        return self.said
 
     async def named(self, address: str) -> bool:
         return address in self.leads and address not in self.caught

@@ -11,12 +11,13 @@ from sekisho.checks import (
     rate,
     received_loop,
     recipient_known,
+    recipient_verified,
     relay,
     sender_local,
     sender_owned,
     takeover,
 )
-from sekisho.checks.ask import LOCKED, BodyFacts, Client, Judgement, MailFacts, RcptFacts
+from sekisho.checks.ask import LOCKED, BodyFacts, Client, Judgement, Known, MailFacts, RcptFacts
 from sekisho.mail.headers import Head, fields_of
 from sekisho.model.incident import Grade, Place, Standing, Treatment
 from sekisho.model.phrase import phrase
@@ -107,6 +108,14 @@ def test_max_recipients(given: int, wanted: str) -> None:
 def test_relay(client: Client, recipient: str, wanted: str) -> None:
     """Others' domains are for our own people."""
     assert wanted == said(verdict(relay.check(rcpt(client, recipient), Answers())))
+
+
+@pytest.mark.parametrize(
+    ("answer", "wanted"), [("known", ""), ("unknown", "550 5.1.1"), ("silent", "451 4.4.1")]
+)
+def test_recipient_verified(answer: Known, wanted: str) -> None:
+    """What the next host says; silence is for now."""
+    assert wanted == said(verdict(recipient_verified.check(rcpt(STRANGER), Answers(said=answer))))
 
 
 @pytest.mark.parametrize("local", ["a%far.example", "far.example!a", '"a@far.example"', "a:b"])

@@ -38,6 +38,8 @@ class Elsewhere:
 
     def __init__(self, port: int) -> None:
         self.known: set[str] | None = None
+        self.later = False
+        self._port = port
         self.sink = Sink(self._refuse)
         self._loop = asyncio.new_event_loop()
         self._names = NameServer(ZONE)
@@ -50,6 +52,8 @@ class Elsewhere:
         return await self._names.start()
 
     def _refuse(self, recipient: str) -> Reply | None:
+        if self.later:
+            return Reply(450, "4.7.1", "greylisted")
         if self.known is None or recipient in self.known:
             return None
         return Reply(550, "5.1.1", "no such user")
@@ -63,6 +67,13 @@ class Elsewhere:
             time.sleep(0.02)
         assert count == len(self.sink.messages)
         return list(self.sink.messages)
+
+    def close(self) -> None:
+        """The host is down."""
+        self._call(self.sink.stop())
+
+    def open(self) -> None:
+        self._call(self.sink.start("127.0.0.21", self._port))
 
     def stop(self) -> None:
         async def end() -> None:

@@ -12,6 +12,7 @@ from sekisho.mail.headers import Head
 from sekisho.model.incident import Standing
 
 LOCKED = "Access from this place is suspended for this account, ask your provider"
+Known = Literal["known", "unknown", "silent"]
 Stage = Literal["connect", "helo", "mail", "rcpt", "data", "body"]
 
 
@@ -105,6 +106,9 @@ class Ask(Protocol):
 
     async def leaves(self, address: str) -> bool:
         """Whether a rule of the settings sends mail for it on to another host."""
+
+    async def verified(self, address: str) -> Known:
+        """What the host says that mail for it is sent on to, where the rules want it asked."""
 
     async def may_send_as(self, account: str, address: str) -> bool: ...
 

@@ -35,6 +35,13 @@ class Rule(Settings, frozen=True):
             '"@example.com". Empty: of everybody.'
         ),
     ] = ()
+    verify: Annotated[
+        bool,
+        about(
+            "Ask the next host at RCPT whether it knows the recipient, and refuse whom it does not know, so "
+            "that no bounce goes to a forged sender."
+        ),
+    ] = False
     aliases: Annotated[
         Literal["after", "before"],
         about("after: the rule is asked about what aliases lead to. before: aliases are not looked at."),
@@ -62,10 +69,31 @@ class SendmailTerms(Settings, frozen=True):
             "of local_user always stay."
         ),
     ] = False
+    verify: Annotated[bool, about("As verify of a rule, for mail_hub and local_relay.")] = False
     spellings: Annotated[
         bool,
         about("user%host@ours is read as user@host, and \\user@ours as user past all aliases."),
     ] = False
+
+
+class Verification(Settings, frozen=True):
+    known_s: Annotated[int, about("How long it is remembered that a host knows a recipient.", ge=1)] = 3600
+    unknown_s: Annotated[
+        int, about("The same of a recipient that it does not know: a new user waits so long.", ge=1)
+    ] = 300
+    silent_s: Annotated[
+        int, about("How long a host that did not answer is not asked again, in seconds.", ge=0)
+    ] = 10
+    answer_s: Annotated[int, about("Longest wait for an answer, connection and all.", ge=1, le=240)] = 20
+    at_once: Annotated[int, about("Most questions under way to one host; others wait.", ge=1)] = 5
+    entries: Annotated[int, about("Most recipients remembered, known and unknown each.", ge=1)] = 20_000
+    unanswered: Annotated[
+        Literal["defer", "take"],
+        about(
+            "When the host does not answer. defer: 451, the sender's server comes again. take: the letter is "
+            "taken and waits here, and bounces if it must."
+        ),
+    ] = "defer"
 
 
 class Routing(Settings, frozen=True):
@@ -75,6 +103,9 @@ class Routing(Settings, frozen=True):
     sendmail: Annotated[
         SendmailTerms, about("The same in sendmail's terms; these rules come after those of routing.rules.")
     ] = SendmailTerms()
+    verification: Annotated[
+        Verification, about("How recipients are verified, for rules with verify = true.")
+    ] = Verification()
     own_names: Annotated[
         tuple[str, ...],
         about(

@@ -34,10 +34,10 @@ def _hub(terms: SendmailTerms) -> Iterator[Item]:
         return
     to, moved = next_hop(terms.mail_hub), _moved(terms, terms.mail_hub)
     if not terms.stickyhost:
-        yield HUB, Rule(recipients=("ours",), to=to, address=moved)
+        yield HUB, Rule(recipients=("ours",), to=to, address=moved, verify=terms.verify)
         return
-    yield HUB, Rule(recipients=("ours",), to=to, aliases="before")
-    yield HUB, Rule(recipients=("bare",), to=to, address=moved)
+    yield HUB, Rule(recipients=("ours",), to=to, aliases="before", verify=terms.verify)
+    yield HUB, Rule(recipients=("bare",), to=to, address=moved, verify=terms.verify)
 
 
 def _relay(terms: SendmailTerms) -> Iterator[Item]:
@@ -50,7 +50,7 @@ def _relay(terms: SendmailTerms) -> Iterator[Item]:
         recipients = ("bare", "*+*@")  # measured: a name with an extension loses its domain, and so its host
     else:
         recipients = ("bare",)
-    yield RELAY, Rule(recipients=recipients, to=to, address=moved)
+    yield RELAY, Rule(recipients=recipients, to=to, address=moved, verify=terms.verify)
 
 
 def next_hop(text: str) -> str:

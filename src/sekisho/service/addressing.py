@@ -44,12 +44,13 @@ class Directory(Protocol):
 
 class Road(Struct, frozen=True):
     """A delivery to be: `recipient` as the next host is told it. `by` is the rule that chose the route, ""
-    where none did.
+    where none did. `verify`: the next host is to be asked whether it knows the recipient.
     """
 
     recipient: str
     route: Route
     by: str = ""
+    verify: bool = False
 
 
 class Addressing:
@@ -74,7 +75,9 @@ class Addressing:
     def roads(self, address: str, author: Author = NOBODY) -> tuple[Road, ...]:
         """One for each final address; none when it leads nowhere."""
         ends = self.course(address, author).ends
-        found = (Road(end.recipient, end.route, end.by) for end in ends if end.route is not None)
+        found = (
+            Road(end.recipient, end.route, end.by, end.verify) for end in ends if end.route is not None
+        )
         return tuple(dict.fromkeys(found))
 
     def spelled(self, address: str) -> str:

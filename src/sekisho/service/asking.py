@@ -4,7 +4,7 @@ means).
 
 from typing import Any
 
-from sekisho.checks.ask import Judgement
+from sekisho.checks.ask import Judgement, Known
 from sekisho.checks.takeover import held_under
 from sekisho.model.delivery import Kind
 from sekisho.model.event import Event
@@ -65,6 +65,19 @@ class Asking:
 
     async def leaves(self, address: str) -> bool:
         return any(road.by and road.route.kind in ELSEWHERE for road in self.roads(address))
+
+    async def verified(self, address: str) -> Known:
+        """One road on which it is known is enough; the others' bounces are their aliases' affair."""
+        roads = self.roads(address)
+        if not roads or not all(road.verify for road in roads):
+            return "known"
+        place = ("verified", address)
+        if place not in self._memo:
+            answers = [await self._front.verify(road.route, road.recipient) for road in roads]
+            best = next((each for each in ("known", "silent") if each in answers), "unknown")
+            self._keep(place, best)
+        answer: Known = self._memo[place]
+        return answer
 
     async def may_send_as(self, account: str, address: str) -> bool:
         return self._front.stores.directory.may_send_as(account, address)

@@ -221,6 +221,15 @@ class Call:
             self.drop()
         return Result(ended.replies, ended.undecided, self._cause, ended.told)
 
+    async def ask(self, transaction: Transaction) -> Result:
+        """A question: what the host says of the recipients of a letter that does not come."""
+        self.transactions += 1
+        ended = self._machine.begin(transaction)
+        while ended is None:
+            step = await self._step()
+            ended = step if isinstance(step, Ended) else None
+        return Result(ended.replies, ended.undecided, self._cause)
+
     async def _send(self, parts: Parts, follow: Follow) -> Ended | None:
         """The letter in blocks; the last block goes together with the final dot and what follows it."""
         waiting = 0

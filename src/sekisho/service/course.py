@@ -49,12 +49,14 @@ class Step(Struct, frozen=True):
 class End(Struct, frozen=True):
     """A final address, as the next host is told it, and its road; None: it is refused.
 
-    `by` is the rule that decided, "" for what is usual, or why it is refused.
+    `by` is the rule that decided, "" for what is usual, or why it is refused. `verify`: the next host is to
+    be asked at RCPT.
     """
 
     recipient: str
     route: Route | None
     by: str = ""
+    verify: bool = False
 
 
 class Course(Struct, frozen=True):
@@ -152,24 +154,30 @@ class Courses:
         else:
             yield End(asked.address, None, UNKNOWN)
 
-    def _by_rule(self, rule: Named, asked: Asked) -> Iterator[End]:
-        told, to = rule.told(asked), rule.rule.to
-        if to == REFUSE:
-            yield End(told, None, rule.name)
-        elif to == LOCAL:
-            if told != asked.address:
-                asked = Asked(told, self._directory.is_local_domain(domain_of(told)))
-            if not asked.ours:
-                yield End(told, None, UNKNOWN)
-                return
-            for end in self._here(asked):
-                yield End(end.recipient, end.route, rule.name if end.route else UNKNOWN)
-        elif to == SMARTHOST:
-            yield End(told, smarthost_route(self._config.outbound), rule.name)
-        elif to == USUAL:
-            yield End(told, mx_route(domain_of(told), self._config.outbound), rule.name)
+    def _by_rule(self, named: Named, asked: Asked) -> Iterator[End]:
+        told, to = named.told(asked), named.rule.to
+        if to == LOCAL:
+            yield from self._kept(named, asked, told)
+        elif to == REFUSE:
+            yield End(told, None, named.name)
         else:
-            yield End(told, route_to(to, self._config.outbound), rule.name)
+            yield End(told, self._road(to, told), named.name, named.rule.verify)
+
+    def _kept(self, named: Named, asked: Asked, told: str) -> Iterator[End]:
+        if told != asked.address:
+            asked = Asked(told, self._directory.is_local_domain(domain_of(told)))
+        if not asked.ours:
+            yield End(told, None, UNKNOWN)
+            return
+        for end in self._here(asked):
+            yield End(end.recipient, end.route, named.name if end.route else UNKNOWN)
+
+    def _road(self, to: str, told: str) -> Route | None:
+        if to == SMARTHOST:
+            return smarthost_route(self._config.outbound)
+        if to == USUAL:
+            return mx_route(domain_of(told), self._config.outbound)
+        return route_to(to, self._config.outbound)
 
     def _as_usual(self, address: str) -> Iterator[End]:
         roads = self._usual(address)

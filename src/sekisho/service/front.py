@@ -18,6 +18,7 @@ from sekisho.model.text import printable
 from sekisho.queue.aliases import Led
 from sekisho.service.addressing import Addressing
 from sekisho.service.bearing import Bearers
+from sekisho.service.callforward import Verify, nobody_is_asked
 from sekisho.service.channel import Channel
 from sekisho.service.counts import Counts
 from sekisho.service.doorstep import Doorstep
@@ -85,6 +86,7 @@ class Spool(Protocol):
 class Roles(Struct):
     watch: Channel
     vault: Channel
+    verify: Verify = nobody_is_asked
 
 
 class Stores(Struct):
@@ -105,6 +107,7 @@ class Front:
         self.now = world.clock.now
         self.ident = Idents(world.chance.data).make
         self.judging = Judging(roles.watch)
+        self.verify = roles.verify
         self.counts = Counts()
         self.doorstep = Doorstep()
         self.underway = Underway()

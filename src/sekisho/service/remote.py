@@ -18,6 +18,7 @@ from sekisho.queue.hops import Hop
 from sekisho.queue.limits import Limits
 from sekisho.queue.places import Full, Places, Seat
 from sekisho.queue.sources import way_for
+from sekisho.service.callforward import CallForward
 from sekisho.service.calling import Call, Manner, NoCall, call
 from sekisho.service.destinations import Destinations
 from sekisho.service.errand import Errand
@@ -59,6 +60,8 @@ class RemoteCarrier:
         self._securing = Securing(world, config, self._policies)
         self._tally = TlsTally(world, record)
         self._logins = Logins(world, self._trouble)
+        self.callforward = CallForward(world, self._logins)
+        self.callforward.configure(config, self._destinations, self._securing)
         self._shy: set[str] = set()
 
     async def carry(self, batch: tuple[Delivery, ...], letter: Letter) -> dict[str, Outcome | Full]:
@@ -83,6 +86,7 @@ class RemoteCarrier:
         self._config = config
         self._destinations = Destinations(self._world, config, self._is_ours)
         self._securing = Securing(self._world, config, self._policies)
+        self.callforward.configure(config, self._destinations, self._securing)
         self._limits = Limits(config.queue)
         self.places.reload(self._limits)
 

@@ -168,8 +168,9 @@ class FrontOffice:
         voice = Voice(recorder.record, recorder.trouble)
         self._deliverer = Deliverer(world, self._spool, carriers, self._reporter, voice)
         self._remote.places.wake = self._deliverer.woken
+        near_by = Neighbours(watch, vault, self._remote.callforward.verify)
         self._reception = Reception(
-            world, config, self._directory, Neighbours(watch, vault), self._spool, recorder.record
+            world, config, self._directory, near_by, self._spool, recorder.record
         )
         self._local = local
         sweep = self._sweep if self._number == 1 else None

@@ -237,7 +237,7 @@ def _wish(params: dict[str, str]) -> Wish:
 
 def _count_refused(session: Session, ruling: Ruling) -> None:
     """Recipients that do not exist have a limit of their own; a 452 to one too many costs nothing."""
-    if ruling.verdict.by == "recipient_known":
+    if ruling.verdict.by in ("recipient_known", "recipient_verified"):
         session.bad_recipients += 1
     elif ruling.refused is not None and not ruling.refused.transient:
         session.errors += 1

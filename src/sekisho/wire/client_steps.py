@@ -38,7 +38,7 @@ class Transaction(Struct, frozen=True):
     """One message for some recipients. `sender` "" is the null path; `size` in bytes of wire form.
 
     `utf8`: header or addresses need SMTPUTF8 (RFC 6531). `wishes` stand beside the recipients, or there are
-    none.
+    none. `question`: no letter follows; only the recipients' replies are wanted.
     """
 
     sender: str
@@ -50,6 +50,7 @@ class Transaction(Struct, frozen=True):
     ret: str = ""
     envid: str = ""
     wishes: tuple[Wish, ...] = ()
+    question: bool = False
 
 
 class Encrypt(Struct, frozen=True):

@@ -51,6 +51,8 @@ class Deal:
         self.gate = Gate()
         self.started = False
         self.dotted = False
+        self.question = transaction.question
+        self.barred = False
         self._asked = transaction
         self._extensions = extensions
         self._replies: list[Reply | None] = [
@@ -73,7 +75,14 @@ class Deal:
     def judge_all(self, reply: Reply) -> None:
         self._replies = [kept or reply for kept in self._replies]
 
+    def bar(self, reply: Reply) -> None:
+        """The server takes nothing from this sender; in a question that says nothing about recipients."""
+        self.barred = self.question
+        self.judge_all(reply)
+
     def ended(self, undecided: tuple[int, ...] = ()) -> Ended:
+        if self.barred:
+            undecided = tuple(range(len(self._replies)))
         return Ended(tuple(reply for reply in self._replies if reply is not None), undecided, self._dsn)
 
     def mail_line(self) -> bytes:

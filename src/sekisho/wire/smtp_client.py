@@ -46,7 +46,8 @@ class SmtpClient(Session):
     def _ask(self, deal: Deal) -> None:
         self._todo.append((Verb.MAIL, 0, deal.mail_line()))
         self._todo.extend((Verb.RCPT, place, deal.rcpt_line(place)) for place in deal.open())
-        self._todo.append((Verb.DATA, 0, b"DATA\r\n"))
+        if not deal.question:
+            self._todo.append((Verb.DATA, 0, b"DATA\r\n"))
         self._flush()
 
     def _on_rset(self, said: Said, _place: int) -> Iterator[Step]:
@@ -57,15 +58,20 @@ class SmtpClient(Session):
         assert self._deal is not None
         self._dirty = True
         if said.kind != 2:
-            self._deal.judge_all(negative(said))
+            self._deal.bar(negative(said))
             yield from self._cut_short()
 
     def _on_rcpt(self, said: Said, place: int) -> Iterator[Step]:
         assert self._deal is not None
         if said.kind == 2:
             self._deal.accepted.append(place)
+            if self._deal.question:
+                self._deal.judge(place, said.reply())
         else:
             self._deal.judge(place, negative(said))
+        if self._deal.question and not self._owed and not self._todo:
+            yield self._close_deal()
+            return
         everyone = not self._owed and self._todo and self._todo[0][0] is Verb.DATA
         if everyone and not self._deal.wanted():
             yield from self._cut_short()
