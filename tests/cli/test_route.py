@@ -9,6 +9,7 @@ from mailhome import MailHome
 from covers import covers
 from sekisho.model.account import Account, Alias, Domain
 from sekisho.store.house import Change
+from sekisho.store.vault import Vault
 from shared import shared
 
 LR = 'local_relay = "smtp:relay.example.net"'
@@ -187,6 +188,7 @@ def test_what_is_no_address_is_said(tmp_path: Path) -> None:
         ('[routing.rules.a]\nrecipients = ["ours"]\nto = "mail.example.com"', "is this server itself"),
         ('[routing.rules.a]\nrecipients = ["ours"]\nto = "127.0.0.1:2525"', "is this server itself"),
         ('[routing.rules.a]\nrecipients = ["ours"]\nto = "smarthost"', "there is no outbound.smarthost"),
+        ('[routing.rules.a]\nrecipients = ["*"]\nto = "smarthost:a"', "there is no outbound.smarthosts.a"),
         ('[routing.rules.a]\nrecipients = []\nto = "local"', "the rule is for nobody"),
         ('[routing.rules.a]\nrecipients = ["our"]\nto = "local"', "our is not a pattern"),
         ('[routing.rules.a]\nrecipients = ["*"]\nsenders = ["x"]\nto = "local"', "x is not a pattern"),
@@ -201,3 +203,57 @@ def test_rules_that_cannot_work_are_found_at_the_start(tmp_path: Path, settings:
     here = home(tmp_path, f"{settings}\n")
     answer = here("route", "test", "a@example.com")
     assert 78 == answer.code and why in answer.err and "routing." in answer.err, answer.err
+
+
+def test_a_smarthost_for_each_need(tmp_path: Path) -> None:
+    """By account, by domain of the sender, by recipient; each with its own login, and no secret is said."""
+    here = home(
+        tmp_path,
+        """
+[outbound.smarthosts.corp]
+host = "out.corp.example:587"
+tls = "verify"
+user = "corp"
+password_file = "keys/corp"
+[outbound.smarthosts.bulk]
+host = "out.corp.example:587"
+user = "bulk"
+password_file = "keys/bulk"
+[routing.rules.bulk]
+recipients = ["*"]
+senders = ["nobody@example.com"]
+to = "smarthost:bulk"
+[routing.rules.corp]
+recipients = ["@partner.example"]
+senders = ["@example.com"]
+to = "smarthost:corp"
+""",
+    )
+
+    def road(address: str, sender: str) -> tuple[object, ...]:
+        (row,) = here("route", "test", address, "--from", sender, "--json").rows()
+        (end,) = row["ends"]
+        return end["rule"], end["kind"], end["tls"], end["login"]
+
+    assert ("bulk", "relay", "opportunistic", True) == road("a@far.example", "nobody@example.com")
+    assert ("corp", "relay", "verify", True) == road("a@partner.example", "root@example.com")
+    assert ("", "mx", "opportunistic", False) == road("a@far.example", "root@example.com")
+    assert ("", "mx", "opportunistic", False) == road("a@partner.example", "x@remote.example")
+
+
+def test_an_alias_may_lead_to_whom_only_the_hub_knows(tmp_path: Path) -> None:
+    """Not without the rule, and not to a name that is refused here."""
+    (tmp_path / "without").mkdir()
+    (tmp_path / "with").mkdir()
+    rule = '[routing.rules.rest]\nrecipients = ["ours"]\nusers = "unknown"\nto = "mx:hub.example.net"\n'
+    without, here = home(tmp_path / "without"), home(tmp_path / "with", rule)
+    for each in (without, here):
+        Vault.create(str(each.folder), b"k" * 32).close()
+        assert 0 == each("alias", "add", "gone@example.com", "--reject").code
+    assert "nobody is here" in without("alias", "add", "staff@example.com", "taro@example.com").err
+    assert "nobody is here" in here("alias", "add", "staff@example.com", "gone@example.com").err
+    assert 0 == here("alias", "add", "staff@example.com", "taro@example.com", "root@example.com").code
+    (row,) = here("route", "test", "staff@example.com", "--json").rows()
+    assert [("root@example.com", ""), ("taro@example.com", "rest")] == [
+        (end["recipient"], end["rule"]) for end in row["ends"]
+    ]

@@ -10,6 +10,8 @@ from hosts import Host, config, deliveries, letter, relay_route
 from sekisho.model.config import Config, Smarthost
 from sekisho.model.delivery import Deferred, Delivered, Outcome, Tls
 from sekisho.model.event import Event, Troubled
+from sekisho.queue.limits import destination
+from sekisho.queue.routes import smarthost_route
 from sekisho.service.remote import RemoteCarrier
 from sekisho.testing.loop import run
 from sekisho.testing.net import FakeNet
@@ -115,6 +117,30 @@ def test_a_password_file_that_is_not_there() -> None:
     (end,) = relay.send()
     assert isinstance(end, Deferred) and "/keys/relay" in end.reply.text
     assert ["/keys/relay"] == [about for about, _ in relay.alarms]
+
+
+def test_named_smarthosts_have_their_own_logins() -> None:
+    """Two names at one host are two logins, never mixed; one that the settings do not name any more waits."""
+    host = tls_host()
+    relay = Relay(host)
+    relay.fake.disk.write_new("/keys/bulk", (b"other\n",))
+    where = f"[{A}]:25"
+    named = {
+        name: Smarthost(host=where, tls="required", user=name, password_file=f"/keys/{name}")
+        for name in ("relay", "bulk")
+    }
+    relay.config = config(smarthosts=named)
+    routes = [smarthost_route(relay.config.outbound, name) for name in ("relay", "bulk", "gone")]
+    assert routes[2] is None and routes[0] and routes[1]
+    assert routes[0].lane != routes[1].lane and destination(routes[0].lane) == A
+    for route in routes[:2]:
+        relay.batch = deliveries(route, "b@example.net")
+        assert isinstance(relay.send()[0], Delivered)
+    said = [b64decode(line.split()[2]) for line in host.log if line.startswith("AUTH PLAIN ")]
+    assert [b"\0relay\0s3cret", b"\0bulk\0other"] == said
+    relay.config = config()
+    (end,) = relay.send()
+    assert isinstance(end, Deferred) and "smarthost:bulk" in end.reply.text
 
 
 class ScramHost(Host):

@@ -98,9 +98,9 @@ def _file_mistakes(loaded: Loaded) -> Iterator[Phrase]:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(config.certificate, config.key)
     except OSError as error:  # ssl.SSLError is one
         yield phrase("the certificate cannot be used: {why}", why=f"{config.certificate}: {error}")
-    smarthost = config.outbound.smarthost
-    if smarthost is not None and smarthost.password_file and not os.path.exists(smarthost.password_file):
-        yield phrase("there is no file {path}", path=smarthost.password_file)
+    for smarthost in (config.outbound.smarthost, *config.outbound.smarthosts.values()):
+        if smarthost is not None and smarthost.password_file and not os.path.exists(smarthost.password_file):
+            yield phrase("there is no file {path}", path=smarthost.password_file)
 
 
 def _values(loaded: Loaded) -> Iterator[tuple[str, Any, str]]:

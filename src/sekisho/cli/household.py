@@ -15,6 +15,7 @@ from sekisho.model.config import Config
 from sekisho.model.phrase import phrase
 from sekisho.model.secret import Secret
 from sekisho.model.text import printable
+from sekisho.queue.routing import Table
 from sekisho.service.accounts import Accounts, Hands
 from sekisho.service.aliasing import Aliases
 from sekisho.service.names import Refusal
@@ -32,7 +33,7 @@ class Household:
         self.vault = vault
         self.hands = hands()
         self.accounts = Accounts(house, vault, self.hands, config.vault.scram_rounds)
-        self.aliases = Aliases(house, self.hands)
+        self.aliases = Aliases(house, self.hands, Table(config).elsewhere)
 
 
 @contextlib.contextmanager

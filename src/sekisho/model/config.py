@@ -143,6 +143,13 @@ class Outbound(Settings, frozen=True):
     smarthost: Annotated[
         Smarthost | None, _about("Send everything through this host instead of asking for MX records.")
     ] = None
+    smarthosts: Annotated[
+        dict[str, Smarthost],
+        _about(
+            'Further smarthosts by name, for rules: to = "smarthost:NAME". Each has its own login, so that a '
+            "sender's, a domain's or a recipient's mail leaves with the account that is meant for it."
+        ),
+    ] = {}
     hosts: Annotated[
         dict[str, str],
         _about('Next hop by domain, "example.net" = "[192.0.2.1]:25"; comes before the smarthost.'),

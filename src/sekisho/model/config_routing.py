@@ -18,7 +18,8 @@ class Rule(Settings, frozen=True):
         str,
         about(
             'Where: "NAME:PORT" or "[IP]:PORT" (that host), "mx:NAME" (the mail servers of NAME), "mx" '
-            '(those of the recipient\'s domain), "smarthost", "local" (a mailbox here) or "refuse".'
+            '(those of the recipient\'s domain), "smarthost", "smarthost:NAME" (that of '
+            'outbound.smarthosts), "local" (a mailbox here) or "refuse".'
         ),
     ]
     address: Annotated[
@@ -31,7 +32,7 @@ class Rule(Settings, frozen=True):
     senders: Annotated[
         tuple[str, ...],
         about(
-            'Only for mail of these accounts or, without a login, senders: "user@example.com", '
+            'Only for mail of these accounts or, from trusted networks, senders: "user@example.com", '
             '"@example.com". Empty: of everybody.'
         ),
     ] = ()

@@ -20,6 +20,9 @@ BURST_S = 1.0
 
 UNLIMITED = 1 << 30
 
+ASIDE = "#"
+"""In a lane's name: behind it stands what keeps letters to one host apart, such as another login there."""
+
 FAR = ("mx", "relay")
 """Kinds of lanes that lead to other people's hosts."""
 
@@ -114,6 +117,7 @@ def destination(lane: str) -> str:
     kind, _, name = lane.partition(":")
     if kind not in FAR:
         return ""
+    name = name.partition(ASIDE)[0]
     written = parse_hop(name, 25)
     return written.host if written is not None else name
 

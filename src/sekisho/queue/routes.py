@@ -6,12 +6,15 @@ Pure: whether the address is ours, and where its mailbox is, has been found out 
 
 from sekisho.model.config import Outbound
 from sekisho.model.delivery import Kind, Route, Tls
+from sekisho.queue.limits import ASIDE
 
 LANE_MAX = 300
 """Longest name of a lane; longer domains do not exist (RFC 1035 2.3.4), longer folders share a lane."""
 
 SMARTHOST = "smarthost"
-"""Value of `Route.credentials` that stands for the user and password of the smarthost's settings."""
+"""Value of `Route.credentials` that stands for the user and password of the smarthost's settings; with
+":NAME" for those of a named one.
+"""
 
 
 def route_for(address: str, mailbox: str, outbound: Outbound) -> Route:
@@ -38,14 +41,17 @@ def route_to(hop: str, outbound: Outbound) -> Route:
     return Route(Kind.RELAY, hop, _lane("relay", hop), outbound.source)
 
 
-def smarthost_route(outbound: Outbound) -> Route | None:
-    """None when there is no smarthost."""
-    if outbound.smarthost is None:
+def smarthost_route(outbound: Outbound, name: str = "") -> Route | None:
+    """`name` is one of `outbound.smarthosts`, "" the one for everything; None when there is none."""
+    smarthost = outbound.smarthosts.get(name) if name else outbound.smarthost
+    if smarthost is None:
         return None
-    smarthost = outbound.smarthost
-    credentials = SMARTHOST if smarthost.user else ""
-    lane = _lane("relay", smarthost.host)
+    mark = f"{SMARTHOST}:{name}" if name else SMARTHOST
+    credentials = mark if smarthost.user else ""
+    lane = _lane("relay", f"{smarthost.host}{ASIDE}{name}" if name else smarthost.host)
     return Route(Kind.RELAY, smarthost.host, lane, outbound.source, Tls(smarthost.tls), credentials)
+
+
 def refusing(status: str, why: str) -> Route:
     """To nobody: the sender is told why."""
     return Route(Kind.REFUSE, f"{status} {why}", "refuse")

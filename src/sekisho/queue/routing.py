@@ -77,6 +77,12 @@ class Table:
     def empty(self) -> bool:
         return not self._before and not self._after
 
+    def elsewhere(self, address: str) -> bool:
+        """Whether a name of ours that an alias leads to, and that nobody has here, is sent on to another
+        host."""
+        named = self.after(Asked(address, ours=True, bare=True))
+        return named is not None and named.rule.to not in (LOCAL, REFUSE)
+
     def before(self, asked: Asked) -> Named | None:
         return _first(self._before, asked)
 

@@ -124,21 +124,22 @@ class Addressing:
         return path of ours is a mailbox: a letter of ours had come back in, and failed.
         """
         real = self._returns.restored(address)
-        return self.by_road(message, self._pairs(real, sender), sender)
+        return self.by_road(message, self._pairs(real), sender)
 
     def onward(self, message: str, addresses: Sequence[str], sender: str | None) -> Sequence[Delivery]:
         """The same for several, each final address once; one that leads nowhere is refused, so that its
         sender hears of it."""
         roads: dict[str, Route] = {}
         for address in addresses:
-            found = self._pairs(self._returns.restored(address), sender)
+            found = self._pairs(self._returns.restored(address))
             roads |= found
             if not found:
                 roads[address] = refusing("5.1.1", "No such mailbox here")
         return self.by_road(message, list(roads.items()), sender)
 
-    def _pairs(self, address: str, sender: str | None) -> list[tuple[str, Route]]:
-        return [(road.recipient, road.route) for road in self.roads(address, Author(sender or ""))]
+    def _pairs(self, address: str) -> list[tuple[str, Route]]:
+        """As mail of nobody in particular: whose letter is sent on has not logged in here."""
+        return [(road.recipient, road.route) for road in self.roads(address)]
 
     def _usual(self, address: str) -> list[tuple[str, Route]]:
         if "@" in address and self._directory.list_owner(address):

@@ -1,5 +1,7 @@
 """Aliases, catch-alls and refusals: what may be written, so that all lead somewhere and none in a circle."""
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
 from sekisho.model.account import POSTMASTER, Alias, key_of, split
@@ -14,11 +16,16 @@ from sekisho.world import Unavailable
 
 
 class Aliases:
-    """Raises Refusal for what cannot be."""
+    """Raises Refusal for what cannot be. `elsewhere`: whether the rules know a name of ours that has nobody
+    here.
+    """
 
-    def __init__(self, house: House, hands: Hands) -> None:
+    def __init__(
+        self, house: House, hands: Hands, elsewhere: Callable[[str], bool] = lambda name: False
+    ) -> None:
         self._house = house
         self._hands = hands
+        self._elsewhere = elsewhere
 
     def get(self, address: str) -> Alias:
         found = self._house.alias(alias_address(address))
@@ -56,7 +63,7 @@ class Aliases:
         """What is wrong with aliases and lists as they stand now: people are removed, files change."""
         found: list[Phrase] = []
         for alias in self._house.aliases():
-            found += _flaws(self._house, alias)
+            found += _flaws(self._house, alias, self._elsewhere)
         return found
 
     def _save(self, alias: Alias, what: str) -> Alias:
@@ -85,11 +92,12 @@ class Aliases:
                     nesting=NESTING,
                 )
             )
-        if led.unknown and not alias.refuses:
-            raise Refusal(phrase("nobody is here of the name {names}", names=_list(led.unknown)))
+        unknown = _unknown(led, self._elsewhere)
+        if unknown and not alias.refuses:
+            raise Refusal(phrase("nobody is here of the name {names}", names=_list(unknown)))
 
 
-def _flaws(house: House, alias: Alias) -> list[Phrase]:
+def _flaws(house: House, alias: Alias, elsewhere: Callable[[str], bool]) -> list[Phrase]:
     name = alias.address
     try:
         led = lead(house, name)
@@ -98,7 +106,7 @@ def _flaws(house: House, alias: Alias) -> list[Phrase]:
             phrase("{name} waits for {path}: {why}", name=name, path=printable(trouble.door), why=trouble.why)
         ]
     flaws = [phrase("{name} leads in a circle: {circle}", name=name, circle=circle) for circle in led.loops]
-    for target in () if alias.refuses else led.unknown:
+    for target in () if alias.refuses else _unknown(led, elsewhere):
         flaws.append(
             phrase("{name} leads to {target}, and nobody is here of that name", name=name, target=target)
         )
@@ -117,6 +125,11 @@ def lead(house: House, key: str, proposed: Alias | None = None) -> Led:
 
     led = Search(entry, house.domain, Lists().addresses).lead("*" + key if key.startswith("@") else key)
     return replace(led, unknown=tuple(name for name in led.unknown if not name.startswith("*@")))
+
+
+def _unknown(led: Led, elsewhere: Callable[[str], bool]) -> tuple[str, ...]:
+    """A name that somebody has refused is known nowhere."""
+    return tuple(name for name in led.unknown if name in led.refused or not elsewhere(name))
 
 
 def _targets(texts: tuple[str, ...]) -> tuple[str, ...]:

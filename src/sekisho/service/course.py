@@ -173,8 +173,8 @@ class Courses:
             yield End(end.recipient, end.route, named.name if end.route else UNKNOWN)
 
     def _road(self, to: str, told: str) -> Route | None:
-        if to == SMARTHOST:
-            return smarthost_route(self._config.outbound)
+        if to == SMARTHOST or to.startswith(f"{SMARTHOST}:"):
+            return smarthost_route(self._config.outbound, to.partition(":")[2])
         if to == USUAL:
             return mx_route(domain_of(told), self._config.outbound)
         return route_to(to, self._config.outbound)

@@ -36,6 +36,8 @@ class Logins:
     async def login(self, route: Route, outbound: Outbound) -> Login:
         """Raises Unavailable when the password cannot be read."""
         host = smarthost_of(route, outbound)
+        if host is None and ":" in route.credentials:
+            raise Unavailable(route.credentials, "the settings do not name it any more")
         if host is None or not host.user:
             return NO_LOGIN
         password = await self._password(host.password_file)
@@ -69,7 +71,10 @@ class Logins:
 
 def smarthost_of(route: Route, outbound: Outbound) -> Smarthost | None:
     """Whose user and password `Route.credentials` stands for."""
-    return outbound.smarthost if route.credentials == SMARTHOST else None
+    kind, _, name = route.credentials.partition(":")
+    if kind != SMARTHOST:
+        return None
+    return outbound.smarthosts.get(name) if name else outbound.smarthost
 
 
 def encrypted_for(login: Login, hop: Hop, tls: Tls) -> Tls:

@@ -15,6 +15,7 @@ from sekisho.service.accepting import accept
 from sekisho.service.answer import Answer
 from sekisho.service.arriving import Arriving
 from sekisho.service.checking import CLEAR, Ruling, rule
+from sekisho.service.course import NOBODY
 from sekisho.service.housemates import home_domain
 from sekisho.service.login import begin_scram, login, prove, welcome
 from sekisho.service.session import Session
@@ -96,7 +97,7 @@ async def mail(session: Session, step: Mail) -> Reply:
         session.end_transaction()  # MAIL may come at any time there, and begins anew
     at = front.now()
     real = front.returns.restored(step.path)
-    session.asking.author = Author(real, client.account)
+    session.asking.author = Author(real, client.account) if client.known else NOBODY  # strangers name anybody
     facts = MailFacts(at, client, real, step.size)
     ruling = await rule(front.policy, front.policy.stages["mail"], facts, session.asking)
     session.judged("mail", ruling)

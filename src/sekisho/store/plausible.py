@@ -61,6 +61,7 @@ def _rules() -> dict[Place, Rule]:
         ("listen", ANY, "xclient_from"): _proxies,
         ("listen", ANY, "bare_lf_from"): _proxies,
         ("outbound", "smarthost", "host"): _endpoint,
+        ("outbound", "smarthosts", ANY, "host"): _endpoint,
         ("outbound", "hosts", ANY): _endpoint,
         ("outbound", "helo"): _hostname_or_none,
         ("outbound", "source"): _address_or_none,

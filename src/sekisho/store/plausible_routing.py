@@ -31,6 +31,9 @@ def contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
         for pattern in rule.senders:
             if not _is_pattern(pattern):
                 yield (*place, "senders"), _no_pattern(pattern)
+    for name, smarthost in config.outbound.smarthosts.items():
+        if why := _not_a_way(smarthost.host, config):
+            yield ("outbound", "smarthosts", name, "host"), why
     for key, text in (("local_relay", terms.local_relay), ("mail_hub", terms.mail_hub)):
         if text and (why := _not_a_way(next_hop(text), config)):
             yield ("routing", "sendmail", key), why
@@ -45,6 +48,10 @@ def contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
 def _not_a_way(to: str, config: Config) -> Phrase | None:
     if to in (LOCAL, REFUSE, USUAL):
         return None
+    if to.startswith(f"{SMARTHOST}:"):
+        name = to.partition(":")[2]
+        known = name in config.outbound.smarthosts
+        return None if known else phrase("there is no outbound.smarthosts.{name}", name=_shown(name))
     if to == SMARTHOST:
         return None if config.outbound.smarthost else phrase("there is no outbound.smarthost")
     name = to.removeprefix(MX)

@@ -233,12 +233,16 @@ def _resolved(config: Config, path: str) -> Config:
     smarthost = config.outbound.smarthost
     if smarthost is not None:
         smarthost = replace(smarthost, password_file=under(smarthost.password_file))
+    named = {
+        name: replace(each, password_file=under(each.password_file))
+        for name, each in config.outbound.smarthosts.items()
+    }
     return replace(
         config,
         state=state,
         certificate=under(config.certificate),
         key=under(config.key),
-        outbound=replace(config.outbound, smarthost=smarthost),
+        outbound=replace(config.outbound, smarthost=smarthost, smarthosts=named),
         oauth=replace(config.oauth, secret_file=under(config.oauth.secret_file)),
         guard=replace(config.guard, networks=under(config.guard.networks)),
     )
