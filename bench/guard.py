@@ -15,11 +15,11 @@ import msgspec
 from msgspec import Struct, structs
 
 from bench import guard_cost, machine
+from sekisho.cli.gate import GuardGate
 from sekisho.guard.guard import Guard
 from sekisho.guard.networks import NetworkTable
 from sekisho.lab.attacks import KINDS, Pace
 from sekisho.lab.baselines import Fail2ban, Mox, Postfwd
-from sekisho.lab.gate import GuardGate
 from sekisho.lab.simulation import Keeper, Order, Result, Sample, sample, summary
 from sekisho.lab.traffic import Scale
 from sekisho.model.config import Guard as Settings

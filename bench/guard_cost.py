@@ -4,12 +4,12 @@ import random
 import statistics
 import time
 
+from sekisho.cli.gate import GuardGate
 from sekisho.guard import memory
 from sekisho.guard.guard import Guard
 from sekisho.guard.memory import Day, Memory, Place, Term
 from sekisho.guard.networks import NetworkTable
 from sekisho.lab.attacks import KINDS, Pace
-from sekisho.lab.gate import GuardGate
 from sekisho.lab.play import Answer, Play
 from sekisho.lab.raids import draw, mixed
 from sekisho.lab.traffic import Scale, Traffic

@@ -6,9 +6,9 @@ from functools import partial
 import pytest
 
 from guard.streams import CAFE, DAY, HOME, HOTEL, HOUR, MINUTE, OWNER, Town, bot, strangers
+from sekisho.cli.gate import GuardGate
 from sekisho.guard.guard import Guard
 from sekisho.lab.attacks import KINDS
-from sekisho.lab.gate import GuardGate
 from sekisho.lab.simulation import Order, play
 from sekisho.lab.traffic import Scale
 from sekisho.model import config

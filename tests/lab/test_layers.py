@@ -24,3 +24,17 @@ def test_the_generator_imports_nothing_of_the_guard(name: str) -> None:
     ours = [one for one in imported if one.startswith("sekisho") and one != "sekisho.lab"]
     assert [one for one in ours if not one.startswith(allowed)] == []
     assert not {"sekisho.model.incident", "sekisho.model.config"} & set(imported)
+
+
+def test_nothing_of_the_laboratory_imports_the_guard() -> None:
+    """What is measured comes to it from outside, by way of `cli/gate.py`."""
+    for path in sorted(Path(sekisho.lab.__path__[0]).glob("*.py")):
+        imported = [
+            name
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in (
+                [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+            )
+        ]
+        assert not [name for name in imported if name.startswith("sekisho.guard")], path.name

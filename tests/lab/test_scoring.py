@@ -2,7 +2,7 @@
 
 from msgspec import structs
 
-from sekisho.lab.gate import Alarm
+from sekisho.lab.alarms import Alarm
 from sekisho.lab.honest import score_honest, score_newsletters
 from sekisho.lab.places import MadeUp
 from sekisho.lab.play import Fate, What

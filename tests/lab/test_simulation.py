@@ -5,9 +5,9 @@ from functools import partial
 
 import pytest
 
+from sekisho.cli.gate import GuardGate
 from sekisho.guard.guard import Guard
 from sekisho.lab.attacks import ATTACKS, Pace
-from sekisho.lab.gate import GuardGate
 from sekisho.lab.scoring import spread
 from sekisho.lab.simulation import Order, Result, play, sample, simulate, summary
 from sekisho.lab.traffic import Scale

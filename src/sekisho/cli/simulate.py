@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from sekisho.cli import speech
+from sekisho.cli.gate import GuardGate
 from sekisho.cli.where import json_option
 from sekisho.guard.guard import Guard
 from sekisho.guard.networks import NetworkTable
 from sekisho.lab.attacks import KINDS, Pace
 from sekisho.lab.baselines import Fail2ban, Mox, Postfwd
-from sekisho.lab.gate import GuardGate
 from sekisho.lab.scoring import KindReport
 from sekisho.lab.simulation import EACH, Keeper, Order, Result, simulate
 from sekisho.lab.traffic import Scale

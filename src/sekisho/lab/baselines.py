@@ -7,7 +7,7 @@ that it does with its defaults, no more.
 from abc import ABC, abstractmethod
 from collections import deque
 
-from sekisho.lab.gate import Alarm
+from sekisho.lab.alarms import Alarm
 from sekisho.lab.play import PASS, Answer
 from sekisho.lab.visits import DAY, SECOND
 from sekisho.model.event import Accepted, Event, LoginTried, RecipientGiven

@@ -7,7 +7,7 @@ from statistics import median
 
 from msgspec import Struct
 
-from sekisho.lab.gate import Alarm
+from sekisho.lab.alarms import Alarm
 from sekisho.lab.play import Fate, What
 from sekisho.lab.raids import Planned
 from sekisho.lab.traffic import Traffic

@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 
 from sekisho.lab import raids
+from sekisho.lab.alarms import Alarm
 from sekisho.lab.attacks import Pace
-from sekisho.lab.gate import Alarm
 from sekisho.lab.honest import (
     FalseDays,
     FalseReport,

@@ -1,8 +1,7 @@
 """The guard at the gate of a simulated server: it judges, contains, and is released by a patient operator."""
 
-from msgspec import Struct
-
 from sekisho.guard.guard import Guard
+from sekisho.lab.alarms import Alarm
 from sekisho.lab.play import Answer
 from sekisho.lab.visits import HOUR
 from sekisho.model.event import Event
@@ -14,16 +13,6 @@ RELEASE_AFTER = 8 * HOUR
 
 LOOK_EVERY = HOUR // 12
 """So often the operator looks."""
-
-
-class Alarm(Struct, frozen=True):
-    """The guard raised a grade; `true` if a thief had come by then."""
-
-    account: str
-    at: int
-    grade: Grade
-    true: bool
-    sentence: str
 
 
 class GuardGate:
