@@ -70,3 +70,18 @@ def test_a_copy_of_an_event_changes_nothing(tmp_path: Path) -> None:
     (row,) = sekisho("scan", "--json", str(tmp_path)).rows()
     (case,) = row["incidents"]
     assert (50, 50, 100) == (case["logins"], case["messages"], case["bounced"])
+
+
+@covers("F-07")
+def test_each_piece_of_evidence_leads_to_its_line(tmp_path: Path) -> None:
+    """A takeover, with evidence; where a piece names an address, that address stands in the raw line."""
+    (tmp_path / "2025-03-01.front.jsonl").write_bytes(archive(50))
+    (row,) = sekisho("scan", "--json", str(tmp_path)).rows()
+    (case,) = row["incidents"]
+    assert case["kind"] == "takeover"
+    named = [item for item in case["evidence"] if item["text"].startswith("sign-in from ")]
+    assert named
+    for item in case["evidence"]:
+        raw = Path(item["file"]).read_text().splitlines()[item["line"] - 1]
+        assert ACCOUNT in raw
+        assert item not in named or item["text"].split()[2] in raw

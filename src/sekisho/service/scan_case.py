@@ -145,9 +145,16 @@ def _evidence(
 
 
 def _proof(item: Evidence, story: Story, setting: Setting) -> Proof:
-    file, line = source_of(item.event, story.visits, story.joins)
+    file, line = source_of(item.event, story.visits, story.joins) if item.event else _latest(story, item.at)
     name = setting.files[file] if 0 <= file < len(setting.files) else ""
     return Proof(setting.show(item.at), item.term, item.weight, item.text, name, line)
+
+
+def _latest(story: Story, at: int) -> tuple[int, int]:
+    """Sums grow: their line is that of the message that brought them so far."""
+    letters = (join.letter for join in reversed(story.joins))
+    found = next((letter for letter in letters if letter.at <= at), None)
+    return (found.file, found.line) if found is not None else (-1, 0)
 
 
 def _told_apart(story: Story, verdict: Verdict, setting: Setting) -> list[Proof]:
