@@ -28,6 +28,8 @@ vault = "{VAULT}"
 watch = "{WATCH}"
 local = "{LOCAL}"
 group = "{GROUP}"
+[local]
+instructions = "qmail"
 """
 ROOT = Path(__file__).parent.parent.parent
 LIBRARIES = os.pathsep.join([str(ROOT / "src"), *packages.getsitepackages()])
@@ -111,6 +113,24 @@ def test_nobody_else_is_given_anything(site: Installation) -> None:
             assert not stat.S_IMODE(path.stat().st_mode) & 0o007, path
     letters = list((site.folder / "mail").rglob("*"))
     assert all(path.stat().st_uid in (LOCAL, 0) for path in letters)
+
+
+def test_what_root_writes_for_an_account_is_followed(site: Installation) -> None:
+    """An automatic reply set before the first letter, and a .qmail file: local delivery reads them, and owns
+    the mailbox still. It answers and forwards, though it may not talk to anybody."""
+    site.add_account("carol@example.com")
+    site.run("account", "autoreply", "carol@example.com", "--set", stdin="I am away.\n")
+    folder = site.folder / "mail" / "example.com" / "carol"
+    assert LOCAL == folder.stat().st_uid == folder.parent.stat().st_uid
+    (folder / ".qmail").write_text("./Maildir/\n&bob@example.com\n")
+    (folder / ".qmail").chmod(0o644)
+    time.sleep(1)
+    with site.client() as client:
+        letter = "To: carol@example.com\r\nSubject: x\r\n\r\n" + "words words\r\n" * 40_000
+        client.sendmail("bob@example.com", ["carol@example.com"], letter)
+    site.wait_for_letters("carol@example.com", 1)
+    found = site.wait_for_letters("bob@example.com", 2)
+    assert [False, True] == sorted(b"Auto-Submitted: auto-replied" in each for each in found)
 
 
 def test_a_restart_and_a_reload_find_everything_where_it_was(site: Installation) -> None:
