@@ -174,3 +174,10 @@ def test_no_path_of_a_machine_is_in_the_project() -> None:
         if path.suffix in (".py", ".md", ".toml", ".sh", "") and path.is_file() and path != Path(__file__):
             text = path.read_text(errors="replace")
             assert not re.search(r"/(work|farm)/|/root/\.|/tmp/team", text), line
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """In folders that are no packages pytest cannot collect both."""
+    loose = [path for path in (ROOT / "tests").rglob("*.py") if not (path.parent / "__init__.py").exists()]
+    names = [path.name for path in loose]
+    assert not {name for name in names if names.count(name) > 1}
