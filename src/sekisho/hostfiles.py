@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
+from io import FileIO
 from types import TracebackType
 from typing import Self
 
@@ -141,6 +142,18 @@ class HostFolder:
             finally:
                 os.close(handle)
 
+    def size(self, name: str) -> int:
+        with door(self._at(name)):
+            return self._state(name).st_size
+
+    def read(self, name: str, most: int) -> bytes:
+        with self._plain(name, os.O_RDONLY) as handle, door(self._at(name)):
+            return os.pread(handle.fileno(), most, 0)
+
+    def append(self, name: str, data: bytes) -> None:
+        with self._plain(name, os.O_WRONLY | os.O_APPEND) as handle, door(self._at(name)):
+            os.write(handle.fileno(), data)
+
     def changed_at(self, name: str) -> int:
         with door(self._at(name)):
             return self._state(name).st_ctime_ns // 1000
@@ -162,6 +175,18 @@ class HostFolder:
 
     def _at(self, name: str) -> str:
         return f"{self._path}/{name}"
+
+    def _plain(self, name: str, flags: int) -> FileIO:
+        """What is neither a link, a pipe, a folder nor somebody else's file under a second name."""
+        path = self._at(name)
+        with door(path):
+            flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            handle = FileIO(os.open(name, flags, dir_fd=self._handle), "r+" if flags & os.O_WRONLY else "r")
+        state = os.fstat(handle.fileno())
+        if not stat.S_ISREG(state.st_mode) or state.st_nlink != 1:
+            handle.close()
+            raise Unavailable(path, f"{name} is not a plain file of its own")
+        return handle
 
     def _state(self, name: str) -> os.stat_result:
         return os.stat(name, dir_fd=self._handle, follow_symlinks=False)

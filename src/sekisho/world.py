@@ -168,6 +168,14 @@ class Folder(Protocol):
     def start(self, name: str, size: int) -> bytes:
         """At most the first `size` bytes of a file; b"" of what is no plain file."""
 
+    def size(self, name: str) -> int: ...
+
+    def read(self, name: str, most: int) -> bytes:
+        """The first bytes of a plain file that has this one name only; Unavailable if it is anything else."""
+
+    def append(self, name: str, data: bytes) -> None:
+        """One write at the end of such a file."""
+
     def changed_at(self, name: str) -> int:
         """When the file, or anything about it, was changed, in microseconds: a time that its owner cannot
         set."""

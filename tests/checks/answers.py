@@ -29,6 +29,8 @@ class Answers(Struct):
     free: int = 10**9
     judgement: Judgement = Judgement(Standing("alice@example.com", "192.0.2.7"))
     room: bool = True
+    full: tuple[str, ...] = ()
+    when_full: str = "later"
     counted: int = 0
     asked: list[str] = []
 
@@ -46,6 +48,13 @@ class Answers(Struct):
 
     async def named(self, address: str) -> bool:
         return address in self.leads and address not in self.caught
+
+    async def is_full(self, address: str, size: int) -> bool:
+        self.asked.append("is_full")
+        return address in self.full
+
+    async def over_quota(self) -> str:
+        return self.when_full
 
     async def may_send_as(self, account: str, address: str) -> bool:
         return address in ("", account)

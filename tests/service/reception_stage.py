@@ -79,6 +79,9 @@ class FewPeople:
     def lead(self, key: str) -> Led:
         return Led(self.resolve(key) or ())
 
+    def quota(self, account: str) -> None:
+        return None
+
     def mailbox(self, address: str) -> str:
         return f"mail/{domain_of(address)}/{address.partition('@')[0]}/Maildir"
 

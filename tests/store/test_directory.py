@@ -163,7 +163,7 @@ def test_a_writer_that_was_killed_leaves_no_ruin(directory: Directory, tmp_path:
 def test_a_schema_it_does_not_know_is_unavailable(directory: Directory, house: House, tmp_path: Path) -> None:
     """Reading a newer file could answer wrongly."""
     connection = sqlite3.connect(tmp_path / "house.db")
-    connection.execute("update notes set value = 2 where name = 'schema'")
+    connection.execute("update notes set value = 3 where name = 'schema'")
     connection.commit()
     connection.close()
     with pytest.raises(Unavailable, match="another version"):

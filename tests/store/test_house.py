@@ -128,7 +128,7 @@ def test_a_file_of_a_newer_sekisho_is_refused(house: House, tmp_path: Path) -> N
     connection.execute("update notes set value = 99 where name = 'schema'")
     connection.commit()
     connection.close()
-    with pytest.raises(Unavailable, match=r"newer sekisho \(schema 99, this one knows 1\)"):
+    with pytest.raises(Unavailable, match=r"newer sekisho \(schema 99, this one knows 2\)"):
         House.open(str(tmp_path))
 
 

@@ -110,6 +110,12 @@ class Ask(Protocol):
     async def verified(self, address: str) -> Known:
         """What the host says that mail for it is sent on to, where the rules want it asked."""
 
+    async def is_full(self, address: str, size: int) -> bool:
+        """It leads to one mailbox of ours alone, which has no room for a letter of this size."""
+
+    async def over_quota(self) -> str:
+        """What the settings say of mail for a full mailbox: "later" or "refuse"."""
+
     async def may_send_as(self, account: str, address: str) -> bool: ...
 
     async def free_bytes(self) -> int:

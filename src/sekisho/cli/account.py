@@ -11,8 +11,10 @@ from sekisho.cli.household import Household, ask_password, household
 from sekisho.cli.instructions import instructions
 from sekisho.cli.logins import logins
 from sekisho.cli.where import config_option, json_option, when
-from sekisho.model.account import Account
+from sekisho.model.account import Account, split
 from sekisho.model.phrase import phrase, phrases
+from sekisho.model.quota import NONE
+from sekisho.service.accounts import kept_quota
 from sekisho.service.channel import NotDone
 from sekisho.service.ending import end_sessions
 from sekisho.service.names import alias_address
@@ -23,6 +25,8 @@ from sekisho.world import Unavailable
 language_option = click.option(
     "--language", type=click.Choice(LANGUAGES), default=None, help="Of notices to the owner."
 )
+
+AS_DOMAIN = "domain"
 
 
 @click.group("account")
@@ -100,6 +104,9 @@ def show(address: str, path: str, as_json: bool) -> None:
 @click.option("--active/--inactive", default=None, help="Whether others can see that the account exists.")
 @click.option("--sends/--no-sends", default=None, help="Whether it may log in to send.")
 @click.option("--receives/--no-receives", default=None, help="Whether its mailbox takes mail.")
+@click.option(
+    "--quota", default=None, help='Of its mailbox: 500M, "2G,10000" (messages), none, or domain (as there).'
+)
 @click.option("--send-as", multiple=True, help='Another address, or "@domain", that it may write as.')
 @click.option("--no-send-as", multiple=True, help="Takes that back.")
 @config_option
@@ -113,6 +120,8 @@ def set_(
     with household(path) as home:
         before = home.accounts.account(address)
         wanted = {name: value for name, value in given.items() if value is not None}
+        if "quota" in wanted:
+            wanted["quota"] = "" if wanted["quota"] == AS_DOMAIN else kept_quota(wanted["quota"])
         kept = set(before.send_as) - {alias_address(name) for name in no_send_as}
         names = tuple(sorted(kept | {alias_address(name) for name in send_as}))
         changed = [f"{name}={value}" for name, value in wanted.items()] + [f"send_as={','.join(names)}"]
@@ -217,6 +226,7 @@ def _row(account: Account, home: Household) -> dict[str, Any]:
         "locked_at": time(account.locked_at),
         "locked_why": account.locked_why,
         "send_as": account.send_as,
+        "quota": account.quota or home.accounts.domain(split(account.address)[1]).quota or NONE,
         "created_at": time(account.created_at),
         "password_set_at": time(home.vault.changed_at(account.address)),
         "mailbox": mailbox_folder(account.address),

@@ -12,6 +12,7 @@ from sekisho.host import HostDisk
 from sekisho.model.account import Domain
 from sekisho.model.config import Config
 from sekisho.model.phrase import phrase, phrases
+from sekisho.model.quota import NONE
 from sekisho.service.founding import records
 
 
@@ -86,14 +87,19 @@ def show(name: str, path: str, as_json: bool) -> None:
 @click.option(
     "--postmaster", default=None, help='Who gets the mail of postmaster and the like; "" for nobody else.'
 )
+@click.option(
+    "--quota", default=None, help='Of mailboxes without their own: 500M, "2G,10000" (messages), none.'
+)
 @config_option
-def set_(name: str, delimiters: str | None, postmaster: str | None, path: str) -> None:
+def set_(
+    name: str, delimiters: str | None, postmaster: str | None, quota: str | None, path: str
+) -> None:
     """Change a domain.
 
     Example: sekisho domain set example.com --delimiters +
     """
     with household(path) as home:
-        domain = home.accounts.set_domain(name, delimiters, postmaster)
+        domain = home.accounts.set_domain(name, delimiters, postmaster, quota)
         speech.tell(phrase("{name} is changed.", name=domain.name))
 
 
@@ -126,5 +132,6 @@ def _row(domain: Domain, config: Config) -> dict[str, Any]:
         "name": domain.name,
         "delimiters": domain.delimiters,
         "postmaster": domain.postmaster or f"postmaster@{domain.name}",
+        "quota": domain.quota or NONE,
         "created_at": when(domain.created_at, config),
     }

@@ -21,6 +21,7 @@ ROLES = (POSTMASTER, "abuse", "mailer-daemon", "root")
 class Domain(Struct, frozen=True):
     """`delimiters` are the characters that end a user's name: with "+-", user+x and user-x reach user.
 
+    `quota` is that of accounts without their own, as `quota.written` reads it; "" is none.
     `postmaster` is where mail for the roles goes when nobody has their names; "" is their own mailbox.
     """
 
@@ -28,13 +29,15 @@ class Domain(Struct, frozen=True):
     delimiters: str = "+-"
     postmaster: str = ""
     created_at: int = 0
+    quota: str = ""
 
 
 class Account(Struct, frozen=True):
     """`active`: exists at all for others. `sends`: may submit mail. `receives`: its mailbox takes mail.
 
     A locked account takes mail and lets nobody log in. `send_as` are other addresses, or "@domain",
-    that it may write as. `language` "" is the house's. Microseconds; `locked_at` 0 is not locked.
+    that it may write as. `language` "" is the house's, `quota` "" the domain's. Microseconds;
+    `locked_at` 0 is not locked.
     """
 
     address: str
@@ -46,6 +49,7 @@ class Account(Struct, frozen=True):
     locked_why: str = ""
     send_as: tuple[str, ...] = ()
     created_at: int = 0
+    quota: str = ""
 
     @property
     def locked(self) -> bool:

@@ -214,6 +214,10 @@ class Local(Settings, frozen=True):
             "their mail; not with lmtp."
         ),
     ] = "none"
+    over_quota: Annotated[
+        Literal["later", "refuse"],
+        _about("Mail for a full mailbox. later: 452 4.2.2, it is tried again; refuse: 552 5.2.2."),
+    ] = "later"
     programs: Annotated[
         tuple[str, ...],
         _about(

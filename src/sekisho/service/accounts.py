@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from sekisho.model.account import POSTMASTER, Account, Domain, split
 from sekisho.model.phrase import phrase
+from sekisho.model.quota import written
 from sekisho.model.secret import Secret
 from sekisho.model.text import printable
 from sekisho.service.names import Refusal, account_address, domain_name
@@ -61,13 +62,17 @@ class Accounts:
         self.house.save_domain(domain, self._hands.change("domain added", key))
         return domain
 
-    def set_domain(self, name: str, delimiters: str | None, postmaster: str | None) -> Domain:
+    def set_domain(
+        self, name: str, delimiters: str | None, postmaster: str | None, quota: str | None = None
+    ) -> Domain:
         domain = self.domain(name)
+        if quota is not None:
+            domain = replace(domain, quota=kept_quota(quota))
         if delimiters is not None:
             domain = replace(domain, delimiters=_delimiters(delimiters))
         if postmaster is not None:
             domain = replace(domain, postmaster=_postmaster(postmaster, domain.name))
-        detail = f"delimiters {domain.delimiters!r}, postmaster {domain.postmaster!r}"
+        detail = f"delimiters {domain.delimiters!r}, postmaster {domain.postmaster!r}, quota {domain.quota!r}"
         self.house.save_domain(domain, self._hands.change("domain set", domain.name, detail))
         return domain
 
@@ -146,6 +151,15 @@ class Accounts:
         if self._scram_rounds:
             keys = make_keys(plain, salt_of(self.vault.digest_key(), key), self._scram_rounds)
         self.vault.save(key, stored, self._hands.clock.now(), keys)
+
+
+def kept_quota(text: str) -> str:
+    """As it is kept; raises Refusal for what is no quota."""
+    quota = written(text)
+    if quota is None:
+        given = printable(text, 100)
+        raise Refusal(phrase('{given} is not a quota, such as 500M, 2G, "2G,10000" or none', given=given))
+    return str(quota)
 
 
 def _delimiters(text: str) -> str:

@@ -12,6 +12,7 @@ from sekisho.model.selector import Selector
 from sekisho.service.addressing import Road
 from sekisho.service.course import NOBODY
 from sekisho.service.front import Front
+from sekisho.world import Unavailable
 
 MEMO = 4096
 """Most answers kept in one transaction; beyond it everything is asked again."""
@@ -78,6 +79,16 @@ class Asking:
             self._keep(place, best)
         answer: Known = self._memo[place]
         return answer
+
+    async def is_full(self, address: str, size: int) -> bool:
+        try:
+            roads = self.roads(address)
+            return len(roads) == 1 and await self._front.is_full(roads[0], size)
+        except Unavailable:  # whether it exists is the question that must be answered
+            return False
+
+    async def over_quota(self) -> str:
+        return self._front.config.local.over_quota
 
     async def may_send_as(self, account: str, address: str) -> bool:
         return self._front.stores.directory.may_send_as(account, address)

@@ -2,33 +2,46 @@
 sessions.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
+from functools import lru_cache
 from typing import Protocol
 
 from msgspec import Struct
 
 from sekisho.checks.registry import Policy
+from sekisho.model.account import key_of
 from sekisho.model.config import Config
+from sekisho.model.delivery import Kind
 from sekisho.model.event import Event, Troubled
 from sekisho.model.ident import Idents
 from sekisho.model.letter import Draft
+from sekisho.model.quota import Quota
 from sekisho.model.selector import Selector
 from sekisho.model.text import printable
 from sekisho.queue.aliases import Led
-from sekisho.service.addressing import Addressing
+from sekisho.service.addressing import Addressing, Road
 from sekisho.service.bearing import Bearers
 from sekisho.service.callforward import Verify, nobody_is_asked
-from sekisho.service.channel import Channel
+from sekisho.service.channel import Channel, NotDone
 from sekisho.service.counts import Counts
 from sekisho.service.doorstep import Doorstep
 from sekisho.service.judging import Judging
+from sekisho.service.messages import AskRoom, Room
 from sekisho.service.returns import Returns
 from sekisho.service.underway import Underway
 from sekisho.store.bodies import BigBody
-from sekisho.world import Promise, World
+from sekisho.store.paths import divided
+from sekisho.world import Promise, Unavailable, World
 
 SOURCE = "front"
+
+ACCOUNTS_KEPT = 4096
+"""Addresses of which the account is remembered."""
+
+ROOM_S = 5
+"""Longest wait for the word of the local role about a mailbox: a disk may be slow, RCPT must not be."""
 
 FREE_KEPT = 1_000_000
 """How long the disk's free room is believed, in microseconds."""
@@ -54,6 +67,8 @@ class Directory(Protocol):
     def senders_of(self, address: str) -> tuple[str, ...]: ...
 
     def first_domain(self) -> str: ...
+
+    def quota(self, account: str) -> Quota | None: ...
 
     def mailbox(self, address: str) -> str: ...
 
@@ -87,6 +102,7 @@ class Roles(Struct):
     watch: Channel
     vault: Channel
     verify: Verify = nobody_is_asked
+    local: Channel | None = None
 
 
 class Stores(Struct):
@@ -113,6 +129,7 @@ class Front:
         self.underway = Underway()
         self.arriving_bytes = 0
         self._free = (0, 0)
+        self._divided = lru_cache(ACCOUNTS_KEPT)(divided)  # asked at every recipient of ours
         self.returns: Returns
 
     def configure(self, config: Config, policy: Policy, zone: tzinfo) -> None:
@@ -124,6 +141,21 @@ class Front:
         self.doorstep.most = config.vault.wrong_per_address
         self.returns = Returns(self.world.disk, self.stores.directory, config)
         self.addressing = Addressing(self.world, self.stores.directory, config)
+
+    async def is_full(self, road: Road, size: int) -> bool:
+        """Is this mailbox of ours over its quota? Not when nobody says so: mail goes on, and may wait."""
+        local = self.roles.local
+        if road.route.kind is not Kind.MAILDIR or local is None:
+            return False
+        account, _ = self._divided(key_of(road.recipient), road.route.host)
+        quota = self.stores.directory.quota(account)
+        if quota is None or not quota.limits:
+            return False
+        question = AskRoom(account, road.route.host, size)
+        try:
+            return (await asyncio.wait_for(local.ask(question, Room), ROOM_S)).full
+        except (Unavailable, NotDone, TimeoutError):
+            return False
 
     def free_bytes(self) -> int:
         """Room above what must stay free; none while the spool takes nothing. Raises Unavailable."""

@@ -11,6 +11,7 @@ from sekisho.model.config import Local
 from sekisho.model.delivery import Deferred, Delivered, Delivery, Outcome
 from sekisho.model.letter import Letter
 from sekisho.model.verdict import Reply
+from sekisho.service.quotas import Purse, Quotas
 from sekisho.store.bodies import parts_of
 from sekisho.store.bounded import Bounded
 from sekisho.store.maildir import LEFTOVER, Maildir, mailbox_form
@@ -29,7 +30,10 @@ TAKEN_BEFORE = Reply(250, "2.1.5", "had been delivered to the mailbox before")
 class LocalCarrier:
     """A Carrier. `state` is the folder that the mailbox folders of routes are relative to."""
 
-    def __init__(self, world: World, state: str, settings: Local | None = None) -> None:
+    def __init__(
+        self, world: World, state: str, settings: Local | None = None, quotas: Quotas | None = None
+    ) -> None:
+        self._quotas = quotas
         self._world = world
         self._state = state
         self._settings = settings or Local()
@@ -49,19 +53,46 @@ class LocalCarrier:
         return self._into(delivery, letter, delivery.route.host, self._folder)
 
     def _into(self, delivery: Delivery, letter: Letter, folder: str, choose: Choice | None = None) -> Outcome:
-        base = f"{self._state}/{folder.partition('/')[0]}"
-        mailbox = Maildir(self._world.disk, f"{self._state}/{folder}", base)
+        mailbox = self._mailbox(folder)
         try:
             maildir = choose(delivery, mailbox) if choose is not None else mailbox
             if delivery.tries and (maildir.holds(delivery.id) or mailbox.holds(delivery.id)):
                 return Delivered(TAKEN_BEFORE)
-            maildir.deliver(delivery.id, self._parts(delivery, letter))
+            purse = self._purse(delivery, mailbox) if folder == delivery.route.host else None
+            if self._quotas is None or purse is None:
+                maildir.deliver(delivery.id, self._parts(delivery, letter))
+            elif self._quotas.is_full(purse, len(letter.head) + letter.message.size):
+                return self._quotas.refusal()
+            else:
+                maildir.deliver(delivery.id, self._parts(delivery, letter), self._quotas.booking(purse))
+                self._quotas.tell_owner(purse)
         except Unavailable as trouble:
             return Deferred(Reply(451, "4.3.0", f"mailbox is not available: {trouble.why}"))
         except FileNotFoundError:  # a folder inside, or the body's file, vanished meanwhile
             return Deferred(Reply(451, "4.3.0", "mailbox is not available: a file is missing"))
         self._clean(maildir)
         return Delivered(TAKEN)
+
+    async def is_full(self, account: str, folder: str, size: int) -> bool:
+        """Raises Unavailable."""
+        quotas = self._quotas
+        if quotas is None:
+            return False
+        purse = quotas.purse(account, self._mailbox(folder))
+        try:
+            return bool(await self._world.spawn.thread(partial(quotas.is_full, purse, size)))
+        except FileNotFoundError as error:
+            raise Unavailable(folder, "a folder has vanished") from error
+
+    def _mailbox(self, folder: str) -> Maildir:
+        base = f"{self._state}/{folder.partition('/')[0]}"
+        return Maildir(self._world.disk, f"{self._state}/{folder}", base)
+
+    def _purse(self, delivery: Delivery, mailbox: Maildir) -> Purse | None:
+        if self._quotas is None:
+            return None
+        account, _ = divided(key_of(delivery.recipient), delivery.route.host)
+        return self._quotas.purse(account, mailbox)
 
     async def deliver_into(self, delivery: Delivery, letter: Letter, folder: str) -> Outcome:
         """Into a Maildir below the account's folder, as its owner's instructions say."""

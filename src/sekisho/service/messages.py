@@ -100,6 +100,18 @@ class Carry(Request, frozen=True, tag="carry"):
     letter: Letter
 
 
+class AskRoom(Request, frozen=True, tag="ask_room"):
+    """Is there no room in this mailbox for a letter of this size? Answered with Room."""
+
+    account: str
+    folder: str
+    size: int
+
+
+class Room(Struct, frozen=True):
+    full: bool
+
+
 class Carried(Struct, frozen=True):
     """What became of each delivery, by its id."""
 
@@ -252,6 +264,7 @@ Answer = (
     | Salted
     | Carried
     | Swept
+    | Room
     | Performed
     | QueueAnswer
     | IncidentAnswer

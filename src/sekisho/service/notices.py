@@ -72,6 +72,20 @@ def operator_letter(incident: Incident, to: str, sender: Sender, texts: Texts, i
     return _letter(to, subject, paragraphs, Stamp(sender, texts, ident, at))
 
 
+def quota_letter(account: str, percent: int, sender: Sender, texts: Texts, ident: str, at: int) -> bytes:
+    subject = phrase("Your mailbox is nearly full: {percent} %", percent=percent)
+    paragraphs = [
+        phrase(
+            "The mailbox of {account} is filled to {percent} % of what it may hold.",
+            account=account,
+            percent=percent,
+        ),
+        phrase("When it is full, new mail for you waits for some days and then goes back to who sent it."),
+        phrase("Please remove mail that you do not need, or ask your postmaster for more room."),
+    ]
+    return _letter(account, subject, paragraphs, Stamp(sender, texts, ident, at))
+
+
 def grade_name(grade: Grade) -> Phrase:
     match grade:
         case Grade.WATCH:

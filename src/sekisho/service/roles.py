@@ -28,17 +28,20 @@ from sekisho.service.instructed import InstructedCarrier
 from sekisho.service.listing import ListCarrier
 from sekisho.service.local import LocalCarrier
 from sekisho.service.messages import (
+    AskRoom,
     Carried,
     Carry,
     DropSessions,
     QueueAsk,
     Request,
+    Room,
     StatusAnswer,
     StatusAsk,
     Sweep,
     Swept,
 )
 from sekisho.service.piping import PipeCarrier
+from sekisho.service.quotas import Quotas
 from sekisho.service.reception import Reception
 from sekisho.service.reception import Roles as Neighbours
 from sekisho.service.recording import Recorder
@@ -106,7 +109,8 @@ class LocalOffice:
     """Local delivery as a role: the one that may touch mailboxes, and start programs."""
 
     def __init__(self, world: World, config: Config) -> None:
-        self._mailboxes = LocalCarrier(world, config.state, config.local)
+        self._quotas = Quotas(world, config, Directory.open(config.state, world.clock))
+        self._mailboxes = LocalCarrier(world, config.state, config.local, self._quotas)
         self._programs = PipeCarrier(world, config)
         self._sweeping = Sweeping(world, config)
         self._instructed = InstructedCarrier(world, config, self._mailboxes, self._programs)
@@ -119,6 +123,8 @@ class LocalOffice:
                 return Carried(await carrier.carry(batch, letter))
             case Sweep():
                 return await self._sweeping.sweep(request)
+            case AskRoom(account=account, folder=folder, size=size):
+                return Room(await self._mailboxes.is_full(account, folder, size))
             case StatusAsk():
                 return StatusAnswer(True, os.getpid(), {})
         raise NotDone(f"the local role does not answer {type(request).__name__}")
@@ -127,6 +133,7 @@ class LocalOffice:
         def apply() -> None:
             self._programs.reload(config)
             self._mailboxes.reload(config.local)
+            self._quotas.reload(config)
             self._instructed.reload(config)
             self._answering.reload(config)
             self._sweeping.reload(config)
@@ -168,7 +175,7 @@ class FrontOffice:
         voice = Voice(recorder.record, recorder.trouble)
         self._deliverer = Deliverer(world, self._spool, carriers, self._reporter, voice)
         self._remote.places.wake = self._deliverer.woken
-        near_by = Neighbours(watch, vault, self._remote.callforward.verify)
+        near_by = Neighbours(watch, vault, self._remote.callforward.verify, local)
         self._reception = Reception(
             world, config, self._directory, near_by, self._spool, recorder.record
         )

@@ -7,7 +7,8 @@ library's SQLite may have the WAL-reset bug, so no WAL). When a commit returns, 
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from sqlalchemy import (
     Column,
@@ -30,6 +31,8 @@ from sekisho.world import Unavailable
 
 BUSY_S = 5.0
 """Longest wait for another process's commit."""
+
+NO_UPGRADES: Mapping[int, Sequence[str]] = MappingProxyType({})
 
 CONNECTIONS = 4
 """Most threads inside one database at once; a fifth waits."""
@@ -62,21 +65,42 @@ class Database:
         return database
 
     @classmethod
-    def open(cls, path: str, metadata: MetaData, schema: int) -> "Database":
-        """Raises Unavailable: no such file, not ours, or made by a newer sekisho."""
+    def open(
+        cls, path: str, metadata: MetaData, schema: int, upgrades: Mapping[int, Sequence[str]] = NO_UPGRADES
+    ) -> "Database":
+        """`upgrades`: by the schema of a file, what brings it to the next. Raises Unavailable: no such file,
+        not ours, or made by a newer sekisho."""
         if not os.path.isfile(path):
             raise Unavailable(path, "no such file; `sekisho init` makes it")
         database = cls(path, metadata)
         try:
+            database._upgrade(schema, upgrades)
             database._check(schema)
         except Unavailable:
             database.close()
             raise
         return database
 
-    def _check(self, schema: int) -> None:
+    def _upgrade(self, schema: int, upgrades: Mapping[int, Sequence[str]]) -> None:
+        """All steps in one transaction, by whoever comes first."""
+        if self._schema() not in upgrades:
+            return
+        with self.changing() as connection:
+            value, name = self._notes.c.value, self._notes.c.name
+            found = connection.scalar(select(value).where(name == "schema"))
+            while found is not None and found < schema and found in upgrades:
+                for step in upgrades[found]:
+                    connection.exec_driver_sql(step)
+                found += 1
+            connection.execute(self._notes.update().where(name == "schema").values(value=found))
+
+    def _schema(self) -> int | None:
         with self.reading() as connection:
             found = connection.scalar(select(self._notes.c.value).where(self._notes.c.name == "schema"))
+            return None if found is None else int(found)
+
+    def _check(self, schema: int) -> None:
+        found = self._schema()
         if found != schema:
             raise Unavailable(self._path, wrong_schema(found, schema))
 

@@ -10,6 +10,7 @@ from typing import Self
 import msgspec
 
 from sekisho.model.account import POSTMASTER, Account, Domain, key_of, split
+from sekisho.model.quota import Quota, written
 from sekisho.queue.aliases import NESTING, TARGETS, Entry, Led, Search, entry_of, names_of
 from sekisho.store.bounded import Bounded
 from sekisho.store.lists import Lists
@@ -18,7 +19,7 @@ from sekisho.store.window import Window
 from sekisho.world import Clock, Unavailable
 
 FILE = "house.db"
-SCHEMA = 1
+SCHEMA = 2
 
 KEPT = 20_000
 """Most answers remembered, of each kind."""
@@ -30,7 +31,9 @@ STRANGERS_KEPT = 5_000
 OWNER = "owner-"
 """How the name of a list's owner begins, as with sendmail."""
 
-COLUMNS = ("address", "language", "active", "sends", "receives", "locked_at", "locked_why", "created_at")
+COLUMNS = (
+    "address", "language", "active", "sends", "receives", "locked_at", "locked_why", "created_at", "quota",
+)  # fmt: skip
 
 
 class Directory:
@@ -141,6 +144,14 @@ class Directory:
         given = [account for (account,) in self._window.rows(query, key, "@" + split(key)[1])]
         return tuple(dict.fromkeys((*(self.resolve(key) or ()), *given)))
 
+    def quota(self, account: str) -> Quota | None:
+        """Its own, else its domain's; None: nothing was said of either."""
+        self._forget_if_changed()
+        key = key_of(account)
+        known, domain = self._account(key), self._domain(split(key)[1])
+        text = (known.quota if known else "") or (domain.quota if domain else "")
+        return written(text) if text else None
+
     def mailbox(self, address: str) -> str:
         """The Maildir of an account, relative to the state folder; an extension leads to its account's."""
         key = key_of(address)
@@ -175,7 +186,7 @@ class Directory:
     def _domain(self, name: str) -> Domain | None:
         if not name or name in self._domains:
             return self._domains.get(name)
-        query = "select name, delimiters, postmaster, created_at from domains where name = ?"
+        query = "select name, delimiters, postmaster, created_at, quota from domains where name = ?"
         rows = self._window.rows(query, name)
         domain = Domain(*rows[0]) if rows else None
         self._domains.put(name, domain)

@@ -10,7 +10,7 @@ from typing import Self
 from sekisho.store.cases import Cases
 from sekisho.store.database import Database
 from sekisho.store.residents import Change, Residents
-from sekisho.store.tables import SCHEMA, metadata
+from sekisho.store.tables import SCHEMA, UPGRADES, metadata
 
 __all__ = ["FILE", "Change", "House"]
 
@@ -30,8 +30,9 @@ class House(Residents, Cases):
 
     @classmethod
     def open(cls, state: str) -> Self:
-        """Raises Unavailable: absent, not ours, or made by a newer sekisho."""
-        return cls(Database.open(os.path.join(state, FILE), metadata, SCHEMA))
+        """A file of an older sekisho is brought up to date. Raises Unavailable: absent, not ours, or made by
+        a newer one."""
+        return cls(Database.open(os.path.join(state, FILE), metadata, SCHEMA, UPGRADES))
 
     def close(self) -> None:
         self._database.close()

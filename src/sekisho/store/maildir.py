@@ -7,7 +7,7 @@ first.
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from sekisho.model.ident import id_time
 from sekisho.world import Disk, Folder, NewFile, Unavailable
@@ -21,6 +21,13 @@ LEFTOVERS_MOST = 100
 """Most tries of one delivery that were cut off in the middle within that time."""
 
 _FOLDER = re.compile(r"[A-Za-z0-9_+=-]+(?:\.[A-Za-z0-9_+=-]+)*")
+
+Booking = Callable[[int], contextlib.AbstractContextManager[None]]
+
+
+def unbooked(size: int) -> contextlib.AbstractContextManager[None]:
+    """Nobody keeps account of this letter."""
+    return contextlib.nullcontext()
 
 
 class Maildir:
@@ -36,14 +43,16 @@ class Maildir:
         self._below = tuple(name for name in folder.removeprefix(self._base).split("/") if name)
         self.path = folder
 
-    def deliver(self, delivery: str, parts: Iterable[bytes]) -> None:
-        """When it returns the letter survives a power cut. `parts` as `mailbox_form` gives them."""
+    def deliver(self, delivery: str, parts: Iterable[bytes], booking: Booking = unbooked) -> None:
+        """When it returns the letter survives a power cut. `parts` as `mailbox_form` gives them; `booking` is
+        given the size and entered while the letter comes to be there."""
         base = name_of(delivery)
         with self._open() as box, _entered(box, "tmp") as tmp, _entered(box, "new") as new:
             temporary, (size, lines) = self._write(tmp, base, parts)
             # The sizes in the name save a reader from opening the file: S as stored, W with CRLF (Maildir++).
-            tmp.move(temporary, new, f"{base},S={size},W={size + lines}")
-            new.sync()
+            with booking(size):
+                tmp.move(temporary, new, f"{base},S={size},W={size + lines}")
+                new.sync()
 
     def holds(self, delivery: str) -> bool:
         """Found in `new` or `cur`: it has been delivered. A letter that its reader has deleted is not
@@ -65,6 +74,12 @@ class Maildir:
                 if found.lower() == f".{name.lower()}" and _is_maildir(box, found):
                     return Maildir(self._disk, "/".join((self._base, *self._below, found)), self._base)
         return None
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Folder]:
+        """For what is kept beside the letters."""
+        with self._open() as box, _entered(box, "tmp"):
+            yield box
 
     def clean(self, now: int) -> int:
         """Removes what crashes left in `tmp`; returns how many files."""

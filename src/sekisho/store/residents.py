@@ -67,6 +67,7 @@ class Residents:
 
     def save_domain(self, domain: Domain, change: Change) -> None:
         row = {"name": domain.name, "delimiters": domain.delimiters, "postmaster": domain.postmaster}
+        row["quota"] = domain.quota
         with self._database.changing() as connection:
             statement = insert(domains).values(**row, created_at=domain.created_at)
             connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
@@ -144,6 +145,7 @@ def _account_row(account: Account) -> dict[str, object]:
         "receives": account.receives,
         "locked_at": account.locked_at,
         "locked_why": account.locked_why,
+        "quota": account.quota,
     }
 
 

@@ -18,7 +18,15 @@ from sqlalchemy import (
 
 from sekisho.store.database import notes_table
 
-SCHEMA = 1
+SCHEMA = 2
+
+UPGRADES = {
+    1: (
+        "alter table domains add column quota varchar not null default ''",
+        "alter table accounts add column quota varchar not null default ''",
+    ),
+}
+"""What brings a file of that schema to the next one."""
 
 metadata = MetaData()
 
@@ -31,6 +39,7 @@ domains = Table(
     Column("delimiters", String, nullable=False),
     Column("postmaster", String, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("quota", String, nullable=False, server_default=""),
 )
 
 accounts = Table(
@@ -45,6 +54,7 @@ accounts = Table(
     Column("locked_at", BigInteger, nullable=False),
     Column("locked_why", String, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("quota", String, nullable=False, server_default=""),
 )
 
 senders = Table(

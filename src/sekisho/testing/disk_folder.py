@@ -17,6 +17,8 @@ class FakeFolder:
         self.path = path
 
     def enter(self, name: str) -> "FakeFolder":
+        if name == ".":
+            return self
         if self._at(name) not in self._disk.folders:
             raise FileNotFoundError(self._at(name))
         return FakeFolder(self._disk, self._at(name))
@@ -35,12 +37,25 @@ class FakeFolder:
         self._disk.unlink(self._at(name))
 
     def names(self) -> Sequence[str]:
-        return self._disk.list(self.path)
+        inner = [name for name in self._disk.folders if name.rpartition("/")[0] == self.path != name]
+        return sorted([*self._disk.list(self.path), *(name.rpartition("/")[2] for name in inner)])
+
+    def size(self, name: str) -> int:
+        return len(self._disk.read(self._at(name)))
+
+    def read(self, name: str, most: int) -> bytes:
+        return self._disk.read_part(self._at(name), 0, most)
+
+    def append(self, name: str, data: bytes) -> None:
+        size = self.size(name)
+        self._disk.write_at(self._at(name), self._disk.names[self._at(name)], size, data)
 
     def start(self, name: str, size: int) -> bytes:
         return self._disk.read_part(self._at(name), 0, size)
 
     def changed_at(self, name: str) -> int:
+        if not self._disk.exists(self._at(name)):
+            raise FileNotFoundError(self._at(name))
         return self._disk.changed.get(self._at(name), NEW)
 
     def sync(self) -> None:
