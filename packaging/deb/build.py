@@ -24,7 +24,7 @@ HOME = "usr/lib/sekisho"
 PYTHON = "python3.11"
 """Debian 12's. Compiled libraries are for one version; another Debian wants a package of its own."""
 
-EXTRAS = "fast"
+EXTRAS = "fast,acme"
 DATE = "Tue, 01 Sep 2026 00:00:00 +0000"
 EPOCH_S = 1788220800
 """Every file's time: two builds of one commit give one package."""
@@ -146,7 +146,7 @@ def _licences(stage: Path) -> str:
 def system(stage: Path) -> None:
     units = stage / "lib" / "systemd" / "system"
     units.mkdir(parents=True)
-    for path in UNITS.glob("*.service"):
+    for path in (*UNITS.glob("*.service"), *UNITS.glob("*.timer")):
         shutil.copy(path, units / path.name)
     for kind in ("sysusers", "tmpfiles"):
         folder = stage / "usr" / "lib" / f"{kind}.d"

@@ -297,6 +297,25 @@ class Users(Settings, frozen=True):
     group: Annotated[str, _about("Group of all four, for what they all read.")] = ""
 
 
+class Acme(Settings, frozen=True):
+    directory: Annotated[
+        str,
+        _about(
+            'An authority\'s ACME directory, as in "https://acme-v02.api.letsencrypt.org/directory"; '
+            "`sekisho certificate renew` asks there. Empty: certificates are put in place by hand."
+        ),
+    ] = ""
+    terms_agreed: Annotated[bool, _about("You have read the authority's terms of service and agree.")] = False
+    contact: Annotated[tuple[str, ...], _about("Addresses that the authority may write to.")] = ()
+    names: Annotated[tuple[str, ...], _about("Names in the certificate; empty: the hostname.")] = ()
+    listen: Annotated[
+        str, _about('"IP:PORT" where the authority comes to look; it always asks port 80 of the names.')
+    ] = "0.0.0.0:80"
+    roots: Annotated[
+        str, _about("PEM file by which the authority's own certificate is judged; empty: the system's.")
+    ] = ""
+
+
 class Config(Settings, frozen=True):
     hostname: Annotated[str, _about("The name this server calls itself, as its PTR and certificate say.")]
     state: Annotated[str, _about("Folder of databases, spool, mail and keys, relative to this file.")] = "."
@@ -310,6 +329,7 @@ class Config(Settings, frozen=True):
     )
     certificate: Annotated[str, _about("PEM file with certificate and chain.")] = "keys/cert.pem"
     key: Annotated[str, _about("PEM file with the private key.")] = "keys/key.pem"
+    acme: Annotated[Acme, _about("Certificates from an authority that speaks ACME (RFC 8555).")] = Acme()
     trusted: Annotated[tuple[str, ...], _about("Networks that may relay without a password.")] = ()
     zone: Annotated[str, _about('Time zone of dates we write, as in "Asia/Tokyo"; empty: the system\'s.')] = (
         ""

@@ -116,7 +116,7 @@ class Estate:
         yield "house.db", own["watch"].uid, everybody, 0o640
         yield "networks.table", 0, everybody, 0o640
         yield "vault.db", own["vault"].uid, own["vault"].gid, 0o600
-        yield "keys", 0, 0, 0o711
+        yield "keys", 0, own["front"].gid, 0o2711  # a certificate that is renewed is the front's to read
         for name in _names(os.path.join(self._state, "keys")):
             yield f"keys/{name}", 0, own["front"].gid, 0o640
         yield "mail", own["local"].uid, own["local"].gid, 0o700

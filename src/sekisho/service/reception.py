@@ -17,12 +17,13 @@ from sekisho.model.event import Event
 from sekisho.model.verdict import Reply
 from sekisho.net import listen, tls
 from sekisho.service.admission import LEAVING, Admission
+from sekisho.service.boundary import Record, boundary
 from sekisho.service.connection import Connection
 from sekisho.service.front import Directory, Front, Roles, Spool, Stores
 from sekisho.service.listener import Listener
 from sekisho.service.rereading import Change
 from sekisho.service.zone import zone_of
-from sekisho.world import World
+from sekisho.world import Unavailable, World
 
 __all__ = ["Reception", "Roles"]
 
@@ -31,6 +32,9 @@ PLAIN = ("smtp", "lmtp")
 
 PATIENCE_S = 30.0
 """How long letters that are arriving or being kept may take when we stop."""
+
+CERTIFICATE_S = 5.0
+"""How often the files of certificate and key are looked at."""
 
 LAST_WORDS_S = 1.0
 """How long sessions that were told to go may take to go."""
@@ -114,6 +118,29 @@ class Reception:
                 listener.configure(config)
 
         return apply
+
+    async def watch_certificate(self, tell: Record) -> None:
+        """Takes a certificate that has been renewed, for sessions from then on, unasked. Until cancelled."""
+        seen = self._stamps()
+        while True:
+            await asyncio.sleep(CERTIFICATE_S)
+            if (stamps := self._stamps()) == seen:
+                continue
+            seen = stamps
+            try:
+                with boundary(tell, "certificate"):
+                    self.prepared(self._front.config)()
+            except Unavailable as trouble:
+                tell("the new certificate is not used", trouble.door, trouble.why)
+
+    def _stamps(self) -> list[tuple[int, int, int]]:
+        """By which one sees that a file is another one, or was written to."""
+        stamps = []
+        for path in (self._front.config.certificate, self._front.config.key):
+            with contextlib.suppress(OSError):
+                found = os.stat(os.path.join(self._front.config.state, path))
+                stamps.append((found.st_ino, found.st_size, found.st_mtime_ns))
+        return stamps
 
     def drop_sessions(self, account: str, spare: tuple[str, ...]) -> int:
         """Ends the account's sessions, except those from these networks (the guard's keys); returns how

@@ -190,6 +190,7 @@ class FrontOffice:
         world.spawn.task("delivery", self._deliverer.run())
         world.spawn.task("DNSSEC", self._remote.check())
         self.listening = await self._reception.listen(sockets)
+        world.spawn.task("certificate", self._reception.watch_certificate(recorder.trouble))
 
     async def handle(self, request: Request) -> Struct | None:
         match request:

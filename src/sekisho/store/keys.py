@@ -35,7 +35,7 @@ def make_dkim_keys(disk: Disk, folder: str, now: int) -> list[str]:
         f"{month}e": ed25519.Ed25519PrivateKey.generate(),
     }
     for selector, key in made.items():
-        disk.write_new(os.path.join(folder, f"{selector}.pem"), [_pem(key)])
+        disk.write_new(os.path.join(folder, f"{selector}.pem"), [private_pem(key)])
     disk.sync_folder(folder)
     return list(made)
 
@@ -67,12 +67,12 @@ def make_certificate(disk: Disk, hostname: str, certificate: str, key: str, now:
         .sign(private, hashes.SHA256())
     )
     disk.make_folders(os.path.dirname(key))
-    disk.write_new(key, [_pem(private)])
+    disk.write_new(key, [private_pem(private)])
     disk.write_new(certificate, [built.public_bytes(Encoding.PEM)])
     disk.sync_folder(os.path.dirname(key))
 
 
-def _pem(key: PrivateKeyTypes) -> bytes:
+def private_pem(key: PrivateKeyTypes) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 

@@ -206,6 +206,10 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
         if listener.address in taken and not listener.address.endswith(":0"):
             yield ("listen", name, "address"), phrase("another listener has this address")
         taken.add(listener.address)
+    if config.acme.directory and not config.acme.directory.startswith("https://"):
+        yield ("acme", "directory"), phrase("this must begin with https://")
+    if config.acme.directory and not config.acme.terms_agreed:
+        yield ("acme", "terms_agreed"), phrase("an authority is asked only after you agreed to its terms")
     if config.notify.operator and "@" not in config.notify.operator:
         yield ("notify", "operator"), phrase("this must be an address, as in postmaster@example.com")
     if not config.guard.help_url.isascii() or not config.guard.help_url.isprintable():
@@ -242,6 +246,7 @@ def _resolved(config: Config, path: str) -> Config:
         state=state,
         certificate=under(config.certificate),
         key=under(config.key),
+        acme=replace(config.acme, roots=under(config.acme.roots)),
         outbound=replace(config.outbound, smarthost=smarthost, smarthosts=named),
         oauth=replace(config.oauth, secret_file=under(config.oauth.secret_file)),
         guard=replace(config.guard, networks=under(config.guard.networks)),
