@@ -63,7 +63,7 @@ class Accepted(Happened, frozen=True, kw_only=True, tag="accepted"):
 
     `recipients` may be cut to the first `RECIPIENTS_KEPT`; `recipient_count` is the true number. `subject` is
     printable text, "" when unknown, and so is `message_id`, the Message-ID field. `bounce_of` names the
-    message that a null-sender message reports on.
+    message that a null-sender message reports on. `tls` is the encryption it came over, "" for none.
     """
 
     message: str
@@ -77,6 +77,7 @@ class Accepted(Happened, frozen=True, kw_only=True, tag="accepted"):
     bounce_of: str = ""
     held_by: str = ""
     message_id: str = ""
+    tls: str = ""
 
 
 class Refused(Happened, frozen=True, kw_only=True, tag="refused"):
@@ -100,7 +101,8 @@ class Judged(Happened, frozen=True, kw_only=True, tag="judged"):
 
 
 class DeliveryTried(Happened, frozen=True, kw_only=True, tag="delivery_tried"):
-    """One try for one recipient. `account`, `address` and `network` are those of the message's origin.
+    """One try for one recipient. `account`, `address` and `network` are those of the message's origin, and
+    `login` is the id of the LoginTried that brought it.
 
     `cause` of what was not delivered: 5yz, 4yz, dns, timeout, tls, connect.
     """
@@ -114,6 +116,7 @@ class DeliveryTried(Happened, frozen=True, kw_only=True, tag="delivery_tried"):
     host: str = ""
     next_at: int = 0
     local: bool = False
+    login: str = ""
 
 
 class BareNewlines(Happened, frozen=True, kw_only=True, tag="bare_newlines"):

@@ -56,6 +56,7 @@ def accepted(letter: InHand) -> Accepted:
         login=session.login,
         subject=_text(letter, b"subject"),
         bounce_of=returned.seal.message if returned is not None else "",
+        tls=letter.client.tls,
         message_id=_text(letter, b"message-id") or _own_message_id(letter),
     )
 

@@ -47,6 +47,7 @@ def tried(
         host=outcome.host,
         next_at=change.next_at,
         local=delivery.route.kind in HERE,
+        login=origin.login if origin else "",
     )
 
 
