@@ -72,6 +72,8 @@ def _tell(found: Prospect) -> None:
         speech.tell(_step(step))
     for place, end in enumerate(found.course.ends):
         speech.tell(_end(end, found.course.address))
+        if end.verify:
+            speech.tell(phrase("    asked at RCPT whether it knows the recipient"))
         for host in found.hosts[place] if found.hosts else ():
             speech.tell(phrase("    host: {host}", host=printable(host)))
         if end.route is not None and found.way.name and end.route.kind in (Kind.MX, Kind.RELAY):
@@ -136,6 +138,7 @@ def _end_row(found: Prospect, place: int) -> dict[str, Any]:
     if route is None:
         return row
     row |= {"kind": route.kind, "host": route.host, "tls": route.tls, "login": bool(route.credentials)}
+    row["verify"] = end.verify
     if route.kind in (Kind.MX, Kind.RELAY):
         row |= {"source": found.way.addresses, "helo": found.way.helo}
     return row | ({"hosts": found.hosts[place]} if found.hosts else {})

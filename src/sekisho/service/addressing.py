@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from sekisho.mail.srs import looks_forwarded
 from sekisho.model.account import POSTMASTER, key_of
 from sekisho.model.address import domain_of
 from sekisho.model.config import Config
@@ -74,6 +75,8 @@ class Addressing:
 
     def roads(self, address: str, author: Author = NOBODY) -> tuple[Road, ...]:
         """One for each final address; none when it leads nowhere."""
+        if self._courses.plain and "@" in address and not looks_forwarded(address):  # of nearly every letter
+            return tuple([Road(recipient, route) for recipient, route in self._usual(address)])
         ends = self.course(address, author).ends
         found = (
             Road(end.recipient, end.route, end.by, end.verify) for end in ends if end.route is not None

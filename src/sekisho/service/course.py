@@ -69,7 +69,7 @@ class Course(Struct, frozen=True):
 
 class Courses:
     """`usual` gives the roads of an address that no rule has a say about; none: nobody is here of that name.
-    `route` is the usual road of a final address.
+    `route` is the usual road of a final address. `plain`: the settings say nothing of routing.
     """
 
     def __init__(
@@ -83,18 +83,28 @@ class Courses:
         self._usual = usual
         self._route = route
         self.table = Table(config)
+        self.plain = self.table.empty and not self._spellings and not self._own
 
     def spelled(self, address: str) -> str:
         """The address that is meant, before anything is decided about it: a name without domain, one of our
-        own names, and, where the settings say so, user%host."""
+        own names, and, where the settings say so, user%host. What it gives means itself: relaying is
+        decided by it, and nothing may be found in it later.
+        """
+        while (meant := self._read(address)) != address:
+            address = meant
+        return address
+
+    def _read(self, address: str) -> str:
+        """One of these steps: a domain becomes the one it stands for, or a local part gets shorter."""
         local, domain = split(address)
         if not domain:
             return f"{local}@{self._directory.first_domain() or self._config.hostname}"
+        if self.plain:
+            return address
         if domain.lower() in self._own:
-            return f"{local}@{self._home()}"
-        if self._spellings and self._directory.is_local_domain(domain):
-            further = unfolded(local)
-            return self.spelled(further) if further else address  # it gets shorter each time
+            address = f"{local}@{self._home()}"
+        if self._spellings and self._directory.is_local_domain(domain_of(address)):
+            return unfolded(local) or address
         return address
 
     def find(self, address: str, author: Author = NOBODY) -> Course:
