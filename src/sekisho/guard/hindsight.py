@@ -25,6 +25,9 @@ EPISODE_GAP = 36 * HOUR
 """Sign-ins from strange places further apart belong to different episodes; slow botnets come twice a day."""
 
 NEAR = HOUR // 6
+NEAR_GAPS, NEAR_MOST = 10, 2 * HOUR
+"""A sign-in that says nothing by itself belongs to an episode within this time of it, or so many of its usual
+gaps, but never more than the last."""
 WEBMAIL = frozenset({"127.0.0.1", "::1"})
 
 HOME_DAYS = 3
@@ -171,7 +174,7 @@ def _with_doubtful(part: list[Sight], sights: Sequence[Sight], home: frozenset[s
     corners of the owner's own provider. Used only in this episode, as rarely as the strangers' and at their
     pace, they belong to it; our own web mail never does, nor does anything where the owner roams."""
     gaps = [later.at - earlier.at for earlier, later in pairwise(part)]
-    near = min(2 * HOUR, max(NEAR, 10 * round(median(gaps)))) if gaps else NEAR
+    near = min(NEAR_MOST, max(NEAR, NEAR_GAPS * round(median(gaps)))) if gaps else NEAR
     first, last = part[0].at - near, part[-1].at + near
     most = max(Counter(sight.address for sight in part).values())
     uses: dict[str, list[Sight]] = defaultdict(list)

@@ -48,6 +48,8 @@ LEARNED_AFTER_DAYS = 7
 """A day teaches a week later, if no incident came of it (rule 7)."""
 GROWTH = 1.2
 """The usual maximum grows at most 20 % a day (rule 7), from FIRST_USUAL."""
+RESULTS_FADE = 0.97
+"""What a day with mail leaves of the older results: a bad list is forgotten after a month of them."""
 FIRST_USUAL = 5.0
 """Where the usual maximum of an account begins that never wrote to anybody new."""
 DAYS_KEPT = 10
@@ -169,8 +171,8 @@ def _learn(memory: Memory, day: Day) -> None:
     if day.day * DAY <= memory.clean_since:
         return
     memory.usual = min(max(day.peak, memory.usual), max(memory.usual * GROWTH, FIRST_USUAL))
-    memory.results = memory.results * 0.97 + day.tried
-    memory.refusals = memory.refusals * 0.97 + day.refused
+    memory.results = memory.results * RESULTS_FADE + day.tried
+    memory.refusals = memory.refusals * RESULTS_FADE + day.refused
     if day.sent >= BULK_DAY:
         memory.bulk_days = [*memory.bulk_days, day.day][-BULK_KEPT:]
         memory.bulk_size = max(memory.bulk_size, day.sent)
