@@ -6,15 +6,19 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from hosts import Host
 
 from sekisho.checks.ask import Known
 from sekisho.model.config import Config
 from sekisho.model.config_routing import Routing, Verification
-from sekisho.model.delivery import Kind, Route
+from sekisho.model.delivery import Kind, Route, Tls
 from sekisho.service import callforward
 from sekisho.service.callforward import CallForward
+from sekisho.service.remote import RemoteCarrier
 from sekisho.testing.loop import run
+from sekisho.testing.net import FakeNet, FakeStream, Silent
 from sekisho.testing.world import fakes
+from sekisho.world import Stream
 
 Scene = Callable[..., Coroutine[Any, Any, None]]
 
@@ -102,3 +106,53 @@ async def test_what_is_remembered_is_bounded() -> None:
     for name in ("a@x", *(f"{each}@x" for each in range(9)), "a@x"):
         await hub.verify(HUB, name)
     assert 1 == hub.questions.count("a@x") and 3 == len(hub._unknown)
+
+
+class Watched(FakeNet):
+    """Keeps its streams."""
+
+    def __init__(self, peer: object) -> None:
+        super().__init__({("203.0.113.9", 25): lambda: peer})  # type: ignore[dict-item, return-value]
+        self.streams: list[FakeStream] = []
+
+    async def dial(self, address: str, port: int, timeout_s: float, source: str = "") -> Stream:
+        stream = await super().dial(address, port, timeout_s, source)
+        assert isinstance(stream, FakeStream)
+        self.streams.append(stream)
+        return stream
+
+
+@pytest.mark.parametrize(
+    ("peer", "said"),
+    [
+        (Silent(), "silent"),
+        (Host(MAIL=b""), "silent"),
+        (Host(RCPT=b""), "silent"),
+        (Host(RCPT=None), "silent"),
+        (Host(greeting=b"554 5.7.1 go away\r\n"), "silent"),
+        (Host(MAIL=b"550 5.7.1 no bounces\r\n", RCPT=b"503 5.5.1 MAIL first\r\n"), "silent"),
+        (Host(RCPT=b"450 4.7.1 greylisted\r\n"), "silent"),
+        (Host(RCPT=b"550 5.1.1 who\r\n"), "unknown"),
+        (Host(RCPT=b"550 who\r\n"), "unknown"),
+        (Host(RCPT=b"251 elsewhere\r\n"), "known"),
+        (Host(), "known"),
+    ],
+)
+@played
+async def test_no_connection_outlives_its_question(peer: object, said: Known) -> None:
+    """Whatever the host does, or does not do, within the wait of the settings; and it never gets a letter."""
+    net = Watched(peer)
+    routing = Routing(verification=Verification(answer_s=5))
+    carrier = RemoteCarrier(
+        fakes(net=net).world,
+        Config(hostname="mx.example.com", routing=routing),
+        lambda _: None,
+        lambda _: False,
+    )
+    route = Route(Kind.RELAY, "203.0.113.9:25", "relay:203.0.113.9:25", tls=Tls.NONE)
+    before = asyncio.get_running_loop().time()
+    assert said == await carrier.callforward.verify(route, "taro@example.com")
+    assert asyncio.get_running_loop().time() - before <= 5.1
+    assert net.streams and all(stream._closed for stream in net.streams)
+    assert not getattr(peer, "taken", [])
+    await carrier.close()

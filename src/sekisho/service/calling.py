@@ -382,7 +382,14 @@ async def _call(world: World, hop: Hop, manner: Manner) -> Call | NoCall:
             hop, Reply(451, "4.4.1", f"no connection to {hop}: {trouble.why}"), "connect", "connect"
         )
     session = Call(world, hop, stream, manner)
-    return await session.open() or session
+    finished = False
+    try:
+        refused = await session.open()
+        finished = True
+    finally:
+        if not finished:  # we were told to stop: nobody else knows of this connection
+            session.drop()
+    return refused or session
 
 
 def _cause_of(stage: str, reply: Reply) -> str:
