@@ -6,11 +6,13 @@ Between two syncs nothing is promised, so the moments just before each are the o
 import hashlib
 
 from mailbag import Mailbag
-from sekisho.model.config import Queue
+from sekisho.model.config import Config, Queue
 from sekisho.model.delivery import State
 from sekisho.model.letter import Settled
+from sekisho.model.quota import Quota
 from sekisho.model.selector import Selector
 from sekisho.model.verdict import Reply
+from sekisho.service.quotas import Purse, Quotas
 from sekisho.store.bodies import parts_of
 from sekisho.store.maildir import Maildir, name_of
 from sekisho.store.spool import Draft, Spool
@@ -64,6 +66,31 @@ async def maildir_life(disk: FakeDisk, story: Story) -> None:
     story.kept[delivery] = ""
 
 
+class Limited:
+    """Everybody has a megabyte."""
+
+    def quota(self, account: str) -> Quota:
+        return Quota(1_000_000)
+
+    def account(self, address: str) -> None:
+        return None
+
+
+def purse_of(disk: FakeDisk) -> tuple[Quotas, Purse]:
+    quotas = Quotas(fakes(disk=disk).world, Config(hostname="mx.example.com"), Limited())
+    return quotas, quotas.purse("bob@example.com", Maildir(disk, "/mail"))
+
+
+async def limited_life(disk: FakeDisk, story: Story) -> None:
+    """One letter into a mailbox with a quota, as the local role brings it."""
+    delivery = Mailbag(fakes(disk=disk)).draft().deliveries[0].id
+    story.ending.add(delivery)
+    quotas, purse = purse_of(disk)
+    assert not quotas.is_full(purse, 20_000)
+    purse.maildir.deliver(delivery, [b"Subject: x\n\n", b"words\n" * 3000], quotas.booking(purse))
+    story.kept[delivery] = ""
+
+
 async def look(disk: FakeDisk, story: Story) -> None:
     """What was promised is there, whole; what ended is not; nothing is there in part."""
     spool = Spool.open(SPOOL, fakes(disk=disk).world, Queue())
@@ -105,3 +132,20 @@ def test_no_legal_state_of_the_disk_breaks_a_mailbox() -> None:
         assert name.startswith(name_of(delivery))
         assert 12 + 6 * 3000 == len(state.read(f"/mail/new/{name}"))
     assert 3 < states
+
+
+def test_no_legal_state_of_the_disk_breaks_a_mailbox_with_a_quota() -> None:
+    """What was said to be delivered is there, whole; the file of the quota is right, or is made anew."""
+    states = 0
+    for _, state, story in cut_at_every_sync(limited_life):
+        states += 1
+        (delivery,) = story.ending
+        quotas, purse = purse_of(state)
+        assert purse.maildir.holds(delivery) or not story.kept
+        assert not quotas.is_full(purse, 20_000)
+        if not purse.maildir.holds(delivery):
+            purse.maildir.deliver(delivery, [b"Subject: x\n\n", b"words\n" * 3000], quotas.booking(purse))
+        (name,) = state.list("/mail/new")
+        assert 12 + 6 * 3000 == len(state.read(f"/mail/new/{name}"))
+        assert not quotas.is_full(purse, 900_000) and quotas.is_full(purse, 1_000_001)
+    assert 5 < states

@@ -134,3 +134,18 @@ def test_it_ends_with_the_time_of_purged_mail(tmp_path: Path) -> None:
     swept(tmp_path, LATER)
     Mailboxes(HostDisk(), str(tmp_path)).forget(BEGAN + 15_000_000)
     assert 1 == len(restored(tmp_path))
+
+
+def test_the_quota_of_the_mailbox_is_told(tmp_path: Path) -> None:
+    """What is taken out no longer counts, what comes back does, and a look changes nothing."""
+    letter = letter_of(message(1))
+    put(tmp_path, letter, number=1)
+    put(tmp_path, letter, "cur", 2)
+    limits = tmp_path / BOX / "maildirsize"
+    limits.write_text(f"1000000S\n{2 * len(letter) + 50} 3\n")
+    before = limits.read_text()
+    assert 2 == len(swept(tmp_path, action="")) and before == limits.read_text()
+    assert 2 == len(swept(tmp_path))
+    assert before + f"-{2 * len(letter)} -2\n" == limits.read_text()
+    assert 2 == len(restored(tmp_path))
+    assert before + f"-{2 * len(letter)} -2\n{2 * len(letter)} 2\n" == limits.read_text()

@@ -15,6 +15,7 @@ from sekisho.model.ident import id_time, is_id
 from sekisho.model.letter import BOUNCE_ACCOUNT, BOUNCE_MARK, BOUNCE_OF
 from sekisho.model.selector import Cause
 from sekisho.store.maildir import FOLDERS
+from sekisho.store.maildirsize import Held, add
 from sekisho.world import Disk, Folder, Unavailable
 
 NAME = b"X-Bounce-Of"
@@ -63,6 +64,8 @@ class Mailboxes:
         ):
             for folder in ("", *filter(_is_folder, maildir.names())):
                 found += self._purge_folder(owner, maildir, folder, cause, action)
+            if action:
+                _write_down(maildir, found, -1)
         return found
 
     def restore(self, cause: Cause | None, taken_by: str, *, dry: bool) -> list[Found]:
@@ -106,6 +109,13 @@ class Mailboxes:
                 if chosen and action:
                     _take_out(owner, letters, action, f"{folder}{BETWEEN}{place}", chosen)
         return found
+
+
+def _write_down(maildir: Folder, moved: list[Found], sign: int) -> None:
+    """For the quota of the mailbox, where one is kept; a line that is lost is found by counting."""
+    if moved:
+        with contextlib.suppress(Unavailable):
+            add(maildir, Held(sign * sum(each.bytes for each in moved), sign * len(moved)))
 
 
 def _is_folder(name: str) -> bool:
@@ -177,7 +187,10 @@ def _restore_home(owner: Folder, cause: Cause | None, taken_by: str, *, dry: boo
     for action, bin_ in _bins(owner):
         if not taken_by or action == taken_by:
             with contextlib.suppress(FileNotFoundError, Unavailable), owner.enter("Maildir") as box:
-                found += _restore_bin(bin_, box, cause, dry=dry)
+                back = _restore_bin(bin_, box, cause, dry=dry)
+                found += back
+                if not dry:
+                    _write_down(box, back, 1)
     return found
 
 
