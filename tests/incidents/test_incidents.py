@@ -72,7 +72,7 @@ INCIDENTS = sorted(name for name in everything() if not name.endswith(HONEST))
 THRESHOLDS = [name for name in constants() if name not in UNDECIDED and not name.endswith(STORED)]
 
 
-@covers("F-07", partly="the report over a log is the scan's")
+@covers("F-07")
 @pytest.mark.parametrize("name", sorted(everything()))
 def test_what_must_be_found_is_found_and_nothing_else(name: str, tmp_path: Path) -> None:
     """Each stream, played as production plays it, comes to exactly what its head says."""
