@@ -53,10 +53,11 @@ def far() -> Iterator[FarHost]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, far: FarHost) -> Iterator[Installation]:
+def site(tmp_path: Path, far: FarHost, request: pytest.FixtureRequest) -> Iterator[Installation]:
     """A guard that looks away: here it is the operator who notices, late."""
+    processes = getattr(request, "param", "one")
     extra = far.smarthost + SETTINGS.format(path=tmp_path / "customers")
-    site = Installation(tmp_path / "site", extra=extra)
+    site = Installation(tmp_path / "site", processes=processes, extra=extra)
     for account in (OWNER, OTHER):
         site.add_account(account)
     tell(site, ordinary_days(40))
@@ -160,6 +161,7 @@ def test_the_spam_and_its_bounces_and_nothing_else(site: Installation, far: FarH
     assert 100 == deliveries(site, "--account", OWNER)
 
 
+@pytest.mark.parametrize("site", ["one", "split"], indirect=True)
 @covers("T-03", partly="the count of the acceptance has its own test")
 def test_without_a_server_and_by_incident(site: Installation, far: FarHost) -> None:
     """The same at rest: purged with the server down, restored by the incident."""

@@ -4,6 +4,7 @@ import asyncio
 import os
 import stat
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from msgspec import Struct
@@ -11,6 +12,7 @@ from msgspec import Struct
 from sekisho.model.secret import Secret
 from sekisho.service.channel import Channel, ChannelServer, LocalChannel, NotDone, SocketChannel
 from sekisho.service.control import call, control_path
+from sekisho.service.frames import Requests
 from sekisho.service.messages import (
     IncidentAsk,
     Request,
@@ -137,3 +139,8 @@ def test_the_control_socket_answers_the_command_line(tmp_path: Path) -> None:
         await server.stop()
 
     asyncio.run(play())
+
+
+def test_every_request_has_its_frame() -> None:
+    """What is forgotten there works in one process, and is never answered in a split server."""
+    assert set(Request.__subclasses__()) == set(get_args(Requests))

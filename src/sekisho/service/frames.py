@@ -25,6 +25,7 @@ Requests = (
     | messages.VerifyProof
     | messages.AskAccount
     | messages.Carry
+    | messages.Sweep
     | messages.AskRoom
     | messages.HoldQueue
     | messages.ReleaseQueue
