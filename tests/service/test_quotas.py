@@ -1,6 +1,8 @@
 """Quotas in the local role: when its owner is told, and what many deliveries at once leave behind."""
 
 import asyncio
+import threading
+import time
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -14,6 +16,7 @@ from sekisho.model.letter import Letter
 from sekisho.model.quota import Quota
 from sekisho.service.local import LocalCarrier
 from sekisho.service.quotas import Quotas
+from sekisho.store.maildir import Maildir
 from sekisho.testing.loop import run
 from sekisho.testing.world import Fakes, fakes
 from sekisho.world import Unavailable, World
@@ -140,3 +143,32 @@ def test_many_at_once_are_all_written_down(tmp_path: Path) -> None:
     assert 1200 == len(found) == sum(int(line[1]) for line in lines)
     assert sum(path.stat().st_size for path in found) == sum(int(line[0]) for line in lines)
     assert [] == list((tmp_path / MAILDIR / "tmp").iterdir())
+
+
+class OneAtATime(People):
+    """As the directory: what it remembers is for one thread at a time."""
+
+    def __init__(self) -> None:
+        super().__init__(Quota(10**9))
+        self.inside = self.most = 0
+
+    def quota(self, account: str) -> Quota | None:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        time.sleep(0.005)
+        self.inside -= 1
+        return self.limit
+
+
+def test_the_directory_is_asked_by_one_thread_at_a_time() -> None:
+    """Many deliveries run beside each other."""
+    people = OneAtATime()
+    doors = fakes()
+    quotas = Quotas(doors.world, Config(hostname="mx.example.com"), people)
+    maildir = Maildir(doors.disk, f"/state/{MAILDIR}")
+    askers = [threading.Thread(target=quotas.purse, args=(BOB, maildir)) for _ in range(8)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert 1 == people.most

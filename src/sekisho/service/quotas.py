@@ -58,6 +58,7 @@ class Quotas:
     def __init__(self, world: World, config: Config, directory: Directory) -> None:
         self._world = world
         self._directory = directory
+        self._asking = threading.Lock()  # what the directory remembers is for one thread at a time
         self._locks = tuple(threading.Lock() for _ in range(LOCKS))
         self.reload(config)
 
@@ -66,7 +67,8 @@ class Quotas:
 
     def purse(self, account: str, maildir: Maildir) -> Purse:
         """Raises Unavailable."""
-        return Purse(account, maildir, self._directory.quota(account))
+        with self._asking:
+            return Purse(account, maildir, self._directory.quota(account))
 
     def is_full(self, purse: Purse, size: int) -> bool:
         """Is there no room for a letter of this size? One that is announced without a size needs a byte."""
@@ -116,7 +118,8 @@ class Quotas:
         return True
 
     def _letter(self, account: str, share: float, ident: str) -> bytes:
-        known = self._directory.account(account)
+        with self._asking:
+            known = self._directory.account(account)
         texts = Texts.of((known.language if known else "") or self._config.notify.language)
         postmaster = f"postmaster@{split(account)[1]}"
         sender = Sender(postmaster, self._config.hostname, zone_of(self._config.zone))
