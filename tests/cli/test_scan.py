@@ -62,6 +62,18 @@ def test_the_source_s_attack(names: tuple[str, str]) -> None:
     }
 
 
+@covers("F-07")
+def test_each_piece_of_the_source_s_evidence_leads_to_its_line() -> None:
+    """A takeover; the address that a piece of evidence names stands in the raw line that it names."""
+    case = only(report(*source("maillog.1", "maillog.2")))
+    assert case["kind"] == "takeover"
+    named = [item for item in case["evidence"] if item["text"].startswith("sign-in from ")]
+    assert len(named) >= 3
+    for item in case["evidence"]:
+        raw = Path(item["file"]).read_text().splitlines()[item["line"] - 1]
+        assert item not in named or item["text"].split()[2] in raw
+
+
 @covers("F-09", "L-01")
 def test_the_epoch_in_one_file_dates_all() -> None:
     """With the excerpt in the same call there is one address more, and the year and zone are known."""
