@@ -86,6 +86,7 @@ def flood(words: bytes) -> Act:
         while True:
             wire.writer.write(words)
             await wire.writer.drain()
+            await asyncio.sleep(0)  # drain does not wait, and the client is on the same loop
 
     return step
 
