@@ -516,3 +516,11 @@ def test_the_demo_s_past_is_honest(tmp_path: Path, seed: int) -> None:
         found = report(path, *words, code=0)
         assert ([], {"sekisho"}) == (found["incidents"], set(found["dialects"]))
         assert found["accounts"]["seen"] >= 5
+
+
+def test_what_nobody_can_read_is_not_called_harmless(tmp_path: Path) -> None:
+    """A file of garbage: neither an incident nor an all-clear."""
+    (tmp_path / "log").write_bytes(bytes(range(256)) * 40)
+    result = sekisho("scan", str(tmp_path / "log"))
+    assert 0 == result.code
+    assert "could be judged" in result.out and "suspicious" not in result.out

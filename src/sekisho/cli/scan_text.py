@@ -19,11 +19,12 @@ def lines(report: Told) -> Iterator[str]:
     """`report` as `scan_report.plain` gives it."""
     cases = report["incidents"]
     real = [case for case in cases if case["kind"] != "nothing"]
-    yield (
-        say(phrases("{count} incident.", "{count} incidents.", len(real)))
-        if real
-        else say(phrase("Nothing suspicious was found."))
-    )
+    if real:
+        yield say(phrases("{count} incident.", "{count} incidents.", len(real)))
+    elif report["span"]["first"]:
+        yield say(phrase("Nothing suspicious was found."))
+    else:  # "nothing suspicious" of a file that nobody could read would be a lie
+        yield say(phrase("There is nothing here that could be judged."))
     for case in cases:
         yield ""
         yield from _case(case)
