@@ -2,6 +2,7 @@
 not held against anybody.
 """
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def test_whom_the_hub_does_not_know_is_refused_at_rcpt(tmp_path: Path) -> None:
         there.open()
         time.sleep(1.5)
         assert not from_outside(site, "late@example.com")
-        site.run("queue", "retry", "--recipient", "taro@example.com", "--yes")
+        with contextlib.suppress(AssertionError):  # it may have gone already, with the other one
+            site.run("queue", "retry", "--recipient", "taro@example.com", "--yes")
         assert {("late@example.com",), ("taro@example.com",)} == {
             each.recipients for each in there.wait_for(3)[1:]
         }

@@ -25,7 +25,8 @@ def spoken(*commands: bytes) -> str:
         ((b"ehlo [192.0.2.1]", b"auth login"), "ehlo=literal auth:login"),
         ((b"HELO localhost", b"MAIL FROM: <a@b.example>", b"RCPT TO:<c@d.example>"), "HELO=word MAIL_ RCPT"),
         ((b"EHLO a.b", b"RCPT TO:<a@b>", b"RCPT TO:<a@b>", b"RCPT TO:<a@b>"), "EHLO=name RCPT"),
-        ((b"EHLO a.b", b"AUTH XOAUTH2 x"), "EHLO=name AUTH:?+"),
+        ((b"EHLO a.b", b"AUTH XOAUTH2 x"), "EHLO=name AUTH:XOAUTH2+"),
+        ((b"EHLO a.b", b"AUTH NTLM x"), "EHLO=name AUTH:?+"),
         ((b"GET / HTTP/1.1", b"Host: x"), "GET ?"),
     ],
 )
