@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from bench import machine, peers
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 class Cell(Struct, frozen=True):
@@ -39,7 +39,9 @@ def push(server: peers.Running, cell: Cell) -> Pushed:
     load = ["-m", str(cell.count), "-l", str(cell.size_bytes)]
     addresses = ["-f", "a@bench.test", "-t", "b@elsewhere.test", f"127.0.0.1:{server.port}"]
     cpu, start = machine.cpu_seconds(server.pid), time.perf_counter()
-    subprocess.run([*source, *load, *addresses], check=True, capture_output=True)
+    done = subprocess.run([*source, *load, *addresses], check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{server.name}, {cell}: {done.stderr}")
     spent = time.perf_counter() - start
     return cell.count / spent, (machine.cpu_seconds(server.pid) - cpu) / cell.count * 1e6
 

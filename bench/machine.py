@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-IMAGE_MB = 2048
+IMAGE_MB = 8192
 
 
 def description(folder: Path) -> dict[str, object]:

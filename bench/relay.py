@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import machine, peers
 from bench.ingest import Cell, Pushed, compared
 
-ROUNDS = 4
+ROUNDS = 2
 CELLS = tuple(
     Cell(size, sessions, True, count)
     for size, counts in ((4_000, (600, 3000, 3000)), (40_000, (400, 1500, 1500)))
