@@ -42,8 +42,8 @@ def _made(name: str, table: Callable[[Any], list[str]]) -> str:
 
 def _where(machine: Row) -> str:
     return (
-        f"{machine['date'][:10]}, {machine['cores']} cores {machine['cpu']}, Linux {machine['kernel']}, Python "
-        f"{machine['python']}, sekisho {machine['sekisho']}, Postfix {machine['postfix']}, "
+        f"{machine['date'][:10]}, {machine['cores']} cores {machine['cpu']}, Linux {machine['kernel']}, "
+        f"Python {machine['python']}, sekisho {machine['sekisho']}, Postfix {machine['postfix']}, "
         f"{machine['file_system'].split()[0]}."
     )
 

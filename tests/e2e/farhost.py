@@ -5,6 +5,7 @@ import threading
 import time
 
 from sekisho.lab.sink import Refuse, Rules, Sink, SinkMessage
+from sekisho.model.verdict import Reply
 
 REPORT = """\
 From: Mail Delivery System <MAILER-DAEMON@far.example>
@@ -31,6 +32,13 @@ Diagnostic-Code: smtp; 550 {status} no such user
 
 --b--
 """
+
+
+def refuse(recipient: str) -> Reply | None:
+    """nobody... is refused for good, busy... for now."""
+    if recipient.startswith("nobody"):
+        return Reply(550, "5.1.1", "no such user")
+    return Reply(451, "4.2.1", "come again") if recipient.startswith("busy") else None
 
 
 class FarHost:

@@ -128,6 +128,14 @@ class Installation:
         client.login(account, password)
         return client
 
+    def takes_mail_and_a_login(self, address: str) -> None:
+        """A stranger's letter and one of the account's own, both in its mailbox."""
+        with self.client() as client:
+            client.sendmail("a@far.example", [address], "Subject: in\r\n\r\nx\r\n")
+        with self.signed_in(address) as client:
+            client.sendmail(address, [address], "Subject: own\r\n\r\nx\r\n")
+        self.wait_for_letters(address, 2)
+
     def letters(self, address: str) -> list[bytes]:
         """What stands in new/ of an account's Maildir."""
         local, _, domain = address.partition("@")

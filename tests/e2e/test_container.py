@@ -5,11 +5,8 @@ step, is `make debcheck`.
 """
 
 import json
-import os
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +14,7 @@ import pytest
 
 from conftest import program
 from e2e.running import Installation
-from e2e.test_users import FRONT, LIBRARIES, LOCAL, USERS, VAULT, WATCH, owner_of, python_for_others
+from e2e.test_users import FRONT, LOCAL, VAULT, WATCH, owner_of, split_house
 
 ROOT = Path(__file__).parent.parent.parent
 FILE = ROOT / "packaging" / "Containerfile"
@@ -44,18 +41,8 @@ def test_the_steps_are_ones_that_an_engine_knows() -> None:
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
-    """Below a folder that the roles' users may pass through."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can give capabilities away")
-    folder = Path(tempfile.mkdtemp(prefix="sekisho-container-"))
-    folder.chmod(0o755)
-    try:
-        site = Installation(folder / "site", processes="split", extra=USERS)
-        site.add_account("bob@example.com")
-        monkeypatch.setenv("PYTHONPATH", LIBRARIES)
+    with split_house(monkeypatch) as site:
         yield site
-    finally:
-        shutil.rmtree(folder)
 
 
 def test_the_capabilities_are_enough(site: Installation) -> None:
@@ -63,11 +50,7 @@ def test_the_capabilities_are_enough(site: Installation) -> None:
     (named,) = re.findall(r"--cap-add (\S+)", FILE.read_text())
     bounding = ",".join(["-all", *(f"+{name}" for name in named.split(","))])
     limits = [f"--bounding-set={bounding}", "--inh-caps=-all", "--no-new-privs"]
-    site.program = [program("setpriv"), *limits, python_for_others(), "-m", "sekisho"]
+    site.program = [program("setpriv"), *limits, *site.program]
     with site.serving():
-        with site.client() as client:
-            client.sendmail("a@far.example", ["bob@example.com"], "Subject: in\r\n\r\nx\r\n")
-        with site.signed_in("bob@example.com") as client:
-            client.sendmail("bob@example.com", ["bob@example.com"], "Subject: own\r\n\r\nx\r\n")
-        site.wait_for_letters("bob@example.com", 2)
+        site.takes_mail_and_a_login("bob@example.com")
         assert {0, FRONT, VAULT, WATCH, LOCAL} == {owner_of(pid) for pid in site.processes()}

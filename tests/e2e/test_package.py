@@ -112,11 +112,7 @@ def test_it_serves_without_the_sources(
     site.program = ours
     site.add_account("bob@example.com")
     with site.serving():
-        with site.client() as client:
-            client.sendmail("a@far.example", ["bob@example.com"], "Subject: in\r\n\r\nx\r\n")
-        with site.signed_in("bob@example.com") as client:
-            client.sendmail("bob@example.com", ["bob@example.com"], "Subject: own\r\n\r\nx\r\n")
-        site.wait_for_letters("bob@example.com", 2)
+        site.takes_mail_and_a_login("bob@example.com")
         for pid in site.processes():
             assert str(root) in Path(f"/proc/{pid}/maps").read_text()
 

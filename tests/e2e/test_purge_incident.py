@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from covers import covers
-from e2e.farhost import FarHost, report
+from e2e.farhost import FarHost, refuse, report
 from e2e.running import PASSWORD, Installation
 from e2e.test_containment import HOME, OWNER, STRANGER, calling, ordinary_days, tell
-from sekisho.model.verdict import Reply
 
 OTHER = "other@example.com"
 NOTICE = 1
@@ -37,12 +36,6 @@ whole_account = 902.0
 first_time_recipients = 10000
 watch_delay_s = 0
 """
-
-
-def refuse(recipient: str) -> Reply | None:
-    if recipient.startswith("nobody"):
-        return Reply(550, "5.1.1", "no such user")
-    return Reply(451, "4.2.1", "come again") if recipient.startswith("busy") else None
 
 
 @pytest.fixture

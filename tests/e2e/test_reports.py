@@ -11,21 +11,14 @@ from pathlib import Path
 import pytest
 
 from covers import covers
-from e2e.farhost import FarHost
+from e2e.farhost import FarHost, refuse
 from e2e.running import Installation
-from sekisho.model.verdict import Reply
 from sekisho.service.control import call
 from sekisho.service.messages import StatusAnswer, StatusAsk
 
 HELLO, LOCAL = "hello@example.com", "local@example.com"
 POSTMASTER = "postmaster@example.com"
 LETTER = "Subject: on its way\r\n\r\nhello\r\n"
-
-
-def refuse(recipient: str) -> Reply | None:
-    if recipient.startswith("nobody"):
-        return Reply(550, "5.1.1", "no such user")
-    return Reply(451, "4.2.1", "come again") if recipient.startswith("busy") else None
 
 
 @pytest.fixture

@@ -7,12 +7,10 @@ not tested here.
 
 import os
 import re
-import shutil
 import signal
 import socket
 import stat
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,7 +20,7 @@ import pytest
 from conftest import program
 from covers import covers
 from e2e.running import Installation
-from e2e.test_users import FRONT, GROUP, LIBRARIES, LOCAL, USERS, VAULT, WATCH, owner_of, python_for_others
+from e2e.test_users import FRONT, GROUP, LOCAL, VAULT, WATCH, owner_of, split_house
 
 UNITS = Path(__file__).parent.parent.parent / "packaging" / "systemd"
 SERVICES = sorted(UNITS.glob("*.service"))
@@ -150,25 +148,14 @@ class Manager:
 
 @pytest.fixture
 def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
-    if os.geteuid() != 0:
-        pytest.skip("only root can start units as other users")
-    folder = Path(tempfile.mkdtemp(prefix="sekisho-units-"))
-    folder.chmod(0o755)
-    try:
-        site = Installation(folder / "site", processes="split", extra=USERS)
-        site.add_account("bob@example.com")
-        monkeypatch.setenv("PYTHONPATH", LIBRARIES)
-        site.program = [python_for_others(), "-m", "sekisho"]
+    with split_house(monkeypatch) as site, ExitStack() as stack:
         manager = Manager(site)
+        stack.callback(manager.log.close)
+        stack.callback(manager.socket.close)
         manager.arrange()
-        with ExitStack() as stack:
-            for role in ROLES:
-                stack.enter_context(manager.role(role))
-            stack.callback(manager.socket.close)
-            yield manager
-        manager.log.close()
-    finally:
-        shutil.rmtree(folder)
+        for role in ROLES:
+            stack.enter_context(manager.role(role))
+        yield manager
 
 
 def test_the_roles_work_together_as_units(manager: Manager) -> None:

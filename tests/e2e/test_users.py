@@ -3,6 +3,7 @@
 The users are numbers that own nothing on this machine. Needs root, and a Python that others may start.
 """
 
+import contextlib
 import os
 import shutil
 import site as packages
@@ -51,8 +52,9 @@ def python_for_others() -> str:
     pytest.skip("no Python on this machine that other users can start with our libraries")
 
 
-@pytest.fixture
-def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+@contextlib.contextmanager
+def split_house(monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+    """For roles as users of their own, below a folder that they may pass through. Skips without root."""
     if os.geteuid() != 0:
         pytest.skip("only root can start roles as other users")
     folder = Path(tempfile.mkdtemp(prefix="sekisho-users-"))
@@ -62,10 +64,15 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
         site.add_account("bob@example.com")
         monkeypatch.setenv("PYTHONPATH", LIBRARIES)
         site.program = [python_for_others(), "-m", "sekisho"]
-        with site.serving():
-            yield site
+        yield site
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+    with split_house(monkeypatch) as site, site.serving():
+        yield site
 
 
 def as_front(site: Installation, path: str) -> int:

@@ -7,7 +7,7 @@ files in the result are absolute: `state` is relative to the file, everything el
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from sekisho.checks import registry
 from sekisho.model.config import Config, Listen
+from sekisho.model.config_oauth import OAuth
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
 from sekisho.store.plausible import implausible, not_a_limited_name
@@ -181,13 +182,33 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
     if 0 < config.vault.scram_rounds < ROUNDS_MIN:
         yield ("vault", "scram_rounds"), phrase("this must be 0, or {low} or more", low=ROUNDS_MIN)
     yield from routing_contradictions(config)
-    oauth = config.oauth
+    yield from _token_contradictions(config.oauth)
+    yield from _listener_contradictions(config.listen)
+    if config.acme.directory and not config.acme.directory.startswith("https://"):
+        yield ("acme", "directory"), phrase("this must begin with https://")
+    if config.acme.directory and not config.acme.terms_agreed:
+        yield ("acme", "terms_agreed"), phrase("an authority is asked only after you agreed to its terms")
+    if config.notify.operator and "@" not in config.notify.operator:
+        yield ("notify", "operator"), phrase("this must be an address, as in postmaster@example.com")
+    if not config.guard.help_url.isascii() or not config.guard.help_url.isprintable():
+        yield ("guard", "help_url"), phrase("this stands in replies: one line of ASCII")
+    if config.returns.unsigned == "refuse" and config.returns.sign != "always":
+        why = phrase('"refuse" needs sign = "always": without it bounces of ours bear no signature')
+        yield ("returns", "unsigned"), why
+    for why in registry.mistakes(config.checks, config.soften):
+        yield ("checks",), why
+
+
+def _token_contradictions(oauth: OAuth) -> Iterator[tuple[Place, Phrase]]:
     if oauth.jwks and oauth.introspection:
         yield ("oauth", "introspection"), phrase("this and jwks exclude each other")
     if oauth.jwks and not (oauth.issuer and oauth.audience):
         yield ("oauth", "jwks"), phrase("issuer and audience must say whose tokens count, and for whom")
+
+
+def _listener_contradictions(listeners: Mapping[str, Listen]) -> Iterator[tuple[Place, Phrase]]:
     taken: set[str] = set()
-    for name, listener in config.listen.items():
+    for name, listener in listeners.items():
         if listener.proxy_from and not listener.requires_proxy:
             yield ("listen", name, "proxy_from"), phrase("this is of use only with requires_proxy = true")
         if listener.requires_proxy and not listener.proxy_from:
@@ -206,19 +227,6 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
         if listener.address in taken and not listener.address.endswith(":0"):
             yield ("listen", name, "address"), phrase("another listener has this address")
         taken.add(listener.address)
-    if config.acme.directory and not config.acme.directory.startswith("https://"):
-        yield ("acme", "directory"), phrase("this must begin with https://")
-    if config.acme.directory and not config.acme.terms_agreed:
-        yield ("acme", "terms_agreed"), phrase("an authority is asked only after you agreed to its terms")
-    if config.notify.operator and "@" not in config.notify.operator:
-        yield ("notify", "operator"), phrase("this must be an address, as in postmaster@example.com")
-    if not config.guard.help_url.isascii() or not config.guard.help_url.isprintable():
-        yield ("guard", "help_url"), phrase("this stands in replies: one line of ASCII")
-    if config.returns.unsigned == "refuse" and config.returns.sign != "always":
-        why = phrase('"refuse" needs sign = "always": without it bounces of ours bear no signature')
-        yield ("returns", "unsigned"), why
-    for why in registry.mistakes(config.checks, config.soften):
-        yield ("checks",), why
 
 
 def _local_contradictions(place: Place, listener: Listen) -> Iterator[tuple[Place, Phrase]]:
