@@ -59,13 +59,18 @@ class Installation:
 
     def run(self, *words: str, stdin: str = "", code: int = 0) -> str:
         """What `sekisho WORDS` prints; it must end with `code`."""
+        ended, said = self.tried(*words, stdin=stdin)
+        assert code == ended, f"{words}: {ended}\n{said}"
+        return said
+
+    def tried(self, *words: str, stdin: str = "") -> tuple[int, str]:
+        """How `sekisho WORDS` ends, and what it prints."""
         environment = {**os.environ, "SEKISHO_CONFIG": str(self.folder / "sekisho.toml"), "LC_ALL": "C"}
         done = subprocess.run(
             [PROGRAM, *words], input=stdin, capture_output=True, text=True, env=environment, check=False
         )
-        assert code == done.returncode, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
-        return done.stdout + done.stderr
+        return done.returncode, done.stdout + done.stderr
 
     def add_account(self, address: str, password: str = PASSWORD) -> None:
         self.run("account", "add", address, stdin=password + "\n")

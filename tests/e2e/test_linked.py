@@ -1,7 +1,6 @@
 """From a delivery back to the login: where the reply of a far host leads an operator, joining no logs."""
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from covers import covers
 from e2e.farhost import FarHost
 from e2e.running import Installation, queue_id
 from sekisho.model.verdict import Reply
+from waiting import until
 
 HELLO = "hello@example.com"
 
@@ -32,14 +32,14 @@ def site(tmp_path: Path) -> Iterator[Installation]:
 
 def traced(site: Installation, key: str, wanted: int) -> list[dict[str, Any]]:
     """The events that `trace --json` gives, once there are so many deliveries among them."""
-    deadline = time.monotonic() + 30
-    told: list[dict[str, Any]] = []
-    while time.monotonic() < deadline:
-        told = [json.loads(line) for line in site.run("trace", "--json", key).splitlines()]
-        if wanted <= sum(event["event"] == "delivery_tried" for event in told):
-            break
-        time.sleep(0.2)
-    return told
+
+    def asked() -> list[dict[str, Any]]:
+        code, said = site.tried("trace", "--json", key)
+        told = [json.loads(line) for line in said.splitlines()] if code == 0 else []
+        tries = sum(event["event"] == "delivery_tried" for event in told)
+        return told if tries >= wanted else []
+
+    return until(asked)
 
 
 @covers("O-03", partly="the estimated join of foreign logs has tests of its own")

@@ -123,6 +123,22 @@ def test_an_account_with_a_hash_alone_gets_keys_by_its_first_plain_login(place: 
     run(scene())
 
 
+def test_keys_that_are_lost_are_made_again_without_a_restart(place: Place) -> None:
+    """The login that came when the loss was not seen yet does not count as the one that made them."""
+
+    async def scene() -> None:
+        assert (ALICE, "") == why(await place.plain(ALICE))
+        with sqlite3.connect(place.folder / "vault.db") as file:
+            file.execute("delete from scram")
+            file.execute("update notes set value = value + 1 where name = 'changes'")
+        await place.fakes.clock.sleep(1)
+        assert ("", "password") == why(await place.scram(ALICE))
+        assert (ALICE, "") == why(await place.plain(ALICE))
+        assert (ALICE, "") == why(await place.scram(ALICE))
+
+    run(scene())
+
+
 def test_a_vault_of_before_scram_is_good_for_it(place: Place) -> None:
     """A file without the table: nobody has keys, the first right password makes it; so does a new one."""
     with sqlite3.connect(place.folder / "vault.db") as old:

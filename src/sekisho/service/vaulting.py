@@ -128,8 +128,8 @@ class VaultRole:
         """Once for each password; should it fail, at the next start."""
         if not self._limits.scram_rounds or self._keyed.get(login) == stored:
             return
-        self._keyed.put(login, stored)
         if self._hashes.scram(login) is None:
+            self._keyed.put(login, stored)
             self._world.spawn.task("scram keys", self._make_keys(login, stored, password))
 
     async def _make_keys(self, login: str, stored: str, password: bytes) -> None:
