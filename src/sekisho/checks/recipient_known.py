@@ -11,8 +11,12 @@ from sekisho.model.verdict import PASS, Verdict, reject
 
 
 async def check(facts: RcptFacts, ask: Ask) -> Verdict:
-    found, ours = await ask.resolve(facts.recipient), await ask.is_local_domain(domain_of(facts.recipient))
-    if ours and facts.sender and looks_forwarded(facts.recipient):
+    found = await ask.resolve(facts.recipient)
+    returns = looks_forwarded(facts.recipient)
+    if found and facts.sender and not returns:
+        return PASS
+    ours = await ask.is_local_domain(domain_of(facts.recipient))
+    if ours and facts.sender and returns:
         return reject(550, "5.7.1", "Only bounces come back this way", facts.recipient)
     if found and (facts.sender or not ours or await ask.named(facts.recipient)):
         return PASS

@@ -3,11 +3,12 @@
 To add one: its file in this folder, its test, and one line here. The settings may leave checks out, change
 their order within a stage, and make a verdict milder (`soften`); never harder. A `firm` check can be
 neither left out nor softened: without it the server is not safe. A `last` one is asked only about what
-nothing before it refuses, because the guard learns what it is asked about.
+nothing before it refuses, because the guard learns what it is asked about. `about` whom a check has nothing
+to say, it is not asked: it would pass.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -26,11 +27,16 @@ from sekisho.checks import (
     sender_owned,
     takeover,
 )
-from sekisho.checks.ask import Ask, Stage
+from sekisho.checks.ask import Ask, Client, Stage
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.verdict import Act
 
 Check = Callable[[Any, Ask], Awaitable[Any]]
+Kind = Literal["accounts", "trusted", "strangers"]
+"""Of clients: who has logged in, whom we know by address, whom we do not know."""
+
+About = Literal["all", "accounts", "strangers"]
+KINDS: tuple[Kind, ...] = ("accounts", "trusted", "strangers")
 
 
 class Entry(Struct, frozen=True):
@@ -39,6 +45,10 @@ class Entry(Struct, frozen=True):
     caption: Phrase
     firm: bool = False
     last: bool = False
+    about: About = "all"
+
+    def concerns(self, kind: Kind) -> bool:
+        return self.about in ("all", kind)
 
     @property
     def name(self) -> str:
@@ -46,21 +56,28 @@ class Entry(Struct, frozen=True):
 
 
 REGISTRY: tuple[Entry, ...] = (
-    Entry("mail", login_required.check, phrase("Is this listener for people who have logged in?"), firm=True),
+    Entry("mail", login_required.check, phrase("Is this listener for people who have logged in?"), firm=True,
+          about="strangers"),
     Entry("mail", free_space.check, phrase("Is there room for a message?")),
-    Entry("mail", sender_owned.check, phrase("Does the sender's address belong to who has logged in?")),
-    Entry("mail", sender_local.check, phrase("Does a sender of ours exist?")),
+    Entry("mail", sender_owned.check, phrase("Does the sender's address belong to who has logged in?"),
+          about="accounts"),
+    Entry("mail", sender_local.check, phrase("Does a sender of ours exist?"), about="strangers"),
     Entry("rcpt", max_recipients.check, phrase("Has the message too many recipients?")),
-    Entry("rcpt", relay.check, phrase("May this client send to other hosts?"), firm=True),
+    Entry("rcpt", relay.check, phrase("May this client send to other hosts?"), firm=True,
+          about="strangers"),
     Entry("rcpt", recipient_known.check, phrase("Does the recipient exist here?"), firm=True),
     Entry("rcpt", mailbox_full.check, phrase("Is there room in the recipient's mailbox?")),
     Entry("rcpt", recipient_verified.check, phrase("Does the host it is sent on to know it?"), last=True),
-    Entry("rcpt", takeover.check, phrase("Is somebody else using this account?"), last=True),
-    Entry("rcpt", rate.check, phrase("Does the guard answer for this network?"), last=True),
+    Entry("rcpt", takeover.check, phrase("Is somebody else using this account?"), last=True,
+          about="accounts"),
+    Entry("rcpt", rate.check, phrase("Does the guard answer for this network?"), last=True,
+          about="accounts"),
     Entry("body", received_loop.check, phrase("Does the message go round in circles?")),
-    Entry("body", backscatter.check, phrase("Does a bounce answer a message of ours?")),
-    Entry("body", takeover.check, phrase("Is somebody else using this account?"), last=True),
-)
+    Entry("body", backscatter.check, phrase("Does a bounce answer a message of ours?"),
+          about="strangers"),
+    Entry("body", takeover.check, phrase("Is somebody else using this account?"), last=True,
+          about="accounts"),
+)  # fmt: skip
 
 STAGES: tuple[Stage, ...] = ("connect", "helo", "mail", "rcpt", "data", "body")
 ACTS: Mapping[str, Act] = {
@@ -75,6 +92,12 @@ class Policy(Struct, frozen=True):
     soften: dict[str, Act]
     asked: str
     """All names in order, for the event that says so once for each message."""
+    _concerning: dict[tuple[Stage, Kind], tuple[Entry, ...]] = {}
+
+    def asked_of(self, stage: Stage, client: Client) -> tuple[Entry, ...]:
+        """The checks that may have something to say of this client."""
+        kind: Kind = "accounts" if client.account else "trusted" if client.trusted else "strangers"
+        return self._concerning[stage, kind]
 
 
 def policy(names: Sequence[str], soften: Mapping[str, str]) -> Policy:
@@ -87,7 +110,12 @@ def policy(names: Sequence[str], soften: Mapping[str, str]) -> Policy:
         chosen = tuple(sorted(kept, key=lambda entry: (entry.last, place.get(entry.name, -1))))
     stages = {stage: tuple(entry for entry in chosen if entry.stage == stage) for stage in STAGES}
     asked = " ".join(f"{entry.stage}:{entry.name}" for stage in STAGES for entry in stages[stage])
-    return Policy(stages, {name: ACTS[act] for name, act in soften.items()}, asked)
+    concerning = {
+        (stage, kind): tuple(entry for entry in entries if entry.concerns(kind))
+        for stage, entries in stages.items()
+        for kind in KINDS
+    }
+    return Policy(stages, {name: ACTS[act] for name, act in soften.items()}, asked, concerning)
 
 
 def mistakes(names: Sequence[str], soften: Mapping[str, str]) -> list[Phrase]:

@@ -8,6 +8,7 @@ local part: nothing here routes by it.
 import ipaddress
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -18,6 +19,9 @@ PATH_OCTETS = 254  # RFC 5321 4.5.3.1.3: 256 with the angle brackets
 LOCAL_OCTETS = 64  # RFC 5321 4.5.3.1.1
 DOMAIN_OCTETS = 253  # RFC 5321 4.5.3.1.2 says 255; a name of the DNS written with dots has at most 253
 IPV6_GROUPS = 8
+
+PATHS_KEPT = 2048
+"""Paths whose meaning is remembered: whoever writes, or is written to, is named again and again."""
 
 
 class Mailbox(Struct, frozen=True):
@@ -60,18 +64,7 @@ def parse_path(raw: bytes, *, smtputf8: bool = False) -> Mailbox | BadAddress | 
         return _LENGTH
     if not raw.isascii() and not smtputf8:
         return _EIGHT_BIT  # RFC 6531 3.1 item 3
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        return _SYNTAX
-    if text.startswith("@"):
-        route = _ROUTE.match(text)
-        if route is None:
-            return _SYNTAX
-        text = text[route.end() :]
-    if text.lower() == "postmaster":  # RFC 5321 4.5.1
-        return Mailbox("postmaster", "")
-    return _mailbox(text)
+    return _path(raw)
 
 
 def normal(address: str) -> str:
@@ -97,6 +90,22 @@ def routes_further(address: str) -> bool:
     """Whether another host may read it as a way to a third one: user%host, host!user, user@host in quotes."""
     local = unquoted(address.rpartition("@")[0])
     return any(sign in local for sign in "%!@:")
+
+
+@lru_cache(PATHS_KEPT)
+def _path(raw: bytes) -> Mailbox | BadAddress:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return _SYNTAX
+    if text.startswith("@"):
+        route = _ROUTE.match(text)
+        if route is None:
+            return _SYNTAX
+        text = text[route.end() :]
+    if text.lower() == "postmaster":  # RFC 5321 4.5.1
+        return Mailbox("postmaster", "")
+    return _mailbox(text)
 
 
 def _mailbox(text: str) -> Mailbox | BadAddress:

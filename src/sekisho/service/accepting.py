@@ -49,15 +49,17 @@ async def _judge(session: Session, step: BodyEnd, taking: Taking) -> Answer:
     flaw = body.flaw or (_header_flaw(body) if "SMTPUTF8" in transaction.options else None)
     if flaw is not None:
         return session.refused("body", "header", flaw)
-    letter = InHand(session, session.client(), transaction, transaction.recipients, body, front.now())
+    client, policy = transaction.client, front.policy
+    letter = InHand(session, client, transaction, transaction.recipients, body, front.now())
     event = accepted(letter)
     session.asking.event = event if session.account else None
-    ruling = await rule(front.policy, front.policy.stages["body"], _facts(letter), session.asking)
+    ruling = await rule(policy, policy.asked_of("body", client), _facts(letter), session.asking)
     session.judged("body", ruling)
     if ruling.refused is not None:
         return session.refused("body", ruling.verdict.by, ruling.refused)
     transaction.obey(ruling)
-    letter = replace(letter, returned=await returned(letter, kept))
+    if returned_to(transaction) is not None:
+        letter = replace(letter, returned=await returned(letter, kept))
     promise = front.stores.spool.submit(draft(letter, event), kept)
     return Later(promise, partial(_taken, letter, event, promise, taking, step.bare_lf))
 

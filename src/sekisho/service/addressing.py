@@ -3,6 +3,7 @@ write ourselves: bounces and notices, addressed as mail from outside would be.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from msgspec import Struct
@@ -43,6 +44,10 @@ class Directory(Protocol):
     def mailbox(self, address: str) -> str: ...
 
 
+DOMAINS_KEPT = 4096
+"""Domains of others of which the road is remembered."""
+
+
 class Road(Struct, frozen=True):
     """A delivery to be: `recipient` as the next host is told it. `by` is the rule that chose the route, ""
     where none did. `verify`: the next host is to be asked whether it knows the recipient.
@@ -66,6 +71,7 @@ class Addressing:
         self._limits = Limits(config.queue)
         self._returns = Returns(self._world.disk, self._directory, config)
         self._courses = Courses(self._directory, config, self._usual, self.route)
+        self._away = lru_cache(DOMAINS_KEPT)(self._way_to)
 
     def course(self, address: str, author: Author = NOBODY) -> Course:
         """Step by step. Raises Unavailable when the directory does not answer."""
@@ -89,10 +95,16 @@ class Addressing:
 
     def route(self, target: str) -> Route:
         """Of a final address. Raises Unavailable when the directory does not answer."""
-        ours = self._directory.is_local_domain(domain_of(target))
-        if ours and (server := self._config.local.lmtp):
+        domain = domain_of(target)
+        if not self._directory.is_local_domain(domain):
+            return self._away(domain)
+        if server := self._config.local.lmtp:
             return lmtp_route(server)
-        return route_for(target, self._directory.mailbox(target) if ours else "", self._config.outbound)
+        return route_for(target, self._directory.mailbox(target), self._config.outbound)
+
+    def _way_to(self, domain: str) -> Route:
+        """Only the settings decide it, as long as the domain is not ours."""
+        return route_for(f"@{domain}" if domain else "", "", self._config.outbound)
 
     def targets(self, address: str) -> tuple[str, ...]:
         """Final addresses behind one of ours, () if it leads nowhere; of others', itself.
@@ -145,6 +157,9 @@ class Addressing:
         return [(road.recipient, road.route) for road in self.roads(address)]
 
     def _usual(self, address: str) -> list[tuple[str, Route]]:
+        domain = domain_of(address)
+        if domain and not self._directory.is_local_domain(domain):
+            return [(address, self._away(domain))]
         if "@" in address and self._directory.list_owner(address):
             return [(address, list_route(key_of(address)))]
         return [(target, self.route(target)) for target in self.targets(address)]

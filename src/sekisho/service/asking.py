@@ -2,7 +2,7 @@
 means).
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 from sekisho.checks.ask import Judgement, Known
 from sekisho.checks.takeover import held_under
@@ -19,6 +19,7 @@ MEMO = 4096
 
 
 ELSEWHERE = (Kind.MX, Kind.RELAY)
+Answer = TypeVar("Answer")
 
 
 class Asking:
@@ -43,19 +44,20 @@ class Asking:
 
     async def is_local_domain(self, domain: str) -> bool:
         place = ("local", domain)
-        if place not in self._memo:
-            self._keep(place, self._front.stores.directory.is_local_domain(domain))
-        return bool(self._memo[place])
+        found: bool | None = self._memo.get(place)
+        if found is None:
+            found = self._keep(place, self._front.stores.directory.is_local_domain(domain))
+        return found
 
     async def resolve(self, address: str) -> tuple[str, ...] | None:
-        return tuple(road.recipient for road in self.roads(address)) or None
+        return tuple([road.recipient for road in self.roads(address)]) or None
 
     def roads(self, address: str) -> tuple[Road, ...]:
         """By whose mail it is: `author` is set when a transaction begins."""
         place = ("roads", address)
-        if place not in self._memo:
-            self._keep(place, self._front.addressing.roads(address, self.author))
-        found: tuple[Road, ...] = self._memo[place]
+        found: tuple[Road, ...] | None = self._memo.get(place)
+        if found is None:
+            found = self._keep(place, self._front.addressing.roads(address, self.author))
         return found
 
     async def named(self, address: str) -> bool:
@@ -73,12 +75,12 @@ class Asking:
         if not roads or not all(road.verify for road in roads):
             return "known"
         place = ("verified", address)
-        if place not in self._memo:
-            answers = [await self._front.verify(road.route, road.recipient) for road in roads]
-            best = next((each for each in ("known", "silent") if each in answers), "unknown")
-            self._keep(place, best)
-        answer: Known = self._memo[place]
-        return answer
+        found: Known | None = self._memo.get(place)
+        if found is not None:
+            return found
+        answers = [await self._front.verify(road.route, road.recipient) for road in roads]
+        best: Known = "known" if "known" in answers else "silent" if "silent" in answers else "unknown"
+        return self._keep(place, best)
 
     async def is_full(self, address: str, size: int) -> bool:
         try:
@@ -117,7 +119,8 @@ class Asking:
     async def count(self, table: str, key: str) -> int:
         return self._front.counts.sum(table, key, self._front.now())
 
-    def _keep(self, place: tuple[str, ...], answer: Any) -> None:
+    def _keep(self, place: tuple[str, ...], answer: Answer) -> Answer:
         if len(self._memo) >= MEMO:
             self._memo = {}
         self._memo[place] = answer
+        return answer

@@ -204,8 +204,9 @@ class Connection(asyncio.Protocol):
             self._flush()
 
     def _flush(self) -> None:
-        assert self.talk is not None
-        machine = self.talk.machine
+        talk = self.talk
+        assert talk is not None
+        machine = talk.machine
         out = machine.take()
         if self._tls is not None:
             self._tls.send(out)
@@ -217,11 +218,12 @@ class Connection(asyncio.Protocol):
         if machine.tls_wanted and self._tls is None and self._listener.context is not None:
             self._tls = TlsPipe(self._listener.context)
             self._pace.began(self._loop.time())
-        if self._eof and not self.talk.behind:
+        if self._eof and not talk.behind:
             self._abort_softly()
             return
         self._regulate()
-        self._go_on_soon()
+        if talk.more:
+            self._go_on_soon()
 
     def _go_on_soon(self) -> None:
         """There are more commands than one turn takes. None is taken while replies are not."""
@@ -240,20 +242,20 @@ class Connection(asyncio.Protocol):
 
     def _regulate(self) -> None:
         """Reads only while there is room for what is read."""
-        if self._transport is None or self._transport.is_closing():
+        talk, wanted = self.talk, self._choked
+        if talk is not None:
+            if (body := talk.body) is not None and body.full:
+                body.on_room = self._regulate
+                wanted = True
+            elif talk.behind and talk.machine.unread > AHEAD_BYTES:
+                wanted = True
+        if wanted == self._paused or self._transport is None or self._transport.is_closing():
             return
-        body = self.talk.body if self.talk else None
-        full = body is not None and body.full
-        ahead = self.talk is not None and self.talk.behind and self.talk.machine.unread > AHEAD_BYTES
-        wanted = self._choked or full or ahead
-        if full and body is not None:
-            body.on_room = self._regulate
-        if wanted != self._paused:
-            self._paused = wanted
-            if wanted:
-                self._transport.pause_reading()
-            else:
-                self._transport.resume_reading()
+        self._paused = wanted
+        if wanted:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     # The end.
 

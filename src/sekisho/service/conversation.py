@@ -88,16 +88,12 @@ class Conversation:
 
     def _take_up(self, step: Step) -> bool:
         """False when the answer has to be waited for."""
-        if isinstance(step, bytes):
-            body = self.body
-            assert body is not None, "a body has been asked for"
-            body.add(step)
-            return True
-        if isinstance(step, SETTLED):
-            self._note(step)
+        handler = HANDLERS.get(type(step))
+        if handler is None:
+            self._take_in(step)
             return True
         try:
-            answer = begun(HANDLERS[type(step)](self.session, step))
+            answer = begun(handler(self.session, step))
         except Unavailable as trouble:
             answer = self._deferred(step, trouble)
         if isinstance(answer, Reply):
@@ -109,6 +105,16 @@ class Conversation:
         else:
             self.session.front.world.spawn.task("smtp answer", self._finish(step, answer))
         return False
+
+    def _take_in(self, step: Step) -> None:
+        """What owes no answer: a part of the letter, or what the machine has answered itself."""
+        if isinstance(step, bytes):
+            body = self.body
+            assert body is not None, "a body has been asked for"
+            body.add(step)
+        else:
+            assert isinstance(step, SETTLED)
+            self._note(step)
 
     def _deferred(self, step: Step, trouble: Unavailable) -> Reply:
         verdict = deferred(trouble)

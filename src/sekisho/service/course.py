@@ -90,6 +90,8 @@ class Courses:
         own names, and, where the settings say so, user%host. What it gives means itself: relaying is
         decided by it, and nothing may be found in it later.
         """
+        if self.plain and domain_of(address):
+            return address
         while (meant := self._read(address)) != address:
             address = meant
         return address

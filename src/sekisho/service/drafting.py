@@ -94,6 +94,8 @@ def _envelope(letter: InHand) -> Envelope:
 def _path_onward(letter: InHand) -> str:
     """For a letter that names of ours send on to other hosts. What is only relayed keeps its sender."""
     front, transaction = letter.session.front, letter.transaction
+    if all(road.recipient == given.recipient for given in transaction.given for road in given.roads):
+        return ""  # no name led to another one
     ours = front.stores.directory.is_local_domain
     names = [
         given

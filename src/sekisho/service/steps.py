@@ -92,6 +92,7 @@ def start_tls(session: Session, step: StartTls) -> Reply:
 
 async def mail(session: Session, step: Mail) -> Reply:
     front, client = session.front, session.client()
+    policy = front.policy
     qmails = session.door.settings.speaks == QMAIL
     if qmails:
         session.end_transaction()  # MAIL may come at any time there, and begins anew
@@ -99,10 +100,11 @@ async def mail(session: Session, step: Mail) -> Reply:
     real = front.returns.restored(step.path)
     session.asking.author = Author(real, client.account) if client.known else NOBODY  # strangers name anybody
     facts = MailFacts(at, client, real, step.size)
-    ruling = await rule(front.policy, front.policy.stages["mail"], facts, session.asking)
+    ruling = await rule(policy, policy.asked_of("mail", client), facts, session.asking)
     session.judged("mail", ruling)
     # A letter of ours that comes back in keeps its signed path; who writes under one is signed anew.
-    session.transaction = Transaction(front.ident(at), real if client.account else step.path, step.size)
+    sender = real if client.account else step.path
+    session.transaction = Transaction(front.ident(at), client, sender, step.size)
     if ruling.refused is not None:
         session.refused("mail", ruling.verdict.by, ruling.refused)
         if qmails and not ruling.refused.transient and ruling.refused.code != AUTH_REQUIRED:
@@ -128,7 +130,7 @@ async def rcpt(session: Session, step: Rcpt) -> Reply:
         recipient = front.addressing.spelled(returned.address if returned is not None else step.path)
     except Unavailable:
         return session.refused("rcpt", "directory", NOT_NOW, step.path)
-    client = session.client()
+    client, policy = transaction.client, front.policy
     event = None
     if client.account:
         event = RecipientGiven(**session.traits(at), sender=transaction.sender, recipient=recipient)
@@ -137,7 +139,7 @@ async def rcpt(session: Session, step: Rcpt) -> Reply:
     facts = RcptFacts(
         at, client, transaction.sender, transaction.size, recipient, len(transaction.given), most
     )
-    ruling = await rule(front.policy, front.policy.stages["rcpt"], facts, session.asking)
+    ruling = await rule(policy, policy.asked_of("rcpt", client), facts, session.asking)
     session.judged("rcpt", ruling)
     if ruling.refused is not None:
         if not client.known:
@@ -146,7 +148,9 @@ async def rcpt(session: Session, step: Rcpt) -> Reply:
     wish = _wish(step.params) if step.params else NO_WISH
     transaction.given.append(Given(recipient, session.asking.roads(recipient), wish, returned))
     transaction.obey(ruling)
-    _remember(session, ruling)
+    for verdict in ruling.others:
+        for note in verdict.remember:
+            front.counts.remember(note)
     if event is not None:
         front.record(event)
     return RECIPIENT_OK
@@ -211,7 +215,7 @@ async def _rule_session(session: Session, stage: Stage) -> Ruling:
     if not policy.stages[stage]:
         return CLEAR
     facts = SessionFacts(session.front.now(), session.client())
-    ruling = await rule(policy, policy.stages[stage], facts, session.asking)
+    ruling = await rule(policy, policy.asked_of(stage, facts.client), facts, session.asking)
     session.judged(stage, ruling)
     return ruling
 
@@ -226,7 +230,7 @@ def _carried(params: dict[str, str]) -> dict[str, str]:
 
 def _most_recipients(session: Session, transaction: Transaction) -> int:
     """What has no return path answers one letter: it has one recipient. Whom we trust may know better."""
-    limits, client = session.front.config.limits, session.client()
+    limits, client = session.front.config.limits, transaction.client
     if not transaction.sender and not client.trusted and not session.door.settings.lmtp:
         return 1
     return limits.recipients if client.known else limits.recipients_stranger
@@ -242,9 +246,3 @@ def _count_refused(session: Session, ruling: Ruling) -> None:
         session.bad_recipients += 1
     elif ruling.refused is not None and not ruling.refused.transient:
         session.errors += 1
-
-
-def _remember(session: Session, ruling: Ruling) -> None:
-    for verdict in ruling.others:
-        for note in verdict.remember:
-            session.front.counts.remember(note)

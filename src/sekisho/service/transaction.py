@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from sekisho.checks.ask import Client
 from sekisho.model.envelope import NO_WISH, Wish
 from sekisho.model.verdict import Act
 from sekisho.service.addressing import Road
@@ -27,16 +28,19 @@ class Given(Struct, frozen=True):
 
 
 class Transaction:
-    """`sender` is "" for a message without return path. What checks decided without refusing is kept to its
+    """`client` as it was at MAIL: nothing about it can change before the end. `sender` is "" for a message
+    without return path. What checks decided without refusing is kept to its
     end. `barred`: the check that refused the sender, where recipients are told so (netqmail).
     """
 
     __slots__ = (
-        "barred", "body", "delay_s", "given", "held_by", "message", "options", "sender", "size", "suspect",
+        "barred", "body", "client", "delay_s", "given", "held_by", "message", "options", "sender", "size",
+        "suspect",
     )  # fmt: skip
 
-    def __init__(self, message: str, sender: str, size: int) -> None:
+    def __init__(self, message: str, client: Client, sender: str, size: int) -> None:
         self.message = message
+        self.client = client
         self.sender = sender
         self.size = size
         self.options: dict[str, str] = {}
@@ -49,7 +53,7 @@ class Transaction:
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        return tuple(given.recipient for given in self.given)
+        return tuple([given.recipient for given in self.given])
 
     def obey(self, ruling: Ruling) -> None:
         """A delay or a hold at any stage is one of the whole message; whoever holds it releases it."""

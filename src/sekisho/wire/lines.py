@@ -32,9 +32,10 @@ class Lines:
 
     def take(self) -> bytes:
         """What is to be written now, replies of a pipelined group together (RFC 2920 3.2)."""
-        out = b"".join(self._out)
-        self._out.clear()
-        return out
+        if not self._out:
+            return b""
+        out, self._out = self._out, []
+        return out[0] if len(out) == 1 else b"".join(out)
 
     @property
     def unread(self) -> int:

@@ -20,7 +20,7 @@ from sekisho.wire.steps import (
     XClient,
 )
 
-SASL: tuple[type[Owing], ...] = (Login, ScramBegun, ScramProof, ScramDone, Token)
+SASL: frozenset[type[Owing]] = frozenset((Login, ScramBegun, ScramProof, ScramDone, Token))
 
 PIPELINED = (replies.PIPELINED, "pipelined")
 

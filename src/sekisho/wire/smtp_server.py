@@ -12,7 +12,6 @@ unknown the machine answers itself. Where a byte that came too early could be re
 greeting, behind STARTTLS, DATA, AUTH or EHLO, a bare LF) it answers and closes.
 """
 
-import re
 from collections.abc import Iterator
 
 from sekisho.model.verdict import Reply
@@ -57,8 +56,7 @@ __all__ = ["ServerSettings", "SmtpServer", "Step"]
 
 Reader = Body | Chunks | Discard
 
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
-
+_CONTROLS = bytes(range(0x20)) + b"\x7f"
 
 
 class SmtpServer(Lines):
@@ -93,7 +91,7 @@ class SmtpServer(Lines):
     def receive(self, data: bytes) -> Iterator[Step]:
         """Takes the bytes at once, then yields steps until a reply is owed or the bytes are used up."""
         self._keep(data)
-        return self._steps()
+        return iter(self._next, None)
 
     def reply(self, reply: Reply) -> None:
         """The answer to the last owing step. After `shut` or `expire` it comes too late and is dropped."""
@@ -103,7 +101,7 @@ class SmtpServer(Lines):
         if owed is None:
             raise RuntimeError("no reply is owed")
         self._owed = None
-        if owed in IMPATIENT and self.unread:
+        if owed in IMPATIENT and self._buffer:
             self._trouble = self._violate(*IMPATIENT[owed])
             return
         self._move(owed, reply)
@@ -177,21 +175,21 @@ class SmtpServer(Lines):
         if self._owed is not None and len(self._buffer) > UNREAD_OCTETS:
             self._trouble = self._violate(replies.FLOOD, "flood")
 
-    def _steps(self) -> Iterator[Step]:
-        while (step := self._next()) is not None:
-            yield step
-
     def _next(self) -> Step | None:
         if self._trouble is not None:
             step, self._trouble = self._trouble, None
             return step
         if self.closed or self._owed is not None:
             return None
-        if self.state is State.GREETING:
-            return self._owe(Opened())
-        if self.state is State.BODY:
+        state = self.state
+        if state is State.BODY:
             return self._next_part()
-        return self._next_command()
+        if state is State.GREETING:
+            return self._owe(Opened())
+        line = self._line()
+        if not isinstance(line, bytes):
+            return line
+        return self._answered(line) if state is State.SASL else self._command(line)
 
     def _next_part(self) -> Step | None:
         assert self._body is not None
@@ -215,16 +213,10 @@ class SmtpServer(Lines):
         self._say(answer)
         return self._next()
 
-    def _next_command(self) -> Step | None:
-        line = self._line()
-        if line is None or isinstance(line, Violated):
-            return line
-        return self._answered(line) if self.state is State.SASL else self._command(line)
-
     # Lines to steps.
 
     def _command(self, line: bytes) -> Step | None:
-        if _CONTROL.search(line):
+        if line.translate(None, _CONTROLS) != line:
             return self._refuse(replies.CONTROL, "")
         word, _, argument = line.partition(b" ")
         argument = argument.strip(b" ")
@@ -233,7 +225,7 @@ class SmtpServer(Lines):
         verb = self._verbs.get(word.upper())
         if verb is None:
             return self._unknown(word.upper())
-        if verb in verbs.LAST_IN_GROUP and self.unread:
+        if self._buffer and verb in verbs.LAST_IN_GROUP:
             return self._violate(*IMPATIENT[StartTls if verb == "STARTTLS" else Data])
         goal = self._order[verb][self.state]
         if verb == "BDAT":
@@ -330,10 +322,10 @@ class SmtpServer(Lines):
             self._trouble = self._go_on(self._exchange, self._exchange.told(reply.text))
             return
         self._say(reply, owed)
-        if owed in SASL:
-            self._session.authenticated, self._exchange = reply.code == 235, None
-        elif owed is Rcpt:
+        if owed is Rcpt:
             self._accept(reply)
+        elif owed in SASL:
+            self._session.authenticated, self._exchange = reply.code == 235, None
         elif owed is XClient and reply.code == 220:
             self._named, self._session, self.state = True, Session(self.encrypted), State.FRESH
         elif reply.code == ONWARD.get(owed, reply.code) and reply.positive:
