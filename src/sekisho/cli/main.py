@@ -17,7 +17,7 @@ from sekisho.world import Unavailable
 
 VERBS = (
     "init", "serve", "demo", "domain", "account", "alias", "scan", "incident", "queue", "trace", "explain",
-    "config", "certificate", "networks", "newlines", "simulate", "route",
+    "config", "certificate", "networks", "newlines", "simulate", "route", "status",
 )  # fmt: skip
 
 

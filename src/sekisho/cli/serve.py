@@ -30,6 +30,8 @@ class Runs(Protocol):
 
     async def reload(self) -> tuple[str, ...]: ...
 
+    def well(self) -> bool: ...
+
     async def stop(self) -> None: ...
 
 
@@ -75,7 +77,7 @@ async def _until_told(config: Config, path: str, *, check: bool, role: str) -> N
             _say_where(listening)
         serving = _serving(listening)
         reloading = loop.create_task(_reload_when(hung_up, server, manager, serving), name="reloads")
-        alive = loop.create_task(manager.keep_alive(), name="watchdog")
+        alive = loop.create_task(manager.keep_alive(server.well), name="watchdog")
         manager.ready(_said(serving))
         if not check:
             await told.wait()

@@ -48,6 +48,14 @@ class Limits(Settings, frozen=True):
         int, _about("Slowest message, in bytes per second, after the first minute.", ge=0)
     ] = 100
     hops: Annotated[int, _about("A message with more Received fields is looping.", ge=10)] = 50
+    role_silence_s: Annotated[
+        int,
+        _about(
+            'With processes = "split", a role that answers nothing for this long is ended and replaced; '
+            "one that is starting has ten times as long.",
+            ge=2,
+        ),
+    ] = 60
     free_min: Annotated[
         int, _about("Below this many free bytes on the spool's disk, MAIL is answered 452.", ge=0)
     ] = 100 * 1024 * 1024

@@ -36,11 +36,15 @@ class Manager:
     def stopping(self, status: str) -> None:
         self._tell("STOPPING=1", _status(status))
 
-    async def keep_alive(self) -> None:
-        """Says that our loop turns, twice as often as the manager wants to hear it. Until cancelled."""
+    async def keep_alive(self, well: Callable[[], bool]) -> None:
+        """Says that our loop turns and all is well, twice as often as the manager wants to hear it. Until
+        cancelled."""
         while self._watchdog_s:
-            self._tell("WATCHDOG=1")
-            await asyncio.sleep(self._watchdog_s / 2)
+            if well():
+                self._tell("WATCHDOG=1")
+                await asyncio.sleep(self._watchdog_s / 2)
+            else:
+                await asyncio.sleep(min(self._watchdog_s / 10, SEND_S))
 
     def _tell(self, *lines: str) -> None:
         if not self._address:

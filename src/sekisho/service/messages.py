@@ -242,6 +242,8 @@ class StatusAnswer(Struct, frozen=True):
     pid: int
     listening: dict[str, str]
     counts: dict[str, int] = {}
+    silent: tuple[str, ...] = ()
+    """Roles that do not answer."""
 
 
 class Reload(Request, frozen=True, tag="reload"):

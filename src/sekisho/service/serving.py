@@ -4,6 +4,7 @@ Order of starting: vault and watch, then the front, whose listeners open last; o
 that what a front still finishes is observed.
 """
 
+import asyncio
 import os
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
@@ -18,6 +19,7 @@ from sekisho.service.channel import Channel, ChannelServer, LocalChannel, NotDon
 from sekisho.service.control import control_path, role_path, run_folder
 from sekisho.service.desk import Desk
 from sekisho.service.estate import Estate
+from sekisho.service.heartbeat import STATUS_S, status_of
 from sekisho.service.messages import Reload, Request, StatusAnswer, StatusAsk
 from sekisho.service.recording import Recorder
 from sekisho.service.rereading import after_restart, change
@@ -77,6 +79,10 @@ class Server:
         answer = await self._front.handle(StatusAsk())
         assert isinstance(answer, StatusAnswer)
         return answer
+
+    def well(self) -> bool:
+        """Its loop turns: there is no more to know of one process."""
+        return True
 
     async def reload(self) -> tuple[str, ...]:
         """The keys that want a restart. Raises ConfigError and Unavailable, and then everything stays as it
@@ -165,14 +171,17 @@ class Post:
 
     async def _status(self, fronts: Sequence[Channel]) -> StatusAnswer:
         """As far as watch may ask: itself and the fronts."""
-        answers = [await front.ask(StatusAsk(), StatusAnswer) for front in fronts]
-        listening = {name: where for answer in answers for name, where in answer.listening.items()}
+        found = await asyncio.gather(*(status_of(front, STATUS_S) for front in fronts))
+        answers = {f"front-{number}": answer for number, answer in enumerate(found, 1)}
+        heard = {name: answer for name, answer in answers.items() if answer is not None}
+        listening = {name: where for answer in heard.values() for name, where in answer.listening.items()}
         counts = {
-            f"front-{number}.{name}": count
-            for number, answer in enumerate(answers, 1)
-            for name, count in {**answer.counts, "pid": answer.pid}.items()
+            f"{name}.{count}": value
+            for name, answer in heard.items()
+            for count, value in {**answer.counts, "pid": answer.pid}.items()
         }
-        return StatusAnswer(True, os.getpid(), listening, counts)
+        silent = tuple(name for name in answers if name not in heard)
+        return StatusAnswer(not silent, os.getpid(), listening, counts, silent)
 
     async def _reload_all(self, fronts: Sequence[Channel]) -> None:
         await self.reload()
@@ -190,6 +199,10 @@ class Post:
             await self.reload()
             request = StatusAsk()
         return await self._role.handle(request)
+
+    def well(self) -> bool:
+        """As `Server.well`."""
+        return True
 
     async def reload(self) -> tuple[str, ...]:
         """As `Server.reload`; for who asks over the socket a mistake in the settings is a refusal."""

@@ -1,9 +1,9 @@
 """The supervisor of `processes = "split"`: binds, starts each role as a process, restarts what dies, and
 stops in order.
 
-It parses nothing that a stranger sent. A role that dies is started again after a growing wait; mail goes
-on meanwhile as far as the others can do without it. Fronts stop first, so that what they finish is still
-observed.
+It parses nothing that a stranger sent. A role that dies is started again after a growing wait, one that hangs
+is ended and replaced (`heartbeat.py`); mail goes on meanwhile as far as the others can do without it. Fronts
+stop first, so that what they finish is still observed.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from sekisho.service.channel import ChannelServer, NotDone, SocketChannel
 from sekisho.service.control import control_path, role_path
 from sekisho.service.desk import Desk
 from sekisho.service.estate import Estate, Identity, Place
+from sekisho.service.heartbeat import STATUS_S, Heartbeat, status_of
 from sekisho.service.messages import Reload, StatusAnswer, StatusAsk
 from sekisho.service.rereading import after_restart
 from sekisho.store.settings import load
@@ -93,6 +94,7 @@ class Child:
         self._record = record
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
+        self._killed_for = ""
         self.restarts = 0
 
     async def keep(self) -> None:
@@ -106,7 +108,8 @@ class Child:
             if self._stopping:
                 return
             self.restarts += 1
-            self._record("role", self.role, f"ended with {self._process.returncode}, started again")
+            why, self._killed_for = self._killed_for or f"ended with {self._process.returncode}", ""
+            self._record("role", self.role, f"{why}, started again")
             if asyncio.get_running_loop().time() - began > WELL_AFTER_S:
                 wait = FIRST_WAIT_S
             await asyncio.sleep(wait)
@@ -124,6 +127,20 @@ class Child:
             env={**os.environ, SOCKETS: words, LIFELINE: str(self._lifeline), PEERS: asking},
             preexec_fn=partial(_become, identity) if identity is not None else None,
         )
+
+    @property
+    def life(self) -> int:
+        """Of the process that runs now, a number of its own; 0 while there is none."""
+        running = self._process is not None and self._process.returncode is None
+        return self.restarts + 1 if running else 0
+
+    def replace(self, why: str) -> None:
+        """Ends it at once, for this reason; `keep` starts it again."""
+        if self.life and not self._stopping:
+            assert self._process is not None
+            self._killed_for = why
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()  # who hangs does not hear SIGTERM
 
     def let_end(self) -> None:
         """It is not started again."""
@@ -161,6 +178,7 @@ class Supervisor:
         self._children: list[Child] = []
         self._keeping: list[asyncio.Task[None]] = []
         self._control: ChannelServer | None = None
+        self._heartbeats: list[Heartbeat] = []
 
     async def start(self) -> dict[str, str]:
         """Binds and starts everything; returns name -> address once every role answers. Raises
@@ -182,6 +200,7 @@ class Supervisor:
         await self._control.start()
         for role in estate.roles:
             await self._answers(role)
+        self._listen_to_hearts()
         return {name: listen.bound_name(opened) for name, opened in self._sockets.items()}
 
     def _engage(self, role: str, place: Place) -> None:
@@ -189,6 +208,17 @@ class Supervisor:
         child = Child(role, self._settings, sockets, self._lifeline[0], place, self._record)
         self._children.append(child)
         self._keeping.append(asyncio.create_task(child.keep(), name=role))
+
+    def _listen_to_hearts(self) -> None:
+        silence_s = self._config.limits.role_silence_s
+        for child in self._children:
+            heart = Heartbeat(self._channels[child.role], child, silence_s)
+            self._heartbeats.append(heart)
+            self._keeping.append(asyncio.create_task(heart.beat(), name=child.role))
+
+    def well(self) -> bool:
+        """Whether no role has been silent for longer than it may: else the service manager must know."""
+        return all(heart.well for heart in self._heartbeats)
 
     async def _answers(self, role: str) -> None:
         """Once it does."""
@@ -206,17 +236,16 @@ class Supervisor:
                 raise Unavailable(f"the role {task.get_name()}", str(error))
 
     async def status(self) -> StatusAnswer:
-        answers: dict[str, StatusAnswer] = {}
-        for role, channel in self._channels.items():
-            with contextlib.suppress(Unavailable):
-                answers[role] = await channel.ask(StatusAsk(), StatusAnswer)
+        asked = {role: status_of(channel, STATUS_S) for role, channel in self._channels.items()}
+        answers = dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
         counts = {f"{child.role}.restarts": child.restarts for child in self._children}
         for role, answer in answers.items():
-            counts |= {f"{role}.{name}": count for name, count in answer.counts.items()} | {
-                f"{role}.pid": answer.pid
-            }
+            if answer is not None:
+                counts |= {f"{role}.{name}": count for name, count in answer.counts.items()}
+                counts[f"{role}.pid"] = answer.pid
+        silent = tuple(role for role, answer in answers.items() if answer is None)
         listening = {name: listen.bound_name(opened) for name, opened in self._sockets.items()}
-        return StatusAnswer(len(answers) == len(self._channels), os.getpid(), listening, counts)
+        return StatusAnswer(not silent, os.getpid(), listening, counts, silent)
 
     async def reload(self) -> tuple[str, ...]:
         """Every role reads its settings again, once they are known to be good: else ConfigError, and nobody
@@ -234,6 +263,8 @@ class Supervisor:
         return after_restart(self._config, config)
 
     async def stop(self) -> None:
+        for heart in self._heartbeats:
+            heart.stop()
         if self._control is not None:
             await self._control.stop()
         for child in self._children:
