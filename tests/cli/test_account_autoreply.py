@@ -93,3 +93,12 @@ def test_a_file_that_others_may_write_is_not_believed(home: MailHome) -> None:
     path.write_text('{"subject": 1}')
     with pytest.raises(Unavailable, match="not understood"):
         autoreplies.read(str(home.folder), HELLO)
+
+
+def test_it_is_refused_where_another_server_would_have_to_answer(home: MailHome) -> None:
+    """With `[local] lmtp` nobody here would; what is set can still be ended."""
+    path = Path(home.path)
+    path.write_text(path.read_text() + '\n[local]\nlmtp = "unix:/run/dovecot/lmtp"\n')
+    result = home("account", "autoreply", HELLO, "--set", typed=b"Away.\n")
+    assert 1 == result.code and "it must answer" in result.err
+    assert 0 == home("account", "autoreply", HELLO, "--off").code

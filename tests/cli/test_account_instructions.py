@@ -30,7 +30,7 @@ def write(home: MailHome, user: str, name: str, data: bytes) -> Path:
     return path
 
 
-@covers("Q-11", partly="the importer")
+@covers("Q-11", partly="`sekisho import qmail`")
 def test_the_steps_of_a_qmail_file(home: MailHome) -> None:
     """In words for people, in fields for programs."""
     data = b"./Maildir/ \r\n# no\r\n&bob@example.net\t\nmary\n| /usr/bin/filter x\n./mbox\n"

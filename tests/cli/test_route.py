@@ -92,7 +92,7 @@ def _ours(row: dict[str, object]) -> tuple[str, str, str]:
     return str(row["kind"]), str(row["host"]), f"{user}@{domain}"
 
 
-@covers("M-01", "M-02", "M-03", "M-04", "M-06", partly="the importer of sendmail.mc")
+@covers("M-01", "M-02", "M-03", "M-04", "M-06", partly="`sekisho import sendmail`")
 def test_all_252_cells_of_the_matrix_are_reproduced(tmp_path: Path) -> None:
     """21 addresses, 12 configurations, each one command: next host and envelope address."""
     cells = measured()

@@ -41,7 +41,7 @@ def founded(folder: Path, authority: Pebble, *, processes: str = "one") -> Insta
     return Installation(folder, processes=processes, extra=extra)
 
 
-@covers("Q-10", partly="a distribution beside Debian 12")
+@covers("Q-10", partly="the package on an image of another distribution")
 @pytest.mark.parametrize("processes", ["one", "split"])
 def test_a_certificate_is_got_and_taken_by_the_running_server(
     tmp_path: Path, authority: Pebble, processes: str

@@ -23,7 +23,7 @@ def says(home: Installation, user: str, name: str, text: str) -> None:
     (place / name).chmod(0o600)
 
 
-@covers("Q-11", partly="the importer")
+@covers("Q-11", partly="`sekisho import qmail`")
 @pytest.mark.parametrize("processes", ["one", "split"])
 def test_forwards_go_on_and_loops_end(tmp_path: Path, processes: str) -> None:
     """A copy stays, a list by its extension, a large letter whole; a loop and a strange name are bounced."""

@@ -42,7 +42,7 @@ def traced(site: Installation, key: str, wanted: int) -> list[dict[str, Any]]:
     return until(asked)
 
 
-@covers("O-03", partly="the estimated join of foreign logs has tests of its own")
+@covers("O-03", partly="precision and recall of the estimated join on a labelled foreign log; the console")
 def test_a_delivery_leads_to_its_login(site: Installation) -> None:
     """Each delivery record names the login's event; that has address and session, the message its TLS."""
     with site.signed_in(HELLO) as client:

@@ -57,7 +57,7 @@ def site(
     return site
 
 
-@covers("Q-10", partly="the package")
+@covers("Q-10", partly="the package on an image of another distribution")
 def test_the_manager_is_told_the_whole_life(site: Installation, manager: Listening) -> None:
     """READY once it serves, RELOADING with the time and READY around a reload, STOPPING before the end."""
     with site.serving():

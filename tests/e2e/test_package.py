@@ -93,7 +93,7 @@ def test_its_scripts_are_small_and_right(package: Path, tmp_path: Path) -> None:
     assert re.search(r"^Depends: python3 \(>= 3\.11\), python3 \(<< 3\.12\)", control, re.MULTILINE)
 
 
-@covers("Q-10", partly="a distribution beside Debian 12")
+@covers("Q-10", partly="the package on an image of another distribution")
 @pytest.mark.parametrize("processes", ["one", "split"])
 def test_it_serves_without_the_sources(
     root: Path, tmp_path: Path, processes: str, monkeypatch: pytest.MonkeyPatch

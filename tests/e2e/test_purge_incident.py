@@ -155,7 +155,7 @@ def test_the_spam_and_its_bounces_and_nothing_else(site: Installation, far: FarH
 
 
 @pytest.mark.parametrize("site", ["one", "split"], indirect=True)
-@covers("T-03", partly="the count of the acceptance has its own test")
+@covers("T-03")
 def test_without_a_server_and_by_incident(site: Installation, far: FarHost) -> None:
     """The same at rest: purged with the server down, restored by the incident."""
     spam(site, far, range(4))

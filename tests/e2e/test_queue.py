@@ -37,7 +37,7 @@ def listed(site: Installation, *words: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
-@covers("T-01", partly="campaigns as a selector need the engine that finds them")
+@covers("T-01", partly="the selector --campaign: nothing finds campaigns yet")
 def test_every_selector_finds_its_own(site: Installation) -> None:
     """By account, sender, recipient, subject, body, id, age and client; all that are given must match."""
     assert 6 == len(listed(site))

@@ -92,7 +92,7 @@ def wait_until(true: Callable[[], bool], within_s: float = 60) -> None:
     assert true()
 
 
-@covers("Q-10", partly="the package")
+@covers("Q-10", partly="the package on an image of another distribution")
 def test_every_letter_arrives_once_while_settings_are_read_again(site: Installation) -> None:
     """smtp-source, with and without a connection for each letter: one refusal of any kind would end it with
     1."""

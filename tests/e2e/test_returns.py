@@ -72,7 +72,7 @@ def events(site: Installation, message: str, kind: str) -> list[dict[str, Any]]:
     return []
 
 
-@covers("O-13", partly="the purge by incident has its own test")
+@covers("O-13")
 def test_a_bounce_is_tied_to_the_message_and_its_account(site: Installation, far: FarHost) -> None:
     """The other host is told a signed path; what comes back to it stands in the trace of the message, with
     account, recipient and reply, and in the sender's mailbox under the real address.
@@ -151,7 +151,7 @@ def test_what_is_not_signed(tmp_path: Path, far: FarHost) -> None:
         assert 1 == len(site.wait_for_letters(HELLO, 1))
 
 
-@covers("O-13", partly="the purge by incident has its own test")
+@covers("O-13")
 def test_backscatter_is_refused_where_that_is_wanted(tmp_path: Path, far: FarHost) -> None:
     """Bounces that answer nothing: 550 at the end of the letter, nobody has it. Answers to our own mail,
     receipts and the postmaster's mail are taken; RCPT alone is answered, as others ask whether we exist.

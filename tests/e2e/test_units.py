@@ -34,7 +34,7 @@ def values(unit: Path, key: str) -> list[str]:
     return re.findall(rf"^{key}=(.*)$", unit.read_text(), re.MULTILINE)
 
 
-@covers("Q-10", partly="the package")
+@covers("Q-10", partly="the package on an image of another distribution")
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.stem)
 def test_systemd_finds_a_unit_right_and_safe(unit: Path, tmp_path: Path) -> None:
     """`verify` says nothing, `security` an exposure of at most 2.0."""

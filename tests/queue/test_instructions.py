@@ -40,7 +40,7 @@ SAMPLE = (
 )
 
 
-@covers("Q-11", partly="the importer")
+@covers("Q-11", partly="`sekisho import qmail`")
 def test_a_qmail_file_becomes_a_list() -> None:
     """Trailing blanks, CRLF, comments, blank lines, `&a`, `a`, `|cmd`, a Maildir, an mbox, no last end."""
     found = qmail(SAMPLE)
@@ -103,7 +103,7 @@ def test_a_list_that_programs_may_edit_only_forwards() -> None:
     assert (True, 2, ()) == (found.forward_only, len(found.steps), found.flaws)
 
 
-@covers("H-04", partly="the importer")
+@covers("H-04", partly="`sekisho import qmail`")
 def test_a_forward_file_becomes_a_list() -> None:
     """Commas and lines, `\\user`, quotes around a command with a comma, quoted local parts, comments."""
     data = b'# mine\n\\hello, "|/usr/bin/vacation -a \\"x, y\\" hello", a@b.example\r\n'

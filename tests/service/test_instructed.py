@@ -200,6 +200,14 @@ def test_a_file_that_is_not_understood_lets_mail_wait(bench: Bench, text: str) -
     assert isinstance(outcome, Deferred) and "line 1 of mail/example.com/hana/.qmail" in reply(outcome)
 
 
+def test_an_mbox_further_down_lets_nothing_be_done_before(bench: Bench) -> None:
+    """A letter that waits for a mended file is tried again: what stands above must not be repeated."""
+    bench.says("./Maildir/\n&b@far.example\n./mbox\n")
+    outcome = bench.deliver()
+    assert isinstance(outcome, Deferred) and "line 3" in reply(outcome) and "writes no mbox" in reply(outcome)
+    assert [] == bench.letters()
+
+
 def test_a_file_that_others_may_write_lets_mail_wait(bench: Bench) -> None:
     """Or one behind a link."""
     bench.says("|/bin/id\n")

@@ -33,7 +33,7 @@ class House:
 def returns(tmp_path: Path, settings: Settings | None = None) -> Returns:
     tend(HostDisk(), HostChance(), str(tmp_path), NOW, LIFE_S)
     config = Config(hostname="mx.example.com", state=str(tmp_path), returns=settings or Settings())
-    return Returns(HostDisk(), House(), config)
+    return Returns(HostDisk(), House(), config, NOW)
 
 
 def envelope(sender: str | None = HELLO, account: str = HELLO, *recipients: str) -> Envelope:
@@ -65,7 +65,7 @@ def test_never_without_a_way_back(tmp_path: Path) -> None:
         envelope(HELLO, HELLO, "list@lists.example"),
     ):
         assert "" == signing.path_for(MESSAGE, each, "unfamiliar")
-    keyless = Returns(HostDisk(), House(), Config(hostname="mx.example.com", state=str(tmp_path / "no")))
+    keyless = Returns(HostDisk(), House(), Config(hostname="mx.example.com", state=str(tmp_path / "no")), NOW)
     assert "" == keyless.path_for(MESSAGE, envelope(), "")
     assert signing.path_for(MESSAGE, envelope(HELLO, HELLO, "x@notlists.example"), "")
 

@@ -22,7 +22,7 @@ def test_a_key_has_a_successor_and_then_an_end(tmp_path: Path) -> None:
     second, old = tended(tmp_path, 90)
     assert old == first != second
     assert (second, first) == tended(tmp_path, 103)
-    assert (second,) == tended(tmp_path, 104)
+    assert (second,) == tended(tmp_path, 105)
     assert 0o600 == os.stat(tmp_path / FILE).st_mode & 0o777
 
 

@@ -109,6 +109,7 @@ def test_an_unknown_key_is_an_error_with_its_neighbour(tmp_path: Path) -> None:
             'outbound.hosts."net.example"',
             "192.0.2.1 is not a host",
         ),
+        ("[local]\nlmtp = 'x:24'\ninstructions = 'qmail'", "local.instructions", "with lmtp the server"),
         ("[outbound.smarthost]\nhost = 'x'", "outbound.smarthost.host", "x is not a host"),
         ("[queue.limits.'*x']", 'queue.limits."*x"', "*x is not a name such as"),
         ("[queue.limits.'192.0.2.1/24']", 'queue.limits."192.0.2.1/24"', "nor an address or network"),

@@ -46,6 +46,10 @@ def autoreply(address: str, path: str, as_json: bool, setting: bool, off: bool, 
         account = home.accounts.account(address)
         if setting and off:
             raise Refusal(phrase("give either --set or --off"))
+        if setting and home.config.local.lmtp:
+            raise Refusal(
+                phrase("the LMTP server of [local] lmtp keeps the mailboxes: it must answer (as with Sieve)")
+            )
         if setting:
             _write(home, account, _made(home, account, **given))
         elif off:

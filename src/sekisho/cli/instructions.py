@@ -90,7 +90,11 @@ def _what(each: Step | Flaw) -> Phrase:
         case "maildir":
             return phrase("into the Maildir {path}", path=text)
         case "mbox":
-            return phrase("into the mbox {path}, which this server does not write: mail waits", path=text)
+            return phrase(
+                "into the mbox {path}, which this server does not write: mail waits until the line is "
+                "{path}/ (a Maildir) or another",
+                path=text,
+            )
         case "forward":
             return phrase("to {address}", address=text)
     return phrase("to the program {command}", command=text)

@@ -69,9 +69,12 @@ class Addressing:
         """Letters from now on go by these settings; those that wait keep their road."""
         self._config = config
         self._limits = Limits(config.queue)
-        self._returns = Returns(self._world.disk, self._directory, config)
+        self._returns = Returns(self._world.disk, self._directory, config, self._world.clock.now())
         self._courses = Courses(self._directory, config, self._usual, self.route)
         self._away = lru_cache(DOMAINS_KEPT)(self._way_to)
+
+    def read_keys(self) -> None:
+        self._returns.read_keys(self._world.clock.now())
 
     def course(self, address: str, author: Author = NOBODY) -> Course:
         """Step by step. Raises Unavailable when the directory does not answer."""

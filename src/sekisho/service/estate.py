@@ -80,7 +80,7 @@ class Estate:
         if self.separate and os.geteuid() != 0:
             raise Unavailable("[users]", "only root can start roles as other users")
         os.makedirs(run_folder(self._state), mode=0o711, exist_ok=True)
-        return_keys.tend(HostDisk(), HostChance(), self._state, HostClock().now(), self._returns_s)
+        self._tend_keys()
         for role in self.roles:
             os.makedirs(os.path.dirname(role_path(self._state, role)), mode=0o700, exist_ok=True)
         if not self.separate:
@@ -99,6 +99,14 @@ class Estate:
         if self.separate:
             for path, uid, gid, mode in self._rules():
                 _settle(os.path.join(self._state, path), uid, gid, mode)
+
+    def tend_keys(self) -> None:
+        """New keys of return paths where the old ones are old; fronts may read them. Raises Unavailable."""
+        self._tend_keys()
+        self.arrange_files()
+
+    def _tend_keys(self) -> None:
+        return_keys.tend(HostDisk(), HostChance(), self._state, HostClock().now(), self._returns_s)
 
     def _spools(self) -> list[str]:
         numbers = range(1, self._fronts + 1)

@@ -139,8 +139,13 @@ class Front:
         self.judging.configure(config.guard)
         self.bearers = Bearers(self.world, config.oauth)
         self.doorstep.most = config.vault.wrong_per_address
-        self.returns = Returns(self.world.disk, self.stores.directory, config)
+        self.returns = Returns(self.world.disk, self.stores.directory, config, self.now())
         self.addressing = Addressing(self.world, self.stores.directory, config)
+
+    def read_keys(self) -> None:
+        """Those of return paths; the file may have a new one."""
+        self.returns.read_keys(self.now())
+        self.addressing.read_keys()
 
     async def is_full(self, road: Road, size: int) -> bool:
         """Is this mailbox of ours over its quota? Not when nobody says so: mail goes on, and may wait."""

@@ -26,7 +26,7 @@ from sekisho.world import Unavailable, World
 
 DONE = Reply(250, "2.0.0", "done as its owner says")
 THROWN_AWAY = Reply(250, "2.0.0", "thrown away as its owner says")
-NO_MBOX = "this server writes no mbox files"
+NO_MBOX = "this server writes no mbox files; a name that ends in / is a Maildir"
 
 
 class Case(Struct, frozen=True):
@@ -79,6 +79,9 @@ class InstructedCarrier:
         flaws = case.orders.instructions.flaws
         if flaws:
             return _later(f"line {flaws[0].line} of {case.orders.file} is not understood")
+        for step in case.orders.instructions.steps:
+            if step.kind == "mbox":  # before any other step, which a try again would repeat
+                return _later(f"line {step.line} of {case.orders.file}: {NO_MBOX}")
         loop = await loops(self._world, case.delivery.recipient, case.letter)
         return await self._follow(case) if loop is None else loop
 
@@ -104,9 +107,8 @@ class InstructedCarrier:
                 return handed.outcome, handed.last
             case "maildir":
                 return await self._mailboxes.deliver_into(case.delivery, case.letter, step.text), False
-            case "mailbox":
-                return (await self._mailboxes.carry((case.delivery,), case.letter))[case.delivery.id], False
-        return _later(f"line {step.line} of {case.orders.file}: {NO_MBOX}"), False
+        assert step.kind == "mailbox", step.kind
+        return (await self._mailboxes.carry((case.delivery,), case.letter))[case.delivery.id], False
 
 
 def _owner_address(case: Case) -> str:

@@ -162,6 +162,10 @@ class Reception:
         """
         await self._front.underway.quiet(account)
 
+    def read_keys(self) -> None:
+        """New keys of return paths are known from now on."""
+        self._front.read_keys()
+
     @property
     def sessions(self) -> int:
         return self._admission.open

@@ -45,15 +45,20 @@ class Comeback(Struct, frozen=True):
 
 
 class Returns:
-    def __init__(self, disk: Disk, directory: Directory, config: Config) -> None:
+    def __init__(self, disk: Disk, directory: Directory, config: Config, now: int) -> None:
         self._disk = disk
         self._directory = directory
-        self.reload(config)
-
-    def reload(self, config: Config) -> None:
         self._settings = config.returns
-        keys = return_keys.read(self._disk, config.state)
-        self._keys: Sequence[bytes] = [key.key for key in keys]
+        self._state = config.state
+        self._keys: Sequence[bytes] = ()
+        self._signing = b""
+        self.read_keys(now)
+
+    def read_keys(self, now: int) -> None:
+        """Those in the file; where it cannot be read just now, as before."""
+        if keys := return_keys.read(self._disk, self._state):
+            self._keys = [key.key for key in keys]
+            self._signing = return_keys.signing(keys, now).key
 
     def path_for(self, message: str, envelope: Envelope, place: str) -> str:
         """What other hosts are told of the sender; "" is the sender as it stands. `place`: what the guard
@@ -65,7 +70,7 @@ class Returns:
         if not self._directory.is_local_domain(domain_of(sender)):
             return ""  # nobody would bring it back to us
         seal = Seal(message, mark_of(envelope.origin.network), owner_of(account))
-        path = signed(sender, seal, self._keys[0])
+        path = signed(sender, seal, self._signing)
         return path if path != sender else ""
 
     def _wanted(self, envelope: Envelope, place: str) -> bool:
@@ -96,7 +101,7 @@ class Returns:
             return ""
         if self._directory.is_local_domain(domain_of(sender)):
             return ""
-        path = forwarded(sender, domain, self._keys[0], now)
+        path = forwarded(sender, domain, self._signing, now)
         return path if path != sender else ""
 
     def origin(self, address: str, now: int) -> str:

@@ -48,6 +48,7 @@ from sekisho.service.recording import Recorder
 from sekisho.service.remote import RemoteCarrier
 from sekisho.service.reporting import Reporter
 from sekisho.service.rereading import Change
+from sekisho.service.rotation import hourly
 from sekisho.service.spool_owner import SpoolOwner
 from sekisho.service.sweeping import Sweeping
 from sekisho.service.vaulting import VaultRole
@@ -190,6 +191,7 @@ class FrontOffice:
         world.spawn.task("delivery", self._deliverer.run())
         world.spawn.task("DNSSEC", self._remote.check())
         self.listening = await self._reception.listen(sockets)
+        world.spawn.task("return keys", hourly(self._read_keys, "return keys", recorder.trouble))
         world.spawn.task("certificate", self._reception.watch_certificate(recorder.trouble))
 
     async def handle(self, request: Request) -> Struct | None:
@@ -208,6 +210,10 @@ class FrontOffice:
         if answer is None:
             raise NotDone(f"a front does not answer {type(request).__name__}")
         return answer
+
+    def _read_keys(self) -> None:
+        self._reception.read_keys()
+        self._addressing.read_keys()
 
     async def _sweep(self, request: Sweep) -> Swept:
         return await self._local.ask(request, Swept)

@@ -32,6 +32,7 @@ from sekisho.service.roles import (
     real_world,
     recorder_of,
 )
+from sekisho.service.rotation import hourly
 from sekisho.service.supervise import inherited, peers, supervised
 from sekisho.store import return_keys
 from sekisho.store.settings import ConfigError, load
@@ -54,9 +55,10 @@ class Server:
         """Name of each listener -> where it listens. Raises Unavailable."""
         world, config = self.world, self.config
         os.makedirs(run_folder(config.state), mode=0o700, exist_ok=True)
-        return_keys.tend(world.disk, world.chance, config.state, world.clock.now(), config.returns.lifetime_s)
+        self._tend_keys()
         self.recorder = recorder = recorder_of(world, config, "front-1")
         world.spawn.task("events", recorder.run())
+        world.spawn.task("new return keys", hourly(self._tend_keys, "return keys", recorder.trouble))
         self._vault = VaultKeeper(world, config)
         self._watch = WatchTower(world, config, recorder)
         self._local = LocalOffice(world, config)
@@ -70,6 +72,10 @@ class Server:
         self._control = ChannelServer(control_path(config.state), desk.handle, recorder.trouble)
         await self._control.start()
         return self._front.listening
+
+    def _tend_keys(self) -> None:
+        world, config = self.world, self.config
+        return_keys.tend(world.disk, world.chance, config.state, world.clock.now(), config.returns.lifetime_s)
 
     def _channel(self, handler: Callable[[Request], Coroutine[Any, Any, Struct | None]]) -> LocalChannel:
         assert self.recorder is not None

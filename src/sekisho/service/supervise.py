@@ -25,6 +25,7 @@ from sekisho.service.estate import Estate, Identity, Place
 from sekisho.service.heartbeat import STATUS_S, Heartbeat, status_of
 from sekisho.service.messages import Reload, StatusAnswer, StatusAsk
 from sekisho.service.rereading import after_restart
+from sekisho.service.rotation import hourly
 from sekisho.store.settings import load
 from sekisho.world import Unavailable
 
@@ -200,7 +201,7 @@ class Supervisor:
         await self._control.start()
         for role in estate.roles:
             await self._answers(role)
-        self._listen_to_hearts()
+        self._look_after()
         return {name: listen.bound_name(opened) for name, opened in self._sockets.items()}
 
     def _engage(self, role: str, place: Place) -> None:
@@ -209,7 +210,9 @@ class Supervisor:
         self._children.append(child)
         self._keeping.append(asyncio.create_task(child.keep(), name=role))
 
-    def _listen_to_hearts(self) -> None:
+    def _look_after(self) -> None:
+        keys = hourly(self._estate.tend_keys, "return keys", self._record)
+        self._keeping.append(asyncio.create_task(keys, name="return keys"))
         silence_s = self._config.limits.role_silence_s
         for child in self._children:
             heart = Heartbeat(self._channels[child.role], child, silence_s)

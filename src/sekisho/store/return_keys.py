@@ -1,8 +1,8 @@
 """The keys that return paths are signed with: `keys/returns`, one a line, the newest first.
 
-Made at a server's first start. At a start the newest key that is 90 days old gets a successor; a key is kept
-until nothing that it signed can still come back. Fronts read the file: they sign, and they parse mail, so
-these keys open nothing else.
+Made at a server's first start. A newest key that is 90 days old gets a successor, which signs once all fronts
+must have read it; a key is kept until nothing that it signed can still come back. Fronts read the file: they
+sign, and they parse mail, so these keys open nothing else.
 """
 
 import base64
@@ -18,6 +18,9 @@ FILE = os.path.join("keys", "returns")
 KEY_BYTES = 32
 DAY = 86_400 * 1_000_000
 RENEWED_AFTER = 90 * DAY
+SIGNS_AFTER = 2 * 3600 * 1_000_000
+"""A front reads every hour; a bounce may come to one that has not read yet."""
+
 FILE_BYTES = 4096
 
 
@@ -41,10 +44,16 @@ def read(disk: Disk, state: str) -> tuple[ReturnKey, ...]:
     return tuple(key for key in map(_parsed, lines) if key is not None)
 
 
+def signing(keys: Sequence[ReturnKey], now: int) -> ReturnKey:
+    """The newest that all fronts know; the first of all is known to all from their start."""
+    return next((key for key in keys if now - key.made >= SIGNS_AFTER), keys[-1])
+
+
 def tend(disk: Disk, chance: Chance, state: str, now: int, lifetime_s: int) -> None:
     """Makes what is missing and drops what is over. Before anybody reads. Raises Unavailable."""
     keys = read(disk, state)
-    kept = [key for key in keys if now - key.made < RENEWED_AFTER + lifetime_s * 1_000_000]
+    lasting = RENEWED_AFTER + SIGNS_AFTER + lifetime_s * 1_000_000
+    kept = [key for key in keys if now - key.made < lasting]
     if not kept or now - kept[0].made >= RENEWED_AFTER:
         kept.insert(0, ReturnKey(now, chance.data(KEY_BYTES)))
     if tuple(kept) == keys:

@@ -184,6 +184,9 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
     yield from routing_contradictions(config)
     yield from _token_contradictions(config.oauth)
     yield from _listener_contradictions(config.listen)
+    if config.local.lmtp and config.local.instructions != "none":
+        why = phrase("with lmtp the server that keeps the mailboxes must do this, as with Sieve")
+        yield ("local", "instructions"), why
     if config.acme.directory and not config.acme.directory.startswith("https://"):
         yield ("acme", "directory"), phrase("this must begin with https://")
     if config.acme.directory and not config.acme.terms_agreed:
