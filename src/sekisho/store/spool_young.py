@@ -7,6 +7,7 @@ Only what is durable in the journal is told to `apply`, so this is what a start 
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice, takewhile
 from typing import Any
 
 import apsw
@@ -51,7 +52,10 @@ class Living:
 
 
 class Young:
-    """Changed by the writer's thread; `letter` and `deliveries` may be asked from the loop's."""
+    """Changed by the writer's thread; `letter` and `deliveries` may be asked from the loop's.
+
+    Messages stand in the order of their frames, so what moves is looked for at the head and no further.
+    """
 
     def __init__(self) -> None:
         self._living: dict[str, Living] = {}
@@ -71,8 +75,8 @@ class Young:
 
     def oldest(self) -> int:
         """When the oldest of what the table lacks came. Only while `dirty`."""
-        times = [living.at for living in list(self._living.values())[:1]]
-        return min(times + [at for _, at, _ in list(self._owed)[:1]])
+        times = [living.at for living in islice(self._living.values(), 1)]
+        return min(times + [at for _, at, _ in islice(self._owed, 1)])
 
     def apply(self, batch: Batch, number: int, at: int) -> list[str]:
         """A batch is durable. Returns the messages whose body file is to be removed."""
@@ -121,13 +125,14 @@ class Young:
         That may be of later frames: they say the same again when they are read after a crash, which changes
         nothing. Returns messages whose body file is to be removed, and messages that the table refuses.
         """
-        living = [each for each in self._living.values() if each.number <= upto]
+        living = list(takewhile(lambda each: each.number <= upto, self._living.values()))
         refused = _insert(db, [_as_it_is(each) for each in living])
         return settle(db, [change for _, _, change in self._owed]), refused
 
     def forget(self, upto: int) -> None:
         """`fold` has been committed with `upto`."""
-        for message in [name for name, living in self._living.items() if living.number <= upto]:
+        moved = list(takewhile(lambda item: item[1].number <= upto, self._living.items()))
+        for message, _ in moved:
             del self._living[message]
         while self._owed and self._owed[0][0] <= upto:
             self._owed.popleft()
