@@ -22,7 +22,7 @@ def test_one_line() -> None:
 def test_every_line_has_code_and_status() -> None:
     """RFC 2034 4: the status code stands on each line."""
     assert b"550-5.7.1 first\r\n550 5.7.1 second\r\n" == encode(Reply(550, "5.7.1", "first\nsecond"))
-    assert b"250-a\r\n250-b\r\n250 c\r\n" == lines(Reply(250, "", ""), ["a", "b", "c"])
+    assert b"250-a\r\n250-b\r\n250 c\r\n" == lines(Reply(250, "", ""), ("a", "b", "c"))
 
 
 def test_a_long_text_is_cut() -> None:

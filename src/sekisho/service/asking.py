@@ -85,7 +85,9 @@ class Asking:
     async def is_full(self, address: str, size: int) -> bool:
         try:
             roads = self.roads(address)
-            return len(roads) == 1 and await self._front.is_full(roads[0], size)
+            if len(roads) != 1 or roads[0].route.kind is not Kind.MAILDIR:
+                return False
+            return await self._front.is_full(roads[0], size)
         except Unavailable:  # whether it exists is the question that must be answered
             return False
 

@@ -80,7 +80,8 @@ class Connection(asyncio.Protocol):
         if self._tls is not None and data:
             data = self._decrypt(self._tls, data)
         if data and self.talk is not None:
-            self._hear(data)
+            self.talk.hear(data)
+            self._flush()
 
     def eof_received(self) -> bool:
         """A client that only has nothing more to say still gets the reply that is owed."""
@@ -211,7 +212,8 @@ class Connection(asyncio.Protocol):
         if self._tls is not None:
             self._tls.send(out)
             out = self._tls.take()
-        self._send(out)
+        if out:
+            self._send(out)
         if machine.closed:
             self._close()
             return
@@ -247,7 +249,7 @@ class Connection(asyncio.Protocol):
             if (body := talk.body) is not None and body.full:
                 body.on_room = self._regulate
                 wanted = True
-            elif talk.behind and talk.machine.unread > AHEAD_BYTES:
+            elif (talk.waiting or talk.more) and talk.machine.unread > AHEAD_BYTES:
                 wanted = True
         if wanted == self._paused or self._transport is None or self._transport.is_closing():
             return

@@ -155,7 +155,7 @@ class Conversation:
         self.waiting = False
         if failed:
             self._fail()
-        elif not self.gone:
+        elif not self.gone and not self.machine.idle:
             self.hear(b"")
         self._on_answer()
 

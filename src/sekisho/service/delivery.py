@@ -86,7 +86,7 @@ class Deliverer:
     def waits(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             self._schedule.waits(delivery.route.lane, delivery.next_at)
-        self._wake.set()
+        self._wake_in_time()
 
     def found(self, due: Due) -> None:
         for lane, next_at in due.next_at.items():
@@ -222,6 +222,10 @@ class Deliverer:
             return
         for batch in self._schedule.start(self._now()):
             self._world.spawn.task("try", self._try(batch))
+        self._wake_in_time()
+
+    def _wake_in_time(self) -> None:
+        """Something may be due earlier than we knew when we went to sleep."""
         if self._schedule.next_at() < self._sleeps_until:
             self._wake.set()
 

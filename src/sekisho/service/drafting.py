@@ -231,5 +231,7 @@ def _deliveries(letter: InHand) -> tuple[Delivery, ...]:
 
 def _roads(transaction: Transaction) -> list[Road]:
     """Each once."""
-    found = {(road.recipient, road.route): road for given in transaction.given for road in given.roads}
-    return list(found.values())
+    roads = [road for given in transaction.given for road in given.roads]
+    if len(roads) == 1:
+        return roads
+    return list({(road.recipient, road.route): road for road in roads}.values())

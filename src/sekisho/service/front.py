@@ -13,7 +13,6 @@ from msgspec import Struct
 from sekisho.checks.registry import Policy
 from sekisho.model.account import key_of
 from sekisho.model.config import Config
-from sekisho.model.delivery import Kind
 from sekisho.model.event import Event, Troubled
 from sekisho.model.ident import Idents
 from sekisho.model.letter import Draft
@@ -150,7 +149,7 @@ class Front:
     async def is_full(self, road: Road, size: int) -> bool:
         """Is this mailbox of ours over its quota? Not when nobody says so: mail goes on, and may wait."""
         local = self.roles.local
-        if road.route.kind is not Kind.MAILDIR or local is None:
+        if local is None:
             return False
         account, _ = self._divided(key_of(road.recipient), road.route.host)
         quota = self.stores.directory.quota(account)

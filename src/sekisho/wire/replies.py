@@ -17,11 +17,12 @@ def encode(reply: Reply) -> bytes:
     line = str(reply)
     if len(line) <= LINE_LETTERS and line.isascii() and line.isprintable():
         return line.encode("ascii") + b"\r\n"
-    return lines(reply, reply.text.splitlines() or [""])
+    return lines(reply, tuple(reply.text.splitlines()) or ("",))
 
 
-def lines(reply: Reply, texts: list[str]) -> bytes:
-    """A reply of these lines. Every line carries the enhanced status code (RFC 2034 4)."""
+@lru_cache(maxsize=256)
+def lines(reply: Reply, texts: tuple[str, ...]) -> bytes:
+    """A reply of these lines, each with the enhanced status code (RFC 2034 4). Every EHLO gets the same."""
     status = f"{reply.status} " if reply.status else ""
     heads = [f"{reply.code}-{status}"] * (len(texts[:LINES]) - 1) + [f"{reply.code} {status}"]
     return b"".join(_ascii(head + text[:LINE_LETTERS]) for head, text in zip(heads, texts, strict=False))

@@ -90,7 +90,8 @@ class SmtpServer(Lines):
 
     def receive(self, data: bytes) -> Iterator[Step]:
         """Takes the bytes at once, then yields steps until a reply is owed or the bytes are used up."""
-        self._keep(data)
+        if data:
+            self._keep(data)
         return iter(self._next, None)
 
     def reply(self, reply: Reply) -> None:
@@ -154,6 +155,11 @@ class SmtpServer(Lines):
         return self._body if self.state is State.BODY else None
 
     @property
+    def idle(self) -> bool:
+        """Whether there is nothing to go on with until the client says more."""
+        return not self._buffer and self._trouble is None and self.state in verbs.COMMAND_STATES
+
+    @property
     def silence_s(self) -> int:
         """Longest silence of the client to be borne now (RFC 5321 4.5.3.2)."""
         return self.settings.data_s if self.state is State.BODY else self.settings.command_s
@@ -166,7 +172,7 @@ class SmtpServer(Lines):
     # Bytes to steps.
 
     def _keep(self, data: bytes) -> None:
-        if self.closed or not data:
+        if self.closed:
             return
         if self.state is State.HANDSHAKE:
             self._trouble = self._violate(replies.GLUED, "glued")
@@ -186,6 +192,8 @@ class SmtpServer(Lines):
             return self._next_part()
         if state is State.GREETING:
             return self._owe(Opened())
+        if not self._buffer:
+            return None
         line = self._line()
         if not isinstance(line, bytes):
             return line
@@ -243,8 +251,8 @@ class SmtpServer(Lines):
             self._greeted = step
         elif isinstance(step, Mail):
             self._session.smtputf8, self._session.recipients = "SMTPUTF8" in step.params, 0
-        self._goal = goal
-        return self._owe(step)
+        self._goal, self._owed = goal, type(step)
+        return step
 
     def _unknown(self, word: bytes) -> Refused | Violated:
         reply, violation = refusal_of(word)
@@ -323,7 +331,9 @@ class SmtpServer(Lines):
             return
         self._say(reply, owed)
         if owed is Rcpt:
-            self._accept(reply)
+            if reply.positive:
+                self._session.recipients += 1
+                self.state = State.RECIPIENT
         elif owed in SASL:
             self._session.authenticated, self._exchange = reply.code == 235, None
         elif owed is XClient and reply.code == 220:
@@ -332,11 +342,6 @@ class SmtpServer(Lines):
             self._enter(self._goal)
         elif owed in (Opened, XClient, Quit):
             self._close()  # RFC 5321 3.1 (not followed: after 554 we do not wait for QUIT)
-
-    def _accept(self, reply: Reply) -> None:
-        if reply.positive:
-            self._session.recipients += 1
-            self.state = State.RECIPIENT
 
     def _enter(self, state: State) -> None:
         self.state = state
@@ -355,7 +360,7 @@ class SmtpServer(Lines):
         texts = [reply.text]
         if self._greeted.extended:
             texts += capabilities(self.settings, self._session)
-        self._out.append(replies.lines(Reply(reply.code, "", ""), texts))
+        self._out.append(replies.lines(Reply(reply.code, "", ""), tuple(texts)))
         self._enter(State.READY)
 
     def _begin_chunks(self, reply: Reply) -> None:
