@@ -55,9 +55,24 @@ service stats {{
 }}
 """
 
+QUOTAS = """\
+mail_plugins = quota
+protocol lmtp {{
+  mail_plugins = quota
+}}
+plugin {{
+  quota = maildir:User quota
+  quota_rule = *:bytes={size}
+  quota_exceeded_message = Nothing more fits in here
+}}
+lmtp_rcpt_check_quota = {early}
+quota_full_tempfail = {later}
+"""
+"""`early`: a full mailbox is answered at RCPT; `later`: with 452 4.2.2 instead of 552 5.2.2."""
+
 
 class Dovecot:
-    def __init__(self, folder: Path, users: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, users: tuple[str, ...], extra: str = "") -> None:
         self.folder = folder
         self.socket = folder / "lmtp"
         (folder / "mail").mkdir()
@@ -72,7 +87,7 @@ class Dovecot:
             folder=folder, run=folder / "run",
             user=pwd.getpwuid(os.getuid()).pw_name, group=grp.getgrgid(os.getgid()).gr_name,
         )  # fmt: skip
-        (folder / "dovecot.conf").write_text(settings)
+        (folder / "dovecot.conf").write_text(settings + extra)
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
@@ -100,12 +115,12 @@ class Dovecot:
 
 
 @contextlib.contextmanager
-def dovecot(*users: str) -> Iterator[Dovecot]:
+def dovecot(*users: str, extra: str = "") -> Iterator[Dovecot]:
     """In a folder that its users can enter. Skips with a reason where there is none; fails in CI."""
     if not (Path(PROGRAM).exists() and LMTP.exists()):
         assert not os.environ.get("CI"), "Dovecot with LMTP has to be there"
         pytest.skip("Dovecot with LMTP is not installed")
     with tempfile.TemporaryDirectory(prefix="dovecot-") as name:
-        keeper = Dovecot(Path(name), users)
+        keeper = Dovecot(Path(name), users, extra)
         with keeper.serving():
             yield keeper

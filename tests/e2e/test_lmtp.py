@@ -1,10 +1,18 @@
 """Mail for our mailboxes handed to a real Dovecot by LMTP, through a real server."""
 
+import email
+import json
 import time
 from pathlib import Path
+from typing import Any
 
-from e2e.dovecot import dovecot
+import pytest
+
+from e2e.dovecot import QUOTAS, dovecot
 from e2e.running import Installation
+
+LARGE = "Subject: large\r\n\r\n" + "x" * 70 + "\r\n" + ("y" * 70 + "\r\n") * 300
+FULL = "Nothing more fits in here"
 
 
 def test_dovecot_keeps_the_mailboxes(tmp_path: Path) -> None:
@@ -26,3 +34,66 @@ def test_dovecot_keeps_the_mailboxes(tmp_path: Path) -> None:
     assert b"Return-Path: <anna@example.com>" in bobs[0]
     (report,) = [each for each in annas if b"multipart/report" in each]
     assert b"carl@example.com" in report and b"<bob@example.com>" not in report
+
+
+@pytest.fixture
+def quotas(request: pytest.FixtureRequest) -> str:
+    early, later = request.param
+    return QUOTAS.format(size=10_000, early=early, later=later)
+
+
+def waiting(site: Installation) -> list[Any]:
+    """The queue, once something in it has been tried."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        rows = [json.loads(line) for line in site.run("queue", "list", "--json").splitlines()]
+        if any(row["last_reply"] for row in rows):
+            return rows
+        time.sleep(0.1)
+    raise AssertionError(f"nothing was tried\n{site.log()}")
+
+
+def a_letter_that_does_not_fit(site: Installation) -> None:
+    """To bob, whose mailbox is too small for it."""
+    with site.signed_in("anna@example.com") as client:
+        client.sendmail("anna@example.com", ["bob@example.com"], LARGE, ["RET=HDRS"])
+
+
+@pytest.mark.parametrize("quotas", [("no", "no"), ("yes", "no")], indirect=True, ids=["late", "at RCPT"])
+def test_a_full_mailbox_that_refuses_is_reported(tmp_path: Path, quotas: str) -> None:
+    """552 5.2.2 of Dovecot's quota: one bounce with its reply and its status; the mailbox stays as it was,
+    and what fits still comes.
+    """
+    with dovecot("anna@example.com", "bob@example.com", extra=quotas) as keeper:
+        site = Installation(tmp_path / "site", extra=f'[local]\nlmtp = "unix:{keeper.socket}"\n')
+        for name in ("anna@example.com", "bob@example.com"):
+            site.add_account(name)
+        with site.serving():
+            a_letter_that_does_not_fit(site)
+            deadline = time.monotonic() + 30
+            while not keeper.letters("anna") and time.monotonic() < deadline:
+                time.sleep(0.05)
+            (report,) = keeper.letters("anna")
+            with site.client() as client:
+                client.sendmail("x@far.example", ["bob@example.com"], "Subject: small\r\n\r\nx\r\n")
+            while not keeper.letters("bob") and time.monotonic() < deadline:
+                time.sleep(0.05)
+        (small,) = keeper.letters("bob")
+    assert b"Subject: small" in small
+    fields = email.message_from_bytes(report).get_payload()[1].get_payload()[1]  # type: ignore[union-attr,index]
+    assert "5.2.2" == fields["Status"] and FULL in fields["Diagnostic-Code"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("quotas", [("no", "yes"), ("yes", "yes")], indirect=True, ids=["late", "at RCPT"])
+def test_a_full_mailbox_that_waits_is_tried_again(tmp_path: Path, quotas: str) -> None:
+    """452 4.2.2: nobody is told, the letter stays in the queue with the reply that says why."""
+    with dovecot("anna@example.com", "bob@example.com", extra=quotas) as keeper:
+        site = Installation(tmp_path / "site", extra=f'[local]\nlmtp = "unix:{keeper.socket}"\n')
+        for name in ("anna@example.com", "bob@example.com"):
+            site.add_account(name)
+        with site.serving():
+            a_letter_that_does_not_fit(site)
+            (row,) = waiting(site)
+        assert "bob@example.com" == row["recipient"] and "waiting" == row["state"]
+        assert "4.2.2" in str(row["last_reply"]) and FULL in str(row["last_reply"])
+        assert [] == keeper.letters("anna") == keeper.letters("bob")
