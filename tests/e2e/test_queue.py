@@ -6,6 +6,7 @@ import smtplib
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,8 @@ def test_a_line_has_all_that_a_postmaster_asks(site: Installation) -> None:
     assert row["sender"] == row["account"] and "127.0.0.1" == row["address"]
     assert str(row["recipient"]).endswith("@far.example")
     assert row["message"] and row["size"] and row["next_at"] > row["accepted_at"]  # type: ignore[operator]
+    for name in ("accepted_at", "next_at", "expires_at"):
+        assert datetime.fromisoformat(str(row[name])).tzinfo is not None
     assert "4.4.1" in str(row["last_reply"])
     assert [row["accepted_at"] for row in rows] == sorted(row["accepted_at"] for row in rows)  # type: ignore
     groups = listed(site, "--by", "account")
@@ -145,6 +148,7 @@ def test_the_server_takes_mail_while_the_queue_is_changed(site: Installation) ->
         words = ("--account", "anna@example.com")
         for verb, *more in (("purge",), ("restore",), ("release",)):
             planned = site.run("queue", verb, *words, "--dry-run", *more)
+            assert 5 == json.loads(site.run("queue", verb, *words, "--dry-run", "--json"))["matched"]
             done = site.run("queue", verb, *words, "--yes", *more)
             assert "5 deliveries of 5 messages" in planned and "5 deliveries" in done.splitlines()[1]
     over.set()

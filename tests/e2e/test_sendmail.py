@@ -110,11 +110,20 @@ def test_exit_codes() -> None:
         assert 69 == sendmail("bob", text=lines * 28_500)[0]
         code, said = sendmail("bob", text=lines * 500_000)
         assert 69 == code and "2000000" in said
-        assert 0 == sendmail("-i", "bob")[0]
+        assert 0 == sendmail("-i", "-d0.1", "bob")[0]
         assert b"words" in sendmail.letter()
     began = time.monotonic()
     code, said = sendmail("bob")
     assert 75 == code and "does not answer" in said and time.monotonic() - began < HELD_S + 10
+
+
+def test_standard_input_that_is_closed_is_no_letter() -> None:
+    """As daemons and cron may start it: 74 and a sentence; what needs no input works."""
+    for words, code in ((("bob@example.com",), 74), (("-bs",), 74), (("-bi",), 0)):
+        command = ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "sekisho.cli.sendmail", *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        assert code == done.returncode and "Traceback" not in done.stderr
+        assert bool(code) == done.stderr.startswith("sekisho: ")
 
 
 def test_what_is_not_there_is_added() -> None:

@@ -83,6 +83,10 @@ def test_an_unknown_key_is_an_error_with_its_neighbour(tmp_path: Path) -> None:
         ("state = 5", "state", "this must be a text, not 5"),
         ("trusted = [1]", "trusted", "this must be a list of texts, not [1]"),
         ("trusted = ['all']", "trusted", "all is not a network such as 192.0.2.0/24"),
+        ("trusted = ['192.0.2.0/24', '0.0.0.0/0']", "trusted", "0.0.0.0/0 is so much of the internet"),
+        ("trusted = ['128.0.0.0/1']", "trusted", "name your own networks"),
+        ("trusted = ['::/0']", "trusted", "::/0 is so much of the internet"),
+        ("trusted = ['10.0.0.0/8', 'fc00::/7', '2000::/3']", "trusted", "2000::/3 is so much"),
         ("fronts = 0", "fronts", "this must be a whole number from 1 to 64, not 0"),
         ("fronts = true", "fronts", "this must be a whole number from 1 to 64, not true"),
         ("limits = 5", "limits", "this must be a table, not 5"),
@@ -121,6 +125,16 @@ def test_a_bad_value_is_named(tmp_path: Path, lines: str, place: str, why: str) 
     found = mistakes(tmp_path, f'hostname = "mx.example.com"\n{lines}\n')
     assert [place] == [said for _, said, _ in found]
     assert why in found[0][2]
+
+
+@pytest.mark.parametrize("who", ["proxy", "xclient"])
+def test_the_word_of_the_whole_internet_is_not_taken(tmp_path: Path, who: str) -> None:
+    """Who may say whose connection it is can be anybody, also one of `trusted`."""
+    listener = "[listen.x]\naddress = '127.0.0.1:7025'\nprotocol = 'smtp'\n"
+    believed = f'requires_{who} = true\n{who}_from = ["unix", "0.0.0.0/0"]\n'
+    text = f'hostname = "mx.example.com"\n{listener}{believed}'
+    ((_, place, why),) = mistakes(tmp_path, text)
+    assert f"listen.x.{who}_from" == place and "0.0.0.0/0 is so much of the internet" in why
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from sekisho.cli import speech
@@ -31,6 +33,9 @@ from sekisho.store.spool_patterns import BadPattern, check
 from sekisho.store.spool_select import BY
 
 Command = Callable[..., Any]
+
+TIMES = frozenset(("accepted_at", "next_at", "expires_at", "oldest_at", "at"))
+"""Fields of records whose values are times."""
 
 SECONDS_MAX = 1_000_000_000
 LINES_MAX = 1_000_000
@@ -111,13 +116,13 @@ def list_(
     answer = ask(config, QueueAsk("list", selector, limit=limit, by=by or ""))
     for group in answer.groups:
         if as_json:
-            speech.emit(group)
+            speech.emit(_timed(group, config))
         else:
             oldest = when(group.oldest_at, config)
             speech.tell(f"{group.deliveries:9}  {group.bytes:13}  {oldest}  {group.name or '-'}")
     for row in answer.rows:
         if as_json:
-            speech.emit(row)
+            speech.emit(_timed(row, config))
         else:
             speech.tell(_line(row, config))
     if not as_json:
@@ -139,7 +144,8 @@ def show(path: str, as_json: bool, ident: str) -> int:
     if not answer.rows:
         speech.fail(phrase("nothing in the queue is called {ident}", ident=ident))
     if as_json:
-        speech.emit(answer)
+        rows = [_timed(row, config) for row in answer.rows]
+        speech.emit(msgspec.to_builtins(answer) | {"rows": rows})
         return 0
     for row in answer.rows:
         speech.tell(_line(row, config))
@@ -159,27 +165,56 @@ def _verb(name: QueueVerb, plan: Phrase, done: Phrase, text: str) -> None:
         selector = chosen(config, wanted, name)
         if selector == Selector():
             speech.fail(phrase("say which: at least one selector is needed"), speech.USAGE)
-        return _change(config, QueueAsk(name, selector), (plan, done), (as_json, dry_run, yes))
+        if as_json:
+            return _change_plainly(config, QueueAsk(name, selector), dry_run, yes)
+        return _change(config, QueueAsk(name, selector), (plan, done), dry_run, yes)
 
     command.command(name, help=text)(run)
 
 
-def _change(config: Config, wish: QueueAsk, said: tuple[Phrase, Phrase], how: tuple[bool, bool, bool]) -> int:
-    as_json, dry_run, yes = how
-    preview = ask(config, QueueAsk("count", wish.selector, preview=wish.verb))
+def _change(config: Config, wish: QueueAsk, said: tuple[Phrase, Phrase], dry_run: bool, yes: bool) -> int:
+    preview = _preview(config, wish)
     plan = Phrase(said[0].pattern, {"total": _total(preview)})
-    if preview.matched == 0 or not speech.confirm(plan, yes or as_json, dry_run):
-        return 0 if preview.matched or as_json else _nothing()
-    action = make_id(HostClock().now(), HostChance().bits(30))
-    answer = ask(config, replace(wish, action=action))
-    if as_json:
-        speech.emit(answer)
+    if preview.matched == 0:
+        return _nothing()
+    if not speech.confirm(plan, yes, dry_run):
         return 0
-    changed = answer.performed.count if answer.performed else 0
-    speech.tell(Phrase(said[1].pattern, {"changed": _deliveries(changed), "action": action}))
-    if answer.performed and answer.performed.already_on_the_wire:
-        speech.tell(phrase("already on the wire: {count}", count=answer.performed.already_on_the_wire))
+    done = _done(config, wish).performed
+    action = done.action if done else ""
+    speech.tell(
+        Phrase(said[1].pattern, {"changed": _deliveries(done.count if done else 0), "action": action})
+    )
+    if done and done.already_on_the_wire:
+        speech.tell(phrase("already on the wire: {count}", count=done.already_on_the_wire))
     return 0
+
+
+def _change_plainly(config: Config, wish: QueueAsk, dry_run: bool, yes: bool) -> int:
+    """For programs: one object, and nobody to ask."""
+    if not (dry_run or yes):
+        speech.fail(
+            phrase("--json cannot ask: say --yes, or --dry-run to see what would be done"), speech.USAGE
+        )
+    answer = _preview(config, wish)
+    if yes and not dry_run and answer.matched:
+        answer = _done(config, wish)
+    done = {"performed": _timed(answer.performed, config)} if answer.performed else {}
+    speech.emit(msgspec.to_builtins(answer) | done)
+    return 0
+
+
+def _preview(config: Config, wish: QueueAsk) -> QueueAnswer:
+    return ask(config, QueueAsk("count", wish.selector, preview=wish.verb))
+
+
+def _done(config: Config, wish: QueueAsk) -> QueueAnswer:
+    return ask(config, replace(wish, action=make_id(HostClock().now(), HostChance().bits(30))))
+
+
+def _timed(record: Struct, config: Config) -> dict[str, Any]:
+    """A record for programs, its times in RFC 3339."""
+    told: dict[str, Any] = msgspec.to_builtins(record)
+    return {name: when(value, config) if name in TIMES else value for name, value in told.items()}
 
 
 def _nothing() -> int:
@@ -230,6 +265,9 @@ def chosen(config: Config, wanted: dict[str, Any], verb: QueueVerb = "list") -> 
     what looks, purges and restores the bounces that its mail caused too.
     """
     given = {name: value for name, value in wanted.items() if value}
+    for word, name, _ in SELECTORS:  # an unset variable of a script must not widen what is meant
+        if wanted[name] == "" or (name == "ids" and "" in wanted[name]):
+            speech.fail(phrase("{option} is empty; the null sender is written <>", option=word), speech.USAGE)
     if incident := given.pop("incident", ""):
         wide = verb in ("list", "purge", "restore")
         given |= {"cause": _cause_of(config, incident)} if wide else {"held_by": _hold_of(config, incident)}

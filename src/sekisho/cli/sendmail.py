@@ -5,6 +5,7 @@ the kernel who it is. It says 0 only when the server has said that the letter is
 it is started anew for every letter.
 """
 
+import errno
 import os
 import pwd
 import sys
@@ -37,14 +38,14 @@ PROGRAMS = {"mailq": "-bp", "newaliases": "-bi"}
 
 def run() -> None:
     try:
-        code = ended(sys.argv, os.environ, sys.stdin.buffer)
+        code = ended(sys.argv, os.environ, sys.stdin.buffer if sys.stdin else None)
     except KeyboardInterrupt:
         code = 130
     sys.exit(code)
 
 
-def ended(words: list[str], environment: Mapping[str, str], source: BinaryIO) -> int:
-    """The exit code; what is wrong is said on standard error."""
+def ended(words: list[str], environment: Mapping[str, str], source: BinaryIO | None) -> int:
+    """The exit code; what is wrong is said on standard error. No `source`: standard input is closed."""
     asked = [PROGRAMS[name]] if (name := os.path.basename(words[0])) in PROGRAMS else []
     try:
         options = parse([*asked, *words[1:]])
@@ -56,9 +57,11 @@ def ended(words: list[str], environment: Mapping[str, str], source: BinaryIO) ->
                 return _queue(("queue", "list"), environment)
             case "q":
                 return _queue(("queue", "retry", "--recipient", "*", "--yes"), environment)
-            case "s":
-                Line(socket).pass_through(source, sys.stdout.buffer)
-                return OK
+        if source is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        if options.mode == "s":
+            Line(socket).pass_through(source, sys.stdout.buffer)
+            return OK
         return _send(options, socket, environment, source)
     except Usage as mistake:
         return _complain(USAGE, mistake.kind, mistake.word)

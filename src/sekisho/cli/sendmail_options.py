@@ -1,11 +1,11 @@
 """The options of sendmail(1), as Postfix takes them: what matters here is kept, the rest is let pass."""
 
-WITH_VALUE = frozenset("ABCDFLNORVXbefhopqr")
+WITH_VALUE = frozenset("ABCDFLNORVXbdefhopqr")
 """The value stands in the same word or is the next one."""
 
 WITHOUT = frozenset("GIUcimnstvx")
 
-VALUE_HERE_ONLY = frozenset("q")
+VALUE_HERE_ONLY = frozenset("dq")
 """Without a value in the same word they have none."""
 
 MODES = {"bm": "", "bs": "s", "bp": "p", "bi": "i"}

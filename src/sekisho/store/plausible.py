@@ -14,6 +14,11 @@ _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOSTNAME = re.compile(rf"(?i:{_LABEL}(\.{_LABEL})*)")
 _ENDPOINT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+):([0-9]{1,5})")
 
+WIDEST_IPV4, WIDEST_IPV6 = 8, 20
+"""Nobody has a larger network of his own than 10.0.0.0/8, nor than the largest that registries gave away."""
+
+PRIVATE_IPV6 = ipaddress.IPv6Network("fc00::/7")
+
 ANY = "*"
 """Stands for a name that the user chose."""
 
@@ -54,11 +59,11 @@ def is_hostname(text: str) -> bool:
 def _rules() -> dict[Place, Rule]:
     return {
         ("hostname",): _hostname,
-        ("trusted",): _networks,
+        ("trusted",): _believed,
         ("zone",): _zone,
         ("listen", ANY, "address"): _listening,
-        ("listen", ANY, "proxy_from"): _proxies,
-        ("listen", ANY, "xclient_from"): _proxies,
+        ("listen", ANY, "proxy_from"): _believed,
+        ("listen", ANY, "xclient_from"): _believed,
         ("listen", ANY, "bare_lf_from"): _proxies,
         ("outbound", "smarthost", "host"): _endpoint,
         ("outbound", "smarthosts", ANY, "host"): _endpoint,
@@ -93,6 +98,27 @@ def _networks(value: list[str]) -> Phrase | None:
         except ValueError:
             return phrase("{value} is not a network such as 192.0.2.0/24", value=printable(text, 100))
     return None
+
+
+def _believed(value: list[str]) -> Phrase | None:
+    """Networks whose word is taken, to relay or to say whose connection it is: with too much of the internet
+    among them this would be an open relay.
+    """
+    if flaw := _proxies(value):
+        return flaw
+    for text in value:
+        if text != "unix" and _is_wide(ipaddress.ip_network(text)):
+            return phrase(
+                "{value} is so much of the internet that this would be an open relay; name your own networks",
+                value=text,
+            )
+    return None
+
+
+def _is_wide(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    if isinstance(network, ipaddress.IPv4Network):
+        return network.prefixlen < WIDEST_IPV4
+    return network.prefixlen < WIDEST_IPV6 and not network.subnet_of(PRIVATE_IPV6)
 
 
 def _domains(value: list[str]) -> Phrase | None:

@@ -3,6 +3,7 @@
 RE2 takes time in proportion to the text whatever the expression says, so nobody can stop the server with one.
 """
 
+import ipaddress
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -51,6 +52,11 @@ def check(selector: Selector) -> None:
             raise BadPattern(name, f"longer than {PATTERN_MAX} characters")
         if is_expression(wanted):
             _compiled(name, wanted)
+    if selector.address:
+        try:
+            ipaddress.ip_network(selector.address, strict=False)
+        except ValueError as error:
+            raise BadPattern("address", "not an address or network such as 192.0.2.0/24") from error
 
 
 class Matchers:
