@@ -265,7 +265,7 @@ class Spool:
         await self._change(_nothing)
 
     async def _read(self, run: Callable[[Any], Result]) -> Result:
-        """A long look, off the loop, on a connection of its own."""
+        """A look that may be long, off the loop, on a connection that nobody else uses meanwhile."""
         if self._writer.dirty:
             await self._fold()
         result: Result = await self._doors.spawn.thread(partial(self._look, run))
@@ -273,11 +273,8 @@ class Spool:
 
     def _look(self, run: Callable[[Any], Result]) -> Result:
         try:
-            connection = self._file.another_reader()
-            try:
+            with self._file.another_reader() as connection:
                 return run(connection)
-            finally:
-                self._file.close_reader(connection)
         except TROUBLE as error:
             raise Unavailable("spool", str(error)) from error
 

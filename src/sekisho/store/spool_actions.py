@@ -1,7 +1,7 @@
 """What operators and incidents do to deliveries that wait: hold, release, retry, bounce, purge, restore.
 
-Found by a reader, changed by the writer, at most 1,000 rows a transaction, so that mail goes on meanwhile. An
-action is idempotent by its id: what is done is not done again, and what a crash cut short is finished.
+Found by a reader, changed by the writer, in transactions that are short enough for mail to go on meanwhile.
+An action is idempotent by its id: what is done is not done again, and what a crash cut short is finished.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,15 @@ from sekisho.store.spool_select import Census
 from sekisho.world import Clock
 
 ROWS_MAX = 1000
-"""Most rows of one transaction."""
+"""Rows of one portion. A transaction changes one, or as many as `STEP_US` allows."""
+
+PORTIONS_MAX = 8
+"""Most portions of one transaction. Rows of a lane stand apart in the table: the more are changed together,
+the fewer times each page is written (270,000 rows: 2.2 GB one by one, 0.7 GB by eight)."""
+
+STEP_US = 200_000
+"""So long may a letter that arrives wait behind a transaction (us): one that took longer makes the next
+smaller."""
 
 CHANGED_KEPT = 1000
 """Most ids that an answer carries; `count` is the true number."""
@@ -89,6 +97,28 @@ class Hands(Struct, frozen=True):
     bodies: str
 
 
+class Pace:
+    """How many portions go into one transaction: more while it is quick, fewer when mail would wait."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._portions = 1
+
+    def taken(self, left: list[str]) -> list[str]:
+        """The next ones, taken off the end of `left`."""
+        return [left.pop() for _ in range(min(self._portions, len(left)))]
+
+    async def timed(self, step: Awaitable[Any]) -> Any:
+        begin = self._clock.ticks()
+        result = await step
+        spent = self._clock.ticks() - begin
+        if spent > STEP_US:
+            self._portions = max(self._portions // 2, 1)
+        elif spent < STEP_US // 2:
+            self._portions = min(self._portions * 2, PORTIONS_MAX)
+        return result
+
+
 async def perform(order: Order, hands: Hands) -> Performed:
     before: Performed | None = await hands.read(partial(performed, action=order.action))
     if before is not None:
@@ -98,8 +128,11 @@ async def perform(order: Order, hands: Hands) -> Performed:
     step = partial(_step, rule=rule, order=order, now=now)
     changed: list[str] = []
     count = trying = 0
-    for ids in await hands.read(partial(spool_select.ids, where=where, portion=ROWS_MAX)):
-        done, on_the_wire = await hands.change(partial(step, ids=ids))
+    left: list[str] = await hands.read(partial(spool_select.ids, where=where, portion=ROWS_MAX))
+    left.reverse()
+    pace = Pace(hands.clock)
+    while left:
+        done, on_the_wire = await pace.timed(hands.change(partial(step, portions=pace.taken(left))))
         count += len(done)
         trying += on_the_wire
         changed += done[: CHANGED_KEPT - len(changed)]
@@ -144,15 +177,18 @@ def performed(db: Any, action: str) -> Performed | None:
     return msgspec.json.decode(row[0], type=Performed) if row else None
 
 
-def _step(db: Any, ids: str, rule: Rule, order: Order, now: int) -> tuple[tuple[list[str], int], list[str]]:
-    """Changes those of `ids`, a JSON array, that still want it; answers with their ids and how many were
-    being tried."""
+def _step(
+    db: Any, portions: list[str], rule: Rule, order: Order, now: int
+) -> tuple[tuple[list[str], int], list[str]]:
+    """Changes those of `portions`, JSON arrays of ids, that still want it; answers with their ids and how
+    many were being tried."""
     mark = f" {order.held or order.action} "
     given = {
-        "ids": ids, "now": now, "action": order.action, "held": order.held, "mark": mark,
+        "now": now, "action": order.action, "held": order.held, "mark": mark,
         "reply": encode_reply(GIVEN_UP),
     }  # fmt: skip
-    found = list(db.execute(SQL["changeable"].replace("?", ":ids") + " " + rule.condition, given))
+    changeable = SQL["changeable"].replace("?", ":ids") + " " + rule.condition
+    found = [row for ids in portions for row in db.execute(changeable, {**given, "ids": ids})]
     chosen = [ident for ident, _ in found]
     db.execute(SQL[rule.statement], {**given, "ids": as_json(chosen)})
     return (chosen, sum(state == State.TRYING for _, state in found)), []

@@ -5,7 +5,8 @@ alone checkpoints. A `database` door given by the world is one connection for bo
 wants it.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import apsw
@@ -40,6 +41,7 @@ class SpoolFile:
         self._log_pages = 0
         self.writer = self._open_writer()
         self.reader = self.writer if database else self._open_reader()
+        self._spare: list[Any] = []
 
     def _open_writer(self) -> Any:
         try:
@@ -66,13 +68,26 @@ class SpoolFile:
             raise Unavailable(self._path, str(error)) from error
         return connection
 
-    def another_reader(self) -> Any:
-        """A connection for one long search, off the loop; the caller closes it with `close_reader`."""
-        return self.writer if self._database else self._open_reader()
+    @contextlib.contextmanager
+    def another_reader(self) -> Iterator[Any]:
+        """A connection for one search, off the loop. That of the last search knows the tables, and has pages
+        of them in memory: it serves again, unless a search broke off and may have left something open."""
+        connection = self.writer if self._database else self._spare_or_new()
+        ended = False
+        try:
+            yield connection
+            ended = True
+        finally:
+            if ended and not self._database and not self._spare:
+                self._spare.append(connection)
+            elif connection is not self.writer:
+                connection.close()
 
-    def close_reader(self, connection: Any) -> None:
-        if connection is not self.writer:
-            connection.close()
+    def _spare_or_new(self) -> Any:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return self._open_reader()
 
     def checkpoint_when_long(self) -> None:
         """Copies the log into the database once it is long. Called between batches."""
@@ -96,6 +111,8 @@ class SpoolFile:
             raise Unavailable(self._path, "the log could not be emptied")
 
     def close(self) -> None:
+        while self._spare:
+            self._spare.pop().close()
         if self.reader is not self.writer:
             self.reader.close()
         self.writer.close()
