@@ -23,7 +23,8 @@ from bench import machine, peers
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "100"))
 CLIENTS = 8
 BODY = b"Subject: x\r\n\r\n" + b"y" * 1500 + b"\r\n"
-ARRIVING_S = 600
+STILL_S = 60
+"""Nothing more arrives: so long nothing did."""
 SEED = 1
 
 SETTINGS = """\
@@ -39,6 +40,8 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, peers.free_port()
         self.program = str(Path(sys.executable).parent / "sekisho")
+        self.found: dict[str, str] = {}
+        """Our id of the letter in each file of the mailbox that was read."""
         self._run("init", str(folder), "--domain", "bench.test")
         (folder / "sekisho.toml").write_text(SETTINGS.format(port=self.port))
         self._run("account", "add", "bob@bench.test", "-c", str(folder / "sekisho.toml"))
@@ -57,8 +60,19 @@ class House:
     def arrived(self) -> Counter[str]:
         """Our ids of the letters in the mailbox, from the topmost Received field."""
         new = self.folder / "mail" / "bench.test" / "bob" / "Maildir" / "new"
-        heads = (path.read_bytes()[:400] for path in new.iterdir()) if new.exists() else ()
-        return Counter(match[1].decode() for head in heads if (match := re.search(rb"\bid (\w{17})\b", head)))
+        for name in set(os.listdir(new)) - self.found.keys() if new.exists() else ():
+            match = re.search(rb"\bid (\w{17})\b", (new / name).read_bytes()[:400])
+            self.found[name] = match[1].decode() if match else ""
+        return Counter(self.found.values())
+
+    def last_arrival(self, kept: set[str]) -> Counter[str]:
+        """As `arrived`, once all of them are there, or nothing has come for a while."""
+        found, since = self.arrived(), time.monotonic()
+        while kept - set(found) and time.monotonic() - since < STILL_S:
+            time.sleep(1)
+            before, found = found.total(), self.arrived()
+            since = time.monotonic() if found.total() > before else since
+        return found
 
 
 def run() -> dict[str, object]:
@@ -67,12 +81,10 @@ def run() -> dict[str, object]:
         chance = random.Random(SEED)
         for _ in range(ROUNDS):
             _round(house, kept, chance.uniform(0.3, 1.5))
-        server, begin = house.start(), time.monotonic()
-        while set(kept) - set(house.arrived()) and time.monotonic() - begin < ARRIVING_S:
-            time.sleep(1)
+        server = house.start()
+        found = house.last_arrival(set(kept))
         server.send_signal(signal.SIGTERM)
         server.wait(60)
-        found = house.arrived()
         shutil.rmtree(house.folder)
         results = {
             "rounds": ROUNDS,
