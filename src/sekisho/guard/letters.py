@@ -17,7 +17,7 @@ PRIOR_LETTERS, PRIOR_STRANGERS = 5.0, 3.0
 """A new account knows nobody: three of five imagined letters went to strangers, so that the first ones
 prove little."""
 RAREST = 0.01
-"""No owner is taken for somebody who never writes to an acquaintance, however many strangers were written to."""
+"""An owner may always write to an acquaintance, however many letters went to strangers only."""
 HABIT_LETTERS = 200.0
 """Counts are halved at this many letters."""
 HEAVIEST = 4.0
