@@ -1,5 +1,6 @@
 """What a hostile tester found over the command line: each mishap is one sentence and the right exit code."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,13 @@ def test_a_stamp_at_the_end_of_the_calendar_is_no_time(tmp_path: Path, stamp: st
     """The line counts as not understood, and the rest of the log is read."""
     log = tmp_path / "maillog"
     log.write_text(f"{stamp} mx {LOGIN}\n2020-01-01T00:00:00+00:00 mx {LOGIN}\n{stamp} mx foo: bar\n")
-    done = subprocess.run([PROGRAM, "scan", "--json", log], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [PROGRAM, "scan", "--json", log],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TZ": "UTC"},
+    )
     assert (0, "") == (done.returncode, done.stderr)
     assert '"first":"2020-01-01T00:00:00+00:00"' in done.stdout
 

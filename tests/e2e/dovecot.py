@@ -16,7 +16,7 @@ import pytest
 
 PROGRAM = shutil.which("dovecot") or "/usr/sbin/dovecot"
 LMTP = Path("/usr/lib/dovecot/lmtp")
-START_S = 20
+START_S = 60
 NOBODY = 65534
 """Whose mailboxes they are when root runs the tests: Dovecot opens none of root's."""
 
@@ -103,7 +103,7 @@ class Dovecot:
             yield
         finally:
             server.send_signal(signal.SIGTERM)
-            server.wait(20)
+            server.wait(60)
 
     def letters(self, name: str) -> list[bytes]:
         new = self.folder / "mail" / name / "Maildir" / "new"

@@ -49,7 +49,7 @@ class FarHost:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.port = asyncio.run_coroutine_threadsafe(self.sink.start(), self._loop).result(10)
+        self.port = asyncio.run_coroutine_threadsafe(self.sink.start(), self._loop).result(60)
 
     @property
     def smarthost(self) -> str:
@@ -64,9 +64,9 @@ class FarHost:
         return list(self.sink.messages)
 
     def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.sink.stop(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.sink.stop(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import trustme
 
 from conftest import program
-from e2e.running import free_port
+from ports import free_port
 
-START_S = 30
+START_S = 60
 
 
 class Pebble:
@@ -75,7 +75,7 @@ class Pebble:
     def stop(self) -> None:
         for process in self.processes:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def is_free(port: int) -> bool:

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import smtplib
-import socket
 import ssl
 import subprocess
 import sys
@@ -13,8 +12,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ports import free_port
+from waiting import PATIENCE_S, until
+
 PROGRAM = str(Path(sys.executable).parent / "sekisho")
-START_S = 30
+NEWS_S = 0.3
+"""A server looks five times a second whether somebody has changed a database."""
+
 PASSWORD = "correct horse battery staple"
 
 SETTINGS = """\
@@ -36,12 +40,6 @@ sessions_per_address = 500
 private_networks = true
 {outbound}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Installation:
@@ -91,14 +89,14 @@ class Installation:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             assert self.server.poll() is None, self.log()
             with contextlib.suppress(OSError, smtplib.SMTPException), self.client() as client:
                 client.noop()
                 return
             time.sleep(0.05)
-        raise AssertionError(f"no greeting in {START_S} s\n{self.log()}")
+        raise AssertionError(f"no greeting in {PATIENCE_S} s\n{self.log()}")
 
     def stop(self) -> None:
         """As an operator does: SIGTERM, and it ends by itself with 0."""
@@ -117,7 +115,7 @@ class Installation:
         """kill -9 of every process of the server at once."""
         assert self.server is not None
         os.killpg(self.server.pid, signal.SIGKILL)
-        self.server.wait(10)
+        self.server.wait(PATIENCE_S)
 
     def log(self) -> str:
         return (self.folder / "server.log").read_text(errors="replace")[-4000:]
@@ -140,6 +138,18 @@ class Installation:
         with self.signed_in(address) as client:
             client.sendmail(address, [address], "Subject: own\r\n\r\nx\r\n")
         self.wait_for_letters(address, 2)
+
+    def told(self, key: str, *facts: str) -> str:
+        """What `sekisho trace KEY` prints, once all of these facts stand in it: events are written a moment
+        after what they tell of.
+        """
+
+        def asked() -> str:
+            code, said = self.tried("trace", key)
+            assert code == 0 and all(fact in said for fact in facts), said
+            return said
+
+        return until(asked)
 
     def letters(self, address: str) -> list[bytes]:
         """What stands in new/ of an account's Maildir."""

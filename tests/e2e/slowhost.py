@@ -6,8 +6,8 @@ import time
 
 
 class SlowHost:
-    """`takes_s` from the final dot to its reply. `most` connections were open at once. It does not know
-    recipients that are called "nobody"."""
+    """`takes_s` from the final dot to its reply, longer while it is `held`. `most` connections were open at
+    once. It does not know recipients that are called "nobody"."""
 
     def __init__(self, takes_s: float) -> None:
         self.takes_s = takes_s
@@ -15,19 +15,20 @@ class SlowHost:
         self.names: list[str] = []
         self.open = 0
         self.most = 0
+        self.held = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def start(self, host: str, port: int = 0) -> int:
         self._thread.start()
         starting = asyncio.start_server(self._serve, host, port, backlog=1024)
-        self._server = asyncio.run_coroutine_threadsafe(_awaited(starting), self._loop).result(10)
+        self._server = asyncio.run_coroutine_threadsafe(_awaited(starting), self._loop).result(60)
         return int(self._server.sockets[0].getsockname()[1])
 
     def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     async def _end(self) -> None:
@@ -63,6 +64,8 @@ class SlowHost:
                     writer.write(b"354 go\r\n")
                     await reader.readuntil(b"\r\n.\r\n")
                     await asyncio.sleep(self.takes_s)
+                    while self.held:
+                        await asyncio.sleep(0.02)
                     self.taken.append(recipient)
                 writer.write(b"250 ok\r\n")
                 if verb == b"QUIT":

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from covers import covers
-from e2e.running import Installation
+from e2e.running import NEWS_S, Installation
 
 
 def answer(client: smtplib.SMTP, sender: str, recipient: str) -> int:
@@ -53,7 +53,7 @@ def test_lists_domains_and_the_catch_all(tmp_path: Path) -> None:
         home.wait_for_letters("hello@example.com", 2)
         home.wait_for_letters("bob@example.com", 1)
         home.run("alias", "add", "@example.com", "hello@example.com")
-        time.sleep(1)
+        time.sleep(NEWS_S)
         assert 250 == answer(client, "x@far.example", "invented@example.org")
         assert 550 == answer(client, "", "invented@example.org")
         assert 250 == answer(client, "", "bob@example.org")

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import socket
 import ssl
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from e2e.unbound import Signed, resolving
+from ports import free_port
 from sekisho.host import HostClock
 from sekisho.lab.sink import Rules, Sink
 from sekisho.model.config import Config, Outbound
@@ -40,9 +40,7 @@ class Site:
         self.anchor = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
         leaf = x509.load_pem_x509_certificate(issued.cert_chain_pems[0].bytes())
         key = leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.pin = f"3 1 1 {hashlib.sha256(key).hexdigest()}"
         self.wrong = f"3 1 1 {hashlib.sha256(b'other').hexdigest()}"
         self.above = f"2 0 0 {self.anchor.public_bytes(Encoding.DER).hex()}"
@@ -67,7 +65,7 @@ class Site:
             sink = Sink(None, Rules(tls=self.context))
             await sink.start(port=self.port)
             world = fakes(
-                net=Dialer(), dns=Resolver(HostClock(), (resolver,), probe=probe, lifetime_s=3.0)
+                net=Dialer(), dns=Resolver(HostClock(), (resolver,), probe=probe, lifetime_s=30.0)
             ).world
             out = Outbound(port=self.port, private_networks=True, dnssec_probe=probe)
             events: list[Event] = []
@@ -136,7 +134,7 @@ def test_answers_of_a_real_resolver(site: Site, tmp_path: Path) -> None:
     """SERVFAIL of a forged zone is Unavailable, NXDOMAIN is NotFound, and neither is "unsigned"."""
 
     async def main(address: str) -> None:
-        resolver = Resolver(HostClock(), (address,), probe="good.test", lifetime_s=3.0)
+        resolver = Resolver(HostClock(), (address,), probe="good.test", lifetime_s=30.0)
         with pytest.raises(Unavailable):
             await resolver.mx("bogus.test")
         with pytest.raises(NotFound):

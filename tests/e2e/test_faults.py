@@ -42,14 +42,14 @@ def failing(site: Installation, call: str, error: str, when: int) -> Iterator[Pa
     words = [program("strace"), "-f", "-q", "-o", trace, "-e", f"trace={call}", "-e", rule]
     tracer = subprocess.Popen([*words, "-p", str(site.server.pid)], stderr=subprocess.DEVNULL)
     status = Path(f"/proc/{site.server.pid}/status")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while "TracerPid:\t0\n" in status.read_text() and time.monotonic() < deadline:
         time.sleep(0.01)
     try:
         yield trace
     finally:
         tracer.terminate()
-        tracer.wait(20)
+        tracer.wait(60)
 
 
 def send(site: Installation, letters: list[bytes], kept: set[str]) -> list[int]:

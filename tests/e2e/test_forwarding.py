@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from e2e.farhost import FarHost, report
-from e2e.running import Installation
+from e2e.running import NEWS_S, Installation
 
 WRITER, FRIEND = "Writer@else.example", "friend@far.example"
 LETTER = "Subject: hello\r\n\r\nwords\r\n"
@@ -81,7 +81,7 @@ def test_a_list_sends_as_its_owner(site: Installation, far: FarHost) -> None:
     site.run("alias", "add", "staff@example.com", FRIEND, "bob@example.com")
     site.run("alias", "add", "owner-staff@example.com", "hello@example.com")
     assert "all of the list staff@example.com" in site.run("route", "test", "staff@example.com")
-    time.sleep(1)
+    time.sleep(NEWS_S)
     with site.client() as client:
         client.sendmail(WRITER, ["staff@example.com", "bob@example.com"], LETTER)
         assert "owner-staff@example.com" == far.wait_for(1)[0].sender

@@ -1,6 +1,7 @@
 """A service manager's view of `sekisho serve`: it is told by datagrams when we are ready, reload, live and
 stop."""
 
+import itertools
 import os
 import signal
 import socket
@@ -98,11 +99,13 @@ def test_the_watchdog_hears_of_us(
 ) -> None:
     """Twice in the time that it allows, and not when the manager means another process."""
     monkeypatch.setenv("WATCHDOG_USEC", "400000")
+    moments = []
     with site.serving():
-        began = time.monotonic()
-        for _ in range(5):
+        for _ in range(9):
             manager.next("WATCHDOG")
-        assert time.monotonic() - began < 2
+            moments.append(time.monotonic())
+    gaps = sorted(after - before for before, after in itertools.pairwise(moments))
+    assert gaps[0] <= 0.4 and gaps[2] <= 0.4, gaps  # the others may be a busy machine's
     monkeypatch.setenv("WATCHDOG_PID", "1")
     manager.heard.clear()
     manager.next("STOPPING")

@@ -102,7 +102,7 @@ def test_no_250_precedes_its_sync(tmp_path: Path) -> None:
                 client.rcpt("bob@example.com")
                 client.data(b"Subject: %d\r\n\r\nbody\r\n" % number)
         tracer.terminate()
-        tracer.wait(20)
+        tracer.wait(60)
     synced, answers = False, 0
     for line in trace.read_text(errors="replace").split("\n"):
         if "queued as" in line and re.search(r"(write|sendto)\(", line):

@@ -62,7 +62,7 @@ class Outside:
     def start(self) -> int:
         """The port of the name server."""
         self._thread.start()
-        return asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(60)
 
     async def _start(self) -> int:
         for name, sink in self.sinks.items():
@@ -70,9 +70,9 @@ class Outside:
         return await self.names.start()
 
     def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     async def _stop(self) -> None:
@@ -112,7 +112,7 @@ def bounced(site: Installation, recipient: str, letter: bytes = b"Subject: far\r
 
 
 def arrived(outside: Outside, count: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while len(outside.sinks["yes.test"].messages) < count and time.monotonic() < deadline:
         time.sleep(0.02)
     assert count == len(outside.sinks["yes.test"].messages)

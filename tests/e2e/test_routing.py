@@ -59,7 +59,7 @@ class Elsewhere:
         return Reply(550, "5.1.1", "no such user")
 
     def _call(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def wait_for(self, count: int) -> list[SinkMessage]:
         deadline = time.monotonic() + 60
@@ -82,7 +82,7 @@ class Elsewhere:
 
         self._call(end())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
 

@@ -5,7 +5,6 @@ import getpass
 import os
 import re
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -114,7 +113,7 @@ def test_exit_codes() -> None:
         assert b"words" in sendmail.letter()
     began = time.monotonic()
     code, said = sendmail("bob")
-    assert 75 == code and "does not answer" in said and time.monotonic() - began < HELD_S + 10
+    assert 75 == code and "does not answer" in said and time.monotonic() - began < HELD_S + 60
 
 
 def test_standard_input_that_is_closed_is_no_letter() -> None:
@@ -339,7 +338,7 @@ def test_a_letter_is_whole_or_not_sent() -> None:
         process.stdin.flush()
         time.sleep(0.5)
         process.kill()
-        process.wait(10)
+        process.wait(60)
         assert 0 == sendmail("bob")[0]
         assert b"half" not in sendmail.letter()
 
@@ -349,11 +348,10 @@ def test_it_starts_at_once() -> None:
     code = "import sys; old = set(sys.modules); import sekisho.cli.sendmail; print(*set(sys.modules) - old)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {"msgspec", "click", "asyncio", "email", "typing_extensions", "ssl"} & set(loaded.split())
-    empty, ours = [
-        [took([sys.executable, "-c", text]) for _ in range(7)]
-        for text in ("pass", "import sekisho.cli.sendmail")
-    ]
-    assert statistics.median(ours) < statistics.median(empty) * 2 + 0.1
+    texts = ("pass", "import sekisho.cli.sendmail")
+    rounds = [[took([sys.executable, "-c", text]) for text in texts] for _ in range(7)]
+    empty, ours = map(min, zip(*rounds, strict=True))  # whatever else the machine does, it did least then
+    assert ours < empty * 2 + 0.1
 
 
 def took(command: list[str]) -> float:

@@ -2,7 +2,6 @@
 what fails."""
 
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,8 @@ import pytest
 
 from conftest import program
 from covers import covers
-from e2e.running import PASSWORD, Installation, free_port
+from e2e.running import PASSWORD, Installation
+from ports import free_port
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +57,9 @@ def test_a_submission_over_tls_with_a_password_arrives(site: Installation) -> No
     swaks("--port", str(site.submissions), "-tlsc", *login, *mail)
     letters = site.wait_for_letters("hello@example.com", 2)
     assert all(b"ESMTPSA" in letter for letter in letters)
-    time.sleep(0.5)  # events are written every 200 ms
-    story = site.run("trace", "hello@example.com")
-    assert "hello@example.com signed in from 127.0.0.1" in story
-    assert "delivered to hello@example.com" in story
+    site.told(
+        "hello@example.com", "hello@example.com signed in from 127.0.0.1", "delivered to hello@example.com"
+    )
 
 
 def test_a_wrong_password_gets_535(site: Installation) -> None:

@@ -205,7 +205,7 @@ def test_a_unit_that_dies_takes_nobody_along(manager: Manager) -> None:
     site = manager.site
     vault = manager.running["vault"]
     vault.kill()
-    vault.wait(10)
+    vault.wait(60)
     with site.client() as client:
         client.sendmail("a@far.example", ["bob@example.com"], "Subject: in\r\n\r\nx\r\n")
     with manager.role("vault"), site.signed_in("bob@example.com") as client:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from covers import covers
-from e2e.running import PASSWORD, Installation
+from e2e.running import NEWS_S, PASSWORD, Installation
 from waiting import until
 
 FRONT, VAULT, WATCH, LOCAL, GROUP = 42101, 42102, 42103, 42104, 42100
@@ -132,7 +132,7 @@ def test_what_root_writes_for_an_account_is_followed(site: Installation) -> None
     assert LOCAL == folder.stat().st_uid == folder.parent.stat().st_uid
     (folder / ".qmail").write_text("./Maildir/\n&bob@example.com\n")
     (folder / ".qmail").chmod(0o644)
-    time.sleep(1)
+    time.sleep(NEWS_S)
     with site.client() as client:
         letter = "To: carol@example.com\r\nSubject: x\r\n\r\n" + "words words\r\n" * 40_000
         client.sendmail("bob@example.com", ["carol@example.com"], letter)

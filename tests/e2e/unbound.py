@@ -14,6 +14,8 @@ import dns.zone
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from ports import free_port
+
 PROGRAM = shutil.which("unbound", path=os.environ.get("PATH", "") + ":/usr/sbin")
 DAY_S = 86400
 
@@ -85,9 +87,7 @@ def resolving(folder: Path, *zones: Signed) -> Iterator[str]:
         if os.environ.get("CI"):
             pytest.fail("unbound is not installed")
         pytest.skip("unbound is not installed")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server, rest = CONFIG.format(port=port, folder=folder).split("remote-control:")
     anchors = "".join(f'  trust-anchor: "{zone.anchor}"\n' for zone in zones if zone.anchor)
     text = server + anchors + "remote-control:" + rest
@@ -102,11 +102,11 @@ def resolving(folder: Path, *zones: Signed) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _wait(port: int, process: "subprocess.Popen[bytes]", folder: Path) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         assert process.poll() is None, (folder / "unbound.log").read_text()
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import stat
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from sekisho.service.piping import PipeCarrier
 from sekisho.testing.net import FakeNet
 from sekisho.testing.world import FakeDns
 from sekisho.world import World
+from waiting import until
 
 USER = "nobody" if os.geteuid() == 0 else ""
 BODY = b"Subject: x\r\n\r\n..dot\r\n"
@@ -90,6 +90,7 @@ def test_a_program_gets_the_letter_and_a_small_environment(bench: Bench) -> None
         "OLDPWD",
         "SHLVL",
         "_",
+        "LC_CTYPE",  # which Python adds of its own, there as here, where no language is set
     }
     assert ["-s", "x@far.test", "a  b", "$HOME"] == (bench.folder / "args").read_text().splitlines()
 
@@ -127,12 +128,12 @@ def test_the_whole_group_is_killed_when_time_is_over(bench: Bench) -> None:
     """The program and its children; the mail waits."""
     pids = bench.folder / "pids"
     program = bench.script(f"sleep 300 &\necho $! $$ > {pids}\nsleep 300")
-    end = bench.deliver([program], program_s=1)
-    assert isinstance(end, Deferred) and "stopped after 1 s" in end.reply.text
-    deadline = time.monotonic() + 10
-    while any(_runs(pid) for pid in pids.read_text().split()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not any(_runs(pid) for pid in pids.read_text().split())
+    for seconds in (1, 30):  # a busy machine may not have come to the second line in one
+        end = bench.deliver([program], program_s=seconds)
+        assert isinstance(end, Deferred) and f"stopped after {seconds} s" in end.reply.text
+        if pids.exists() and pids.read_text():
+            break
+    until(lambda: not any(_runs(pid) for pid in pids.read_text().split()))
 
 
 def _runs(pid: str) -> bool:

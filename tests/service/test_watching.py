@@ -18,6 +18,7 @@ from sekisho.model.action import Performed
 from sekisho.model.config import Config
 from sekisho.model.event import ActionDone, Event
 from sekisho.model.incident import Grade, Standing
+from sekisho.service import watching
 from sekisho.service.channel import LocalChannel, NotDone
 from sekisho.service.messages import (
     Deposit,
@@ -155,6 +156,12 @@ Scene = Callable[[Site], Awaitable[None]]
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     return Site(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def days(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that last days: watch does each minute what it does every two seconds."""
+    monkeypatch.setattr(watching, "RHYTHM_S", 60.0)
 
 
 def play(site: Site, scene: Scene) -> None:
@@ -466,6 +473,7 @@ def test_rule_11_owner_and_operator_are_told_once(site: Site) -> None:
     play(site, scene)
 
 
+@pytest.mark.usefixtures("days")
 def test_rule_11_a_hold_that_nobody_looked_at_alarms_again(site: Site) -> None:
     """After 4 and after 24 hours, the operator only, and no more; never once somebody has looked."""
 
@@ -483,6 +491,7 @@ def test_rule_11_a_hold_that_nobody_looked_at_alarms_again(site: Site) -> None:
     play(site, scene)
 
 
+@pytest.mark.usefixtures("days")
 def test_rule_11_no_reminder_after_a_look(site: Site) -> None:
     """`incident show` counts as a look."""
 
@@ -511,6 +520,7 @@ def test_mail_held_under_a_watch_is_told_of(site: Site) -> None:
     play(site, scene)
 
 
+@pytest.mark.usefixtures("days")
 def test_a_watch_bothers_nobody_and_ends_by_itself(site: Site) -> None:
     """No letter, no action; the case is closed when the day is over."""
 
