@@ -1,4 +1,4 @@
-"""What the extensions of SMTP come to in the spool: DSN, SMTPUTF8, REQUIRETLS, CHUNKING, LMTP."""
+"""What the extensions of SMTP come to in the spool: DSN, SMTPUTF8, REQUIRETLS, CHUNKING, LMTP, PIPELINING."""
 
 import asyncio
 from pathlib import Path
@@ -163,6 +163,25 @@ def test_lmtp_answers_for_each_recipient(stage: Stage) -> None:
 
 
 @covers("Q-40", partly="scoring instead of refusing")
+def test_what_was_said_ahead_of_a_late_answer_is_heard_after_it(stage: Stage) -> None:
+    """RFC 2920 3.1: behind the final dot a client may go on. The disk takes its time, nothing else comes."""
+
+    async def scene(stage: Stage) -> None:
+        stage.spool.gate = asyncio.Event()
+        client = await stage.greeted()
+        for command in ("MAIL FROM:<carol@remote.example>", "RCPT TO:<bob@example.com>", "DATA"):
+            await client.say(command)
+        client.writer.write(b"x: y\r\n\r\nz\r\n.\r\nNOOP\r\nQUIT\r\n")
+        waiting = asyncio.ensure_future(client.reply())
+        assert not (await asyncio.wait((waiting,), timeout=0.2))[0]
+        stage.spool.gate.set()
+        assert (await waiting).startswith("250 2.6.0 ")
+        assert ["250 2.0.0 OK", "221 2.0.0 Bye"] == [await client.reply() for _ in range(2)]
+        assert await client.closed()
+
+    play(stage, scene)
+
+
 def test_who_speaks_before_the_greeting_is_sent_away(tmp_path: Path) -> None:
     """Within `greeting_wait_s`: 554 and the end, at once; who waits has waited so long, and is served."""
 
