@@ -181,7 +181,7 @@ class HostSpawn:
         return HostBell(asyncio.get_running_loop())
 
     def worker(self, name: str, turn: Callable[[], float]) -> "HostWorker":
-        return HostWorker(name, turn)
+        return HostWorker(name, turn, asyncio.get_running_loop())
 
     async def stop(self) -> None:
         for task in list(self._tasks):
@@ -203,10 +203,15 @@ class HostBell:
 
 
 class HostWorker:
-    """A thread that waits on one lock: the cheapest hand-over there is, and idle it costs nothing."""
+    """A thread that waits on one lock: the cheapest hand-over there is, and idle it costs nothing.
 
-    def __init__(self, name: str, turn: Callable[[], float]) -> None:
+    It is woken when the loop has done what it has in hand. Sooner it could not run: it would only wait a
+    second time, for the interpreter's lock, which the loop still has.
+    """
+
+    def __init__(self, name: str, turn: Callable[[], float], loop: asyncio.AbstractEventLoop) -> None:
         self._turn = turn
+        self._loop = loop
         self._wanted = threading.Lock()
         self._wanted.acquire()
         self._poked = False
@@ -220,13 +225,17 @@ class HostWorker:
             raise Unavailable(self._thread.name, "its thread has ended")
         if not self._poked:
             self._poked = True
-            self._wanted.release()
+            self._loop.call_soon(self._wake)
 
     def stop(self) -> None:
         self._stopping = True
-        if not self._ended:
-            self.poke()
+        self._wake()
         self._thread.join()
+
+    def _wake(self) -> None:
+        """On the loop's thread, which alone gives the lock away: twice is once."""
+        if self._wanted.locked():
+            self._wanted.release()
 
     def _run(self) -> None:
         wait_s = 0.0
