@@ -7,6 +7,7 @@ import smtplib
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +38,33 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installatio
 def hang_up(site: Installation) -> None:
     assert site.server is not None
     site.server.send_signal(signal.SIGHUP)
+
+
+EARLY = """
+import importlib, os, signal, sys
+from sekisho.cli import main
+load = importlib.import_module
+def loading(name):
+    os.kill(os.getpid(), signal.SIGHUP)
+    return load(name)
+importlib.import_module = loading
+main.run()
+"""
+"""The command, and a SIGHUP as soon as it begins to load the server."""
+
+
+@pytest.mark.parametrize("processes", ["one", "split"])
+def test_a_hangup_while_it_starts_ends_no_server(tmp_path: Path, processes: str) -> None:
+    """It is kept from the first moment, and settings are read once more when the server is there."""
+    site = Installation(tmp_path / "site", processes=processes)
+    command = [sys.executable, "-c", EARLY, "serve", "-c", str(site.settings)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
+        assert server.stdout is not None
+        assert b"listening on" in server.stdout.readline()
+        time.sleep(0.5)
+        assert server.poll() is None
+        server.terminate()
+        assert 0 == server.wait(60)
 
 
 def new_certificate(site: Installation, authority: trustme.CA) -> bytes:

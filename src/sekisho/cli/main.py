@@ -5,7 +5,9 @@ import contextlib
 import importlib
 import inspect
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from copy import copy
 
 import click
@@ -63,6 +65,26 @@ def sekisho() -> None:
 
 def run() -> None:
     """Exit codes: 0 done, 1 finding or refusal, 64 usage, 69 unavailable, 75 try again, 78 configuration."""
+    with _hangups_waiting():
+        _run()
+
+
+@contextlib.contextmanager
+def _hangups_waiting() -> Iterator[None]:
+    """A SIGHUP to a server that starts would end it: it waits, from before anything else is loaded until
+    `cli/serve.py` hears it.
+    """
+    if sys.argv[1:2] != ["serve"]:
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _run() -> None:
     try:
         spoken = in_language(sekisho, speech.texts())
         code = spoken.main(standalone_mode=False) or 0

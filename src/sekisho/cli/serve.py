@@ -68,6 +68,7 @@ async def _until_told(config: Config, path: str, *, check: bool, role: str) -> N
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # cli/main.py has let it wait
     if role:
         watch_lifeline(told.set)
     listening = await server.start()
