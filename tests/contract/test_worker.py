@@ -66,3 +66,27 @@ async def _what_was_put_in_line_just_before_the_end_has_its_turn() -> None:
     await asyncio.sleep(0)  # the wake-up that comes too late harms nobody
     assert not complaints
     await spawn.stop()
+
+
+def test_an_end_while_a_turn_is_under_way_and_the_next_is_owed() -> None:
+    asyncio.run(_an_end_while_a_turn_is_under_way_and_the_next_is_owed())
+
+
+async def _an_end_while_a_turn_is_under_way_and_the_next_is_owed() -> None:
+    spawn, turns, began, go_on = HostSpawn(), list[int](), asyncio.Event(), threading.Event()
+    bell = spawn.bell()
+
+    def told() -> None:
+        bell.ring(began.set)
+        go_on.wait(30)
+
+    worker = spawn.worker("test", _counting(turns, told))
+    worker.poke()
+    async with asyncio.timeout(30):
+        await began.wait()
+    threading.Timer(0.2, go_on.set).start()
+    worker.poke()
+    await asyncio.sleep(0)
+    worker.stop()
+    assert len(turns) >= 2
+    await spawn.stop()
