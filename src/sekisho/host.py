@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import random
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -27,13 +26,16 @@ class HostClock:
         await asyncio.sleep(seconds)
 
 
+FRACTION_BITS = 48
+"""Of a number between two others: whole bytes, and finer than a microsecond in a year."""
+
+
 class HostChance:
     """From the kernel, fetched in blocks: a message needs several ids, and each fetch is a system call."""
 
     BLOCK_BYTES = 4096
 
     def __init__(self) -> None:
-        self._random = random.SystemRandom()
         self._block = b""
         self._used = 0
 
@@ -51,7 +53,8 @@ class HostChance:
         return os.urandom(count)
 
     def between(self, low: float, high: float) -> float:
-        return self._random.uniform(low, high)
+        """For waits: on the loop's thread only."""
+        return low + (high - low) * self.bits(FRACTION_BITS) / (1 << FRACTION_BITS)
 
 
 class HostDisk:

@@ -53,6 +53,8 @@ class Limits:
         self._endings: list[tuple[str, Limit]] = []
         self._networks: list[tuple[IPv4Network | IPv6Network, Limit]] = []
         self._lanes: dict[str, Pace] = {}
+        self.by_minute = any(limit.per_minute for limit in settings.limits.values())
+        """Some host's messages are counted: where none are, no letter asks for its host's limits."""
         for written, limit in settings.limits.items():
             self._add(written.lower(), limit)
         self._endings.sort(key=lambda each: -len(each[0]))

@@ -109,14 +109,20 @@ class Places:
 
     def wanted(self, place: Seat) -> bool:
         """Another lane waits for what a connection takes up that rests."""
-        return any(self._hosts[key].waiting.keys() - {place.lane} for key in place.keys)
+        for key in place.keys:
+            waiting = self._hosts[key].waiting
+            if waiting and waiting.keys() - {place.lane}:
+                return True
+        return False
 
     def paced(self, hop: Hop) -> bool:
         """Messages to this host are counted by the minute."""
-        return any(pace.per_minute for _, pace in self._limits.hosts(hop))
+        return self._limits.by_minute and any(pace.per_minute for _, pace in self._limits.hosts(hop))
 
     def send(self, hop: Hop, now: int) -> Full | None:
         """None: one message more may go to this host now."""
+        if not self._limits.by_minute:
+            return None
         paced = [(key, pace) for key, pace in self._limits.hosts(hop) if pace.per_minute]
         for key, pace in paced:
             ready_at = pace.ready_at(self._due.get(key, 0))

@@ -42,13 +42,18 @@ def tried(
         delivery=delivery.id,
         recipient=printable(delivery.recipient),
         result=RESULTS[change.state],
-        reply=Reply(reply.code, reply.status, printable(reply.text)),
+        reply=_shown(reply),
         cause="" if isinstance(outcome, Delivered) else outcome.cause,
         host=outcome.host,
         next_at=change.next_at,
         local=delivery.route.kind in HERE,
         login=origin.login if origin else "",
     )
+
+
+def _shown(reply: Reply) -> Reply:
+    text = printable(reply.text)
+    return reply if text == reply.text else Reply(reply.code, reply.status, text)
 
 
 def reported(change: Settled, outcome: Outcome, letter: Letter, delivery: Delivery) -> Settled:

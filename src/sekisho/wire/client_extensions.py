@@ -27,7 +27,9 @@ def size_limit(extensions: Mapping[str, str]) -> int:
 
 def limit(extensions: Mapping[str, str], name: str) -> int:
     """What LIMITS says of MAILMAX, RCPTMAX or RCPTDOMAINMAX (RFC 9422 3, 4); 0 when it says nothing."""
-    for word in extensions.get("LIMITS", "").upper().split():
+    if "LIMITS" not in extensions:  # as nearly always, and this is asked for each letter
+        return 0
+    for word in extensions["LIMITS"].upper().split():
         key, _, value = word.partition("=")
         if key == name:
             return _number(value)
