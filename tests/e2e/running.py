@@ -1,13 +1,17 @@
 """A real `sekisho serve` in a temporary folder on free loopback ports, as an operator would start it."""
 
+import atexit
 import contextlib
+import functools
 import os
 import re
+import shutil
 import signal
 import smtplib
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,13 +46,26 @@ private_networks = true
 """
 
 
+@functools.cache
+def founded(made_by: str) -> Path:
+    """What `sekisho init` makes, made once by each process; it names no place."""
+    above = tempfile.mkdtemp(prefix="sekisho-founded-")
+    atexit.register(shutil.rmtree, above)
+    folder = Path(above) / "site"
+    words = [made_by, "init", str(folder), "--domain", "example.com", "--hostname", "mx.example.com"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert 0 == done.returncode, done.stderr
+    assert str(folder) not in (folder / "sekisho.toml").read_text()
+    return folder
+
+
 class Installation:
     """A state folder made by `sekisho init`, with its ports; `serving` runs the server on it."""
 
     def __init__(self, folder: Path, *, processes: str = "one", outbound: str = "", extra: str = "") -> None:
         self.folder = folder
         self.mx, self.submission, self.submissions = free_port(), free_port(), free_port()
-        self.run("init", str(folder), "--domain", "example.com", "--hostname", "mx.example.com")
+        shutil.copytree(founded(PROGRAM), folder, dirs_exist_ok=True)
         self.settings = folder / "sekisho.toml"
         ports = {"mx": self.mx, "submission": self.submission, "submissions": self.submissions}
         self.settings.write_text(SETTINGS.format(processes=processes, outbound=outbound, **ports) + extra)

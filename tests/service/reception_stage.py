@@ -135,7 +135,7 @@ class Client:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
-        self.patience_s = 10
+        self.patience_s = 60
         self.writer = writer
 
     async def reply(self) -> str:
@@ -274,7 +274,7 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def staged(stage: Stage, patience_s: float = 30) -> AsyncIterator[Stage]:
+async def staged(stage: Stage, patience_s: float = 240) -> AsyncIterator[Stage]:
     await stage.start()
     try:
         async with asyncio.timeout(patience_s):
@@ -307,7 +307,7 @@ def play_patiently(stage: Stage, scene: Callable[[Stage], Awaitable[None]]) -> N
 
 
 async def until(happened: Callable[[], bool]) -> None:
-    for _ in range(500):
+    for _ in range(6000):
         if happened():
             return
         await asyncio.sleep(0.01)

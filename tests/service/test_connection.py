@@ -370,8 +370,9 @@ def test_a_client_far_ahead_is_not_read_on(tmp_path: Path) -> None:
         client = await stage.greeted()
         await client.say("MAIL FROM:<>", "RCPT TO:<bob@example.com>", "DATA")
         client.writer.write(b"a: b\r\n\r\n.\r\n" + b"NOOP\r\n" * 200_000)
-        await asyncio.sleep(0.3)
         (connection,) = stage.reception._connections()
+        await until(lambda: connection._paused)
+        await asyncio.sleep(0.3)
         assert connection.talk is not None and connection.talk.machine.unread <= 512 * 1024
         assert connection._paused
         stage.spool.gate.set()

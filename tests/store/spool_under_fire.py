@@ -16,10 +16,6 @@ from sekisho.testing.world import fakes
 from sekisho.world import Unavailable
 
 LETTERS = 12
-PATIENCE_S = 6.0
-"""How long a stopped spool may take to find out that its disk works again: it looks each second."""
-
-
 async def keep(spool: Spool, mailbag: Mailbag, number: int) -> bool:
     draft = mailbag.draft(subject=f"letter {number}")
     try:
@@ -37,7 +33,8 @@ async def look(spool: Spool) -> None:
         await spool.count(Selector())
 
 
-async def main(folder: str) -> None:
+async def main(folder: str, patience_s: float) -> None:
+    """A stopped spool must find out within `patience_s` that its disk works again: it looks each second."""
     spawn = HostSpawn()
     spool = Spool.open(folder, Doors(HostClock(), HostDisk(), spawn), Queue())
     mailbag = Mailbag(fakes(now=HostClock().now(), seed=HostChance().bits(32)))
@@ -46,7 +43,7 @@ async def main(folder: str) -> None:
         await keep(spool, mailbag, number)
         if number % 4 == 1:
             await look(spool)
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(patience_s):
         while not await keep(spool, mailbag, LETTERS):
             await asyncio.sleep(0.2)
     spool.close()
@@ -55,4 +52,4 @@ async def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(sys.argv[1], float(sys.argv[2])))

@@ -20,17 +20,17 @@ SCRIPT = Path(__file__).parent / "spool_under_fire.py"
 JOURNAL, TABLE = "journal", "spool.db-wal"
 
 
-def live(folder: Path, file: str, *faults: str) -> tuple[list[str], list[str], bool]:
+def live(folder: Path, file: str, *faults: str, patience_s: float = 60) -> tuple[list[str], list[str], bool]:
     """The ids that were kept and refused, and whether the process ended well; calls on `file` fail."""
     left(folder)  # makes table and journal, so that what fails is the keeping and not the making
     strace = [program("strace"), "-f", "-q", "-o", os.devnull, "-P", f"{folder}/{file}"]
     rules = [word for fault in faults for word in ("-e", f"inject={fault}")]
     result = subprocess.run(
-        [*strace, *rules, sys.executable, SCRIPT, folder],
+        [*strace, *rules, sys.executable, SCRIPT, folder, str(patience_s)],
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
         env={**os.environ, "PYTHONPATH": str(SCRIPT.parent.parent)},
     )
     said = [line.split() for line in result.stdout.splitlines()]
@@ -80,7 +80,9 @@ def test_a_disk_that_fails_for_a_while_stops_and_starts_by_itself(
 @pytest.mark.parametrize("file", [JOURNAL, TABLE])
 def test_a_disk_that_never_works_again_refuses_everything(tmp_path: Path, file: str) -> None:
     """No letter is called kept that is not."""
-    kept, refused, well = live(tmp_path, file, "fdatasync:error=EIO:when=5+", "pwrite64:error=EIO:when=12+")
+    kept, refused, well = live(
+        tmp_path, file, "fdatasync:error=EIO:when=5+", "pwrite64:error=EIO:when=12+", patience_s=6
+    )
     assert not well
     assert refused
     assert set(kept) <= left(tmp_path)

@@ -10,7 +10,7 @@ from sekisho.testing.dialogue import Dialogue
 from sekisho.testing.stage import Postmaster, settings_for
 from sekisho.wire.smtp_server import SmtpServer
 
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 
 
 @contextlib.contextmanager
