@@ -116,6 +116,14 @@ def test_a_bad_plan_makes_nothing(tmp_path: Path, words: tuple[str, ...], why: s
     assert [] == os.listdir(tmp_path)
 
 
+def test_an_empty_folder_is_not_the_current_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a script's variable that is not set would say it."""
+    monkeypatch.chdir(tmp_path)
+    result = sekisho("init", "", "--domain", "example.com")
+    assert 64 == result.code and "is empty" in result.err
+    assert [] == os.listdir(tmp_path)
+
+
 def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
     """A file stands in the way: exit code 69 and the path."""
     (tmp_path / "file").write_text("")

@@ -1,6 +1,7 @@
 """`sekisho serve` as a service manager sees it: it checks, reloads, stops, and lives when one of its roles
 dies."""
 
+import json
 import os
 import signal
 import smtplib
@@ -192,3 +193,26 @@ def test_a_closed_case_is_found_by_its_account(site: Installation) -> None:
         assert "bob@example.com" in site.run("incident", "show", "bob@example.com")
         assert "bob@example.com" in site.run("incident", "export", "bob@example.com")
         assert "no incident" in site.run("incident", "show", "nobody@example.com", code=1)
+
+
+def test_why_nobody_can_log_in_is_told(site: Installation) -> None:
+    """A damaged vault.db: 454 to who tries, mail comes in, and `explain` of the session names the file."""
+    (site.folder / "vault.db").write_bytes(b"damaged" * 4096)
+    with site.serving():
+        send(site, "still taken")
+        with pytest.raises(smtplib.SMTPAuthenticationError) as refusal:
+            site.signed_in("bob@example.com")
+        assert 454 == refusal.value.smtp_code
+        troubles: list[str] = []
+
+        def told() -> bool:
+            lines = [
+                line for path in (site.folder / "events").iterdir() for line in path.read_text().splitlines()
+            ]
+            troubles[:] = [
+                event["session"] for event in map(json.loads, lines) if event["event"] == "troubled"
+            ]
+            return bool(troubles)
+
+        wait_until(told)
+        assert "vault.db: file is not a database" in site.run("explain", troubles[0])

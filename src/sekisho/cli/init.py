@@ -37,6 +37,8 @@ def command(folder: str, domain: str, as_json: bool, **place: str) -> None:
 
     Example: sekisho init /etc/sekisho --domain example.com
     """
+    if not folder:
+        speech.fail(phrase("FOLDER is empty; the current folder is written ."), speech.USAGE)
     with refusals():
         plan = _plan(folder, domain, place["hostname"], place["address"])
         plan = replace(plan, users=_user_name(place["users"]))

@@ -122,7 +122,11 @@ async def _verified(session: Session, attempt: Attempt, question: Request) -> Ve
 
 
 async def _asked(session: Session, question: Request, answer: type[Answered]) -> Answered:
-    return await asyncio.ensure_future(session.front.roles.vault.ask(question, answer))
+    try:
+        return await asyncio.ensure_future(session.front.roles.vault.ask(question, answer))
+    except (Unavailable, NotDone) as trouble:
+        session.front.trouble("login", session.ident, str(trouble))
+        raise
 
 
 def _tell_failure(session: Session, attempt: Attempt, verified: Verified) -> None:
