@@ -3,6 +3,7 @@
 import asyncio
 import os
 import stat
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -169,6 +170,16 @@ def test_a_program_may_leave_the_letter_unread(bench: Bench) -> None:
     letter = Letter(Message("m", len(big), ""), Envelope("a@b.test", (), Origin("", "", 0)), b"", (big,))
     assert isinstance(bench.deliver([bench.script("exit 0")], letter=letter), Delivered)
     assert isinstance(bench.deliver([bench.script("exit 100")], letter=letter), Failed)
+
+
+def test_a_child_that_holds_the_letter_holds_up_nothing(bench: Bench) -> None:
+    """The program has ended with 0 and left something behind that reads nothing: delivered in seconds."""
+    big = (b"x" * 76 + b"\r\n") * 20_000
+    letter = Letter(Message("m", len(big), ""), Envelope("a@b.test", (), Origin("", "", 0)), b"", (big,))
+    holding = bench.script("exec 3<&0; sleep 40 0<&3 >/dev/null 2>&1 & exit 0")
+    began = time.monotonic()
+    assert isinstance(bench.deliver([holding], letter=letter, program_s=30), Delivered)
+    assert time.monotonic() - began < 15
 
 
 def test_half_a_letter_is_no_letter(bench: Bench) -> None:

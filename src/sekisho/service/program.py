@@ -9,9 +9,10 @@ import contextlib
 import os
 import signal
 import sys
-from asyncio.subprocess import PIPE, STDOUT, Process
+from asyncio.subprocess import PIPE, STDOUT, Process, SubprocessStreamProtocol
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from msgspec import Struct
 
@@ -52,18 +53,12 @@ class Ended(Struct, frozen=True):
 
 async def run(order: Order, letter: AsyncIterator[bytes]) -> Ended:
     """Raises what `letter` raises; the program has been killed by then."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-S", LAUNCHER, *_arguments(order),
-        stdin=PIPE, stdout=PIPE, stderr=STDOUT, env=order.environment, cwd="/", start_new_session=True,
-    )  # fmt: skip
+    process, ending, transport = await _start(order)
     output = bytearray()
     reading = asyncio.create_task(_hear(process, output))
     feeding = asyncio.create_task(_feed(process, letter))
-    ending = asyncio.create_task(process.wait())
     try:
-        await asyncio.wait(
-            (feeding, ending), timeout=order.limits.seconds, return_when=asyncio.FIRST_EXCEPTION
-        )
+        await _over(feeding, ending, order.limits.seconds)
         late = not ending.done()
         if late:
             _kill(process)
@@ -75,8 +70,49 @@ async def run(order: Order, letter: AsyncIterator[bytes]) -> Ended:
     finally:
         if process.returncode is None:
             _kill(process)
+        else:
+            transport.close()  # the ends of pipes that children of its hold
         for task in (reading, feeding, ending):
             task.cancel()
+
+
+class _Watched(SubprocessStreamProtocol):
+    """Says when the program itself has ended: asyncio's own `wait` waits for its children's pipes too."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=OUTPUT_BYTES, loop=loop)
+        self.transport: asyncio.SubprocessTransport | None = None
+        self.ended: asyncio.Future[int] = loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport = cast("asyncio.SubprocessTransport", transport)
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        code = self.transport.get_returncode() if self.transport is not None else None
+        if code is not None and not self.ended.done():
+            self.ended.set_result(code)
+
+
+async def _start(order: Order) -> "tuple[Process, asyncio.Future[int], asyncio.SubprocessTransport]":
+    loop = asyncio.get_running_loop()
+    transport, watched = await loop.subprocess_exec(
+        lambda: _Watched(loop), sys.executable, "-I", "-S", LAUNCHER, *_arguments(order),
+        stdin=PIPE, stdout=PIPE, stderr=STDOUT, env=order.environment, cwd="/", start_new_session=True,
+    )  # fmt: skip
+    return Process(transport, watched, loop), watched.ended, transport
+
+
+async def _over(feeding: "asyncio.Task[None]", ending: "asyncio.Future[int]", seconds: float) -> None:
+    """The program has ended, or its time has, or the letter cannot be read."""
+    both, loop = (feeding, ending), asyncio.get_running_loop()
+    end = loop.time() + seconds
+    await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    if ending.done():  # a child of its may hold the letter's pipe and never read it
+        await asyncio.wait((feeding,), timeout=LAST_WORDS_S)
+    else:
+        await asyncio.wait(both, timeout=end - loop.time(), return_when=asyncio.FIRST_EXCEPTION)
 
 
 def _arguments(order: Order) -> list[str]:
@@ -90,6 +126,8 @@ async def _feed(process: Process, letter: AsyncIterator[bytes]) -> None:
     assert stdin is not None
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has read what it wanted
         async for part in letter:
+            if process.returncode is not None:  # uvloop has closed the pipe by then
+                return
             stdin.write(part)
             await stdin.drain()
         stdin.close()
