@@ -209,3 +209,13 @@ def test_every_default_is_a_value_that_is_accepted(tmp_path: Path) -> None:
     text += "".join(f"[{table}]\n" + "\n".join(lines) + "\n" for table, lines in tables.items())
     bare = load(write(tmp_path, 'hostname = "mx.example.com"'))
     assert bare == read(write(tmp_path, text)).config
+
+
+def test_keys_of_a_table_stand_before_the_tables_in_it() -> None:
+    """Behind `[acme]` TOML would read `trusted` as one of its keys."""
+    open_table: tuple[str, ...] = ()
+    for field in all_fields():
+        if field.table is not None:
+            open_table = field.head
+        else:
+            assert field.place[:-1] == open_table

@@ -38,7 +38,7 @@ class Field(Struct, frozen=True):
 
 
 def all_fields() -> list[Field]:
-    """Every setting, a table's own keys after the table."""
+    """Every setting, a table's own keys after the table and before the tables in it, as TOML wants them."""
     return list(_walk(inspect.type_info(Config), ()))
 
 
@@ -90,7 +90,8 @@ def literal(value: Any) -> str:
 
 
 def _walk(table: inspect.Type, place: Place) -> typing.Iterator[Field]:
-    for field in fields_of(table, place).values():
+    fields = sorted(fields_of(table, place).values(), key=lambda field: field.table is not None)
+    for field in fields:
         yield field
         below = field.table
         if isinstance(below, inspect.DictType):
