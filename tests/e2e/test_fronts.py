@@ -93,6 +93,21 @@ def takers(site: Installation) -> Counter[str]:
     return found
 
 
+def send_past(site: Installation, other: int) -> str:
+    """A letter while the front of this process number stands still: the kernel gives new sessions to whoever
+    asks first, which may be the same one all the time.
+    """
+    os.kill(other, signal.SIGSTOP)
+    try:
+        with site.client() as client:
+            client.ehlo()
+            client.mail("x@far.example")
+            client.rcpt(BOB)
+            return queue_id(client.data("Subject: x\r\n\r\nx\r\n")[1])
+    finally:
+        os.kill(other, signal.SIGCONT)
+
+
 def test_nothing_is_lost_between_two_fronts(site: Installation) -> None:
     """Both take mail at one port; reloads refuse nobody; one is killed with sessions open, the other goes on,
     a new one comes, and what was promised by either is in the mailbox, once.
@@ -113,10 +128,11 @@ def test_nothing_is_lost_between_two_fronts(site: Installation) -> None:
     assert killed != counts["front-2.pid"]
     assert [0, 1] == [counts[f"front-{number}.restarts"] for number in (1, 2)]
     assert not crowd.refused
+    crowd.promised += [send_past(site, counts[f"front-{number}.pid"]) for number in (1, 2)]
     arrived = Counter(site.wait_for_ids(BOB, set(crowd.promised)))
     assert not set(crowd.promised) - set(arrived)
     assert {1} == set(arrived.values()), "nobody has a letter twice"
-    assert 2 == sum(count > 10 for count in takers(site).values()), takers(site)
+    assert 2 == sum(count > 0 for count in takers(site).values()), takers(site)
 
 
 def test_the_queue_of_both_is_one_queue(site: Installation) -> None:

@@ -16,8 +16,6 @@ INTRUDER_STRANGERS = 0.95
 PRIOR_LETTERS, PRIOR_STRANGERS = 5.0, 3.0
 """A new account knows nobody: three of five imagined letters went to strangers, so that the first ones
 prove little."""
-RAREST = 0.01
-"""An owner may always write to an acquaintance, however many letters went to strangers only."""
 HABIT_LETTERS = 200.0
 """Counts are halved at this many letters."""
 HEAVIEST = 4.0
@@ -38,7 +36,7 @@ def weigh_letter(memory: Memory, flow: Flow, known: int, fresh: int, at: int) ->
         return  # repeated strangers of today: already weighed
     usual = (memory.to_strangers + PRIOR_STRANGERS) / (memory.letters + PRIOR_LETTERS)
     intruder, owner = (1 - INTRUDER_STRANGERS, 1 - usual) if known else (INTRUDER_STRANGERS, usual)
-    weight = log(1 - RHO + RHO * intruder / max(owner, RAREST))
+    weight = log(1 - RHO + RHO * intruder / max(owner, 0.01))  # at least 2 of 205, as HABIT_LETTERS halves
     flow.letters = max(0.0, min(HEAVIEST, letters_at(flow, at) + weight))
     flow.letters_at = max(at, flow.letters_at)
 
