@@ -85,6 +85,7 @@ def test_an_unknown_key_is_an_error_with_its_neighbour(tmp_path: Path) -> None:
         ("trusted = ['all']", "trusted", "all is not a network such as 192.0.2.0/24"),
         ("trusted = ['192.0.2.0/24', '0.0.0.0/0']", "trusted", "0.0.0.0/0 is so much of the internet"),
         ("trusted = ['128.0.0.0/1']", "trusted", "name your own networks"),
+        ("trusted = ['unix']", "trusted", "unix is not a network"),
         ("trusted = ['::/0']", "trusted", "::/0 is so much of the internet"),
         ("trusted = ['10.0.0.0/8', 'fc00::/7', '2000::/3']", "trusted", "2000::/3 is so much"),
         ("fronts = 0", "fronts", "this must be a whole number from 1 to 64, not 0"),

@@ -62,8 +62,8 @@ def _rules() -> dict[Place, Rule]:
         ("trusted",): _believed,
         ("zone",): _zone,
         ("listen", ANY, "address"): _listening,
-        ("listen", ANY, "proxy_from"): _believed,
-        ("listen", ANY, "xclient_from"): _believed,
+        ("listen", ANY, "proxy_from"): _believed_peers,
+        ("listen", ANY, "xclient_from"): _believed_peers,
         ("listen", ANY, "bare_lf_from"): _proxies,
         ("outbound", "smarthost", "host"): _endpoint,
         ("outbound", "smarthosts", ANY, "host"): _endpoint,
@@ -104,15 +104,19 @@ def _believed(value: list[str]) -> Phrase | None:
     """Networks whose word is taken, to relay or to say whose connection it is: with too much of the internet
     among them this would be an open relay.
     """
-    if flaw := _proxies(value):
+    if flaw := _networks(value):
         return flaw
     for text in value:
-        if text != "unix" and _is_wide(ipaddress.ip_network(text)):
+        if _is_wide(ipaddress.ip_network(text)):
             return phrase(
                 "{value} is so much of the internet that this would be an open relay; name your own networks",
                 value=text,
             )
     return None
+
+
+def _believed_peers(value: list[str]) -> Phrase | None:
+    return _believed(_without_unix(value))
 
 
 def _is_wide(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
@@ -138,7 +142,12 @@ def _https(value: str) -> Phrase | None:
 
 
 def _proxies(value: list[str]) -> Phrase | None:
-    return _networks([text for text in value if text != "unix"])
+    return _networks(_without_unix(value))
+
+
+def _without_unix(value: list[str]) -> list[str]:
+    """The word stands for a unix socket."""
+    return [text for text in value if text != "unix"]
 
 
 def _address_or_none(value: str) -> Phrase | None:
