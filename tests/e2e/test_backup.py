@@ -72,7 +72,12 @@ def frozen_copy(site: Installation, backup: Path) -> None:
     finally:
         for number in processes:
             os.kill(number, signal.SIGCONT)
-    shutil.copytree(site.folder / "mail", backup / "mail")
+    shutil.copytree(site.folder / "mail", backup / "mail", ignore=unfinished)
+
+
+def unfinished(folder: str, names: list[str]) -> list[str]:
+    """Letters that are being written, and gone from there in a moment."""
+    return names if folder.endswith("/Maildir/tmp") else []
 
 
 def restored(site: Installation, backup: Path, elsewhere: Path) -> Installation:
