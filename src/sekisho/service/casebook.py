@@ -17,6 +17,7 @@ from sekisho.model.incident import Finding, Grade, Incident
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.service.channel import NotDone
 from sekisho.service.containing import Containing
+from sekisho.service.hands import within
 from sekisho.service.messages import IncidentAnswer, IncidentAsk
 from sekisho.store.house import House
 
@@ -60,23 +61,23 @@ class Casebook:
             actions = plan_notices(incident, wish, self._containing.ident)
         else:
             return True  # a watch is nothing that anybody should notice
-        await self._plan(incident, actions)
-        return await self._containing.perform_all(actions)
+        return await self._follow(incident, actions)
 
     async def tell(self, incident: Incident, at: int) -> None:
         """Owner and operator, of mail that is held."""
         wish = await self._wish(incident, "guard", at)
-        actions = plan_notices(incident, wish, self._containing.ident)
-        await self._plan(incident, actions)
-        await self._containing.perform_all(actions)
+        await self._follow(incident, plan_notices(incident, wish, self._containing.ident))
 
     async def remind(self, incident: Incident, at: int) -> None:
         """Tell the operator again."""
         operator = await self._containing.operator()
         wish = Wish("guard", at, tell=(operator,) if operator else ())
-        actions = plan_notices(incident, wish, self._containing.ident)
+        await self._follow(incident, plan_notices(incident, wish, self._containing.ident))
+
+    async def _follow(self, incident: Incident, actions: Sequence[Action]) -> bool:
+        actions = within(actions, self._containing.kinds)
         await self._plan(incident, actions)
-        await self._containing.perform_all(actions)
+        return await self._containing.perform_all(actions)
 
     async def _plan(self, incident: Incident, actions: Sequence[Action]) -> Incident:
         """The case as it stands by now, with these actions, written down. In memory before anybody waits:
@@ -202,6 +203,7 @@ class Casebook:
         return await self._do(incident, (inverse,), ask)
 
     async def _do(self, incident: Incident, actions: Sequence[Action], ask: IncidentAsk) -> IncidentAnswer:
+        actions = within(actions, self._containing.kinds)
         plan: tuple[Phrase, ...] = tuple(describe(action) for action in actions)
         if ask.dry_run:
             return IncidentAnswer((incident,), tuple(actions), plan=plan)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from sekisho.guard.contain import describe
 from sekisho.guard.guard import Guard
-from sekisho.model.action import Action, Performed
+from sekisho.model.action import Action, Kind, Performed
 from sekisho.model.config import Config
 from sekisho.model.event import ActionDone, Event
 from sekisho.model.ident import make_id
@@ -35,7 +35,8 @@ T = TypeVar("T")
 class Containing:
     """`fronts` own the queues and the sessions; `guard` the logins; the first front takes notices.
 
-    Without fronts (None) nothing is performed: no server runs, and the next start does it.
+    Without fronts (None) nothing is performed: no server runs, and the next start does it. `kinds`: what can
+    be done here, None for everything; beside another mail server it is what its `Hands` can.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class Containing:
         guard: Guard,
         fronts: Sequence[Channel] | None,
         record: Callable[[Event], None],
+        kinds: frozenset[Kind] | None = None,
     ) -> None:
+        self.kinds = kinds
         self._world = world
         self._house = house
         self._guard = guard

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from sekisho.guard.guard import Guard
 from sekisho.guard.incident import counters
 from sekisho.guard.memory import HOUR
+from sekisho.model.action import Kind
 from sekisho.model.config import Config
 from sekisho.model.event import Accepted, Event
 from sekisho.model.incident import Finding, Grade, Incident, Standing
@@ -42,15 +43,22 @@ LOST = 30 * 1_000_000
 
 class WatchRole:
     def __init__(
-        self, world: World, config: Config, house: House, fronts: Sequence[Channel], recorder: Recorder
+        self,
+        world: World,
+        config: Config,
+        house: House,
+        fronts: Sequence[Channel],
+        recorder: Recorder,
+        kinds: frozenset[Kind] | None = None,
     ) -> None:
+        """`kinds`: what can be done about an account here, None for all of it."""
         self._world = world
         self._config = config
         self._house = house
         self._recorder = recorder
         self.guard = Guard(config.guard, networktable.of(config))
         self._memories = Memories(world, house, self.guard)
-        self._containing = Containing(world, house, self.guard, fronts, recorder.record)
+        self._containing = Containing(world, house, self.guard, fronts, recorder.record, kinds)
         self._containing.configure(config)
         self._cases = Casebook(house, self.guard, self._containing)
         self._undone: list[tuple[Incident, Finding]] = []
