@@ -46,12 +46,12 @@ def test_found_before_is_delivered_before(place: str) -> None:
     """In `new`, or in `cur` under the name that a reader has given it."""
     disk = FakeDisk()
     maildir = Maildir(disk, "/mail")
-    assert not maildir.holds(IDENT)
+    assert IDENT not in maildir.deliveries()
     maildir.deliver(IDENT, [b"x\n"])
     (name,) = disk.list("/mail/new")
     disk.rename(f"/mail/new/{name}", f"/mail/{place}/{name}:2,S")
-    assert maildir.holds(IDENT)
-    assert not maildir.holds(Mailbag().draft().deliveries[0].id[:-1] + "z")
+    assert IDENT in maildir.deliveries()
+    assert Mailbag().draft().deliveries[0].id[:-1] + "z" not in maildir.deliveries()
 
 
 def test_what_a_crash_left_in_tmp_is_never_written_to() -> None:
@@ -138,7 +138,7 @@ def test_the_operators_links_are_followed(tmp_path: Path) -> None:
 def test_a_name_planted_in_tmp_is_not_written_through(tmp_path: Path) -> None:
     """The name of the file to come, as a link to a file of somebody else's."""
     maildir = Maildir(HostDisk(), str(tmp_path / "Maildir"))
-    maildir.holds(IDENT)
+    maildir.deliveries()
     (tmp_path / "theirs").write_bytes(b"theirs")
     (tmp_path / f"Maildir/tmp/{name_of(IDENT)}.0").symlink_to(tmp_path / "theirs")
     maildir.deliver(IDENT, [b"x\n"])
@@ -154,7 +154,7 @@ def test_folders_swapped_for_links_in_the_middle(tmp_path: Path) -> None:
     """Somebody swaps `new` and `tmp` for links, over and over: a letter is in the mailbox, or was refused."""
     box, other = tmp_path / "Maildir", tmp_path / "elsewhere"
     maildir = Maildir(HostDisk(), str(box))
-    maildir.holds(IDENT)
+    maildir.deliveries()
     other.mkdir()
     (box / "link").symlink_to(other)
     libc = ctypes.CDLL(None, use_errno=True)

@@ -14,8 +14,9 @@ from sekisho.model.verdict import Reply
 from sekisho.service.quotas import Purse, Quotas
 from sekisho.store.bodies import parts_of
 from sekisho.store.bounded import Bounded
-from sekisho.store.maildir import LEFTOVER, Maildir, mailbox_form
+from sekisho.store.maildir import LEFTOVER, Booking, Maildir, mailbox_form, unbooked
 from sekisho.store.paths import divided
+from sekisho.store.seen import Seen
 from sekisho.store.sweeping import mark_line
 from sekisho.world import Unavailable, World
 
@@ -37,6 +38,7 @@ class LocalCarrier:
         self._world = world
         self._state = state
         self._settings = settings or Local()
+        self._seen = Seen(world.clock.ticks)
         self._cleaned: Bounded[str, int] = Bounded(CLEANED_KEPT)
 
     def reload(self, settings: Local) -> None:
@@ -56,15 +58,15 @@ class LocalCarrier:
         mailbox = self._mailbox(folder)
         try:
             maildir = choose(delivery, mailbox) if choose is not None else mailbox
-            if delivery.tries and (maildir.holds(delivery.id) or mailbox.holds(delivery.id)):
+            if delivery.tries and any(self._seen.holds(each, delivery.id) for each in (maildir, mailbox)):
                 return Delivered(TAKEN_BEFORE)
             purse = self._purse(delivery, mailbox) if folder == delivery.route.host else None
             if self._quotas is None or purse is None:
-                maildir.deliver(delivery.id, self._parts(delivery, letter))
+                self._bring(delivery, letter, maildir)
             elif self._quotas.is_full(purse, len(letter.head) + letter.message.size):
                 return self._quotas.refusal()
             else:
-                maildir.deliver(delivery.id, self._parts(delivery, letter), self._quotas.booking(purse))
+                self._bring(delivery, letter, maildir, self._quotas.booking(purse))
                 self._quotas.tell_owner(purse)
         except Unavailable as trouble:
             return Deferred(Reply(451, "4.3.0", f"mailbox is not available: {trouble.why}"))
@@ -72,6 +74,12 @@ class LocalCarrier:
             return Deferred(Reply(451, "4.3.0", "mailbox is not available: a file is missing"))
         self._clean(maildir)
         return Delivered(TAKEN)
+
+    def _bring(
+        self, delivery: Delivery, letter: Letter, maildir: Maildir, booking: Booking = unbooked
+    ) -> None:
+        with self._seen.coming(maildir, delivery.id):
+            maildir.deliver(delivery.id, self._parts(delivery, letter), booking)
 
     async def is_full(self, account: str, folder: str, size: int) -> bool:
         """Raises Unavailable."""

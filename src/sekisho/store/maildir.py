@@ -1,8 +1,8 @@
 """Delivery into a Maildir, so that a crash at any moment neither loses a letter nor delivers it twice.
 
 The file's name is made from the delivery's id. Write in `tmp`, fsync, rename into `new`, fsync the folder:
-only then is it delivered. A delivery that may have been tried before looks for its name in `new` and `cur`
-first.
+only then is it delivered. A delivery that may have been tried before is looked for by its id first
+(`store/seen.py`).
 """
 
 import contextlib
@@ -19,6 +19,9 @@ LEFTOVER = 36 * 3600 * 1_000_000
 
 LEFTOVERS_MOST = 100
 """Most tries of one delivery that were cut off in the middle within that time."""
+
+_OURS = re.compile(r"[0-9]+\.D([0-9A-Za-z]+)\.sekisho")
+"""A file that `name_of` has named, whatever its reader made of the name's end."""
 
 _FOLDER = re.compile(r"[A-Za-z0-9_+=-]+(?:\.[A-Za-z0-9_+=-]+)*")
 
@@ -54,12 +57,13 @@ class Maildir:
                 tmp.move(temporary, new, f"{base},S={size},W={size + lines}")
                 new.sync()
 
-    def holds(self, delivery: str) -> bool:
-        """Found in `new` or `cur`: it has been delivered. A letter that its reader has deleted is not
-        found."""
-        base = name_of(delivery)
+    def deliveries(self) -> set[str]:
+        """The ids of those whose letters are in `new` or `cur`, and will be after a power cut. A letter that
+        its reader has deleted is not among them."""
         with self._open() as box, _entered(box, "new") as new, _entered(box, "cur") as cur:
-            found = any(name.startswith(base) for place in (new, cur) for name in place.names())
+            # `new` first: what a reader moves meanwhile is seen twice rather than not at all
+            names = [*new.names(), *cur.names()]
+            found = {match[1] for name in names if (match := _OURS.match(name))}
             if found:  # a rename may have happened without the fsync of its folder
                 new.sync()
         return found
