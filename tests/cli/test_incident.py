@@ -182,19 +182,19 @@ def test_contain_without_a_server_is_planned(home: MailHome) -> None:
 def test_release_without_a_server_is_planned(home: MailHome) -> None:
     """Marks of the case and of each hold; the case is closed in the operator's name."""
     keep(home, contained(), hold())
-    result = home("incident", "release", CASE, "--yes")
+    result = home("incident", "release", CASE, "--keep-password", "--yes")
     assert result.code == 0
     with home.house() as house:
         assert sorted(action.kind for action in house.planned()) == ["allow_logins", "release_queue"]
         case = house.incident(CASE)
     assert case is not None and case.closed and case.closed_why.startswith("released by operator")
-    assert "nothing to do" in home("incident", "release", CASE, "--yes").out
+    assert "nothing to do" in home("incident", "release", CASE, "--keep-password", "--yes").out
 
 
 def test_nothing_happens_without_a_yes(home: MailHome) -> None:
     """Asked in a pipe, the question is not answered."""
     keep(home, contained(), hold())
-    home("incident", "release", CASE, typed=b"n\n")
+    home("incident", "release", CASE, "--keep-password", typed=b"n\n")
     with home.house() as house:
         assert house.planned() == []
 

@@ -189,7 +189,7 @@ def test_a_closed_case_is_found_by_its_account(site: Installation) -> None:
     """`incident show` and `export` take an account also when its newest case has ended."""
     with site.serving():
         site.run("incident", "contain", "bob@example.com", "--yes")
-        site.run("incident", "release", "bob@example.com", "--yes")
+        site.run("incident", "release", "bob@example.com", "--keep-password", "--yes")
         assert "bob@example.com" in site.run("incident", "show", "bob@example.com")
         assert "bob@example.com" in site.run("incident", "export", "bob@example.com")
         assert "no incident" in site.run("incident", "show", "nobody@example.com", code=1)

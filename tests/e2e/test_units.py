@@ -171,7 +171,7 @@ def test_the_roles_work_together_as_units(manager: Manager) -> None:
     assert "Traceback" not in site.run("queue", "list")
     site.run("incident", "contain", "bob@example.com", "--yes")
     assert "contained by" in site.run("incident", "show", "bob@example.com")
-    site.run("incident", "release", "bob@example.com", "--yes")
+    site.run("incident", "release", "bob@example.com", "--keep-password", "--yes")
     assert {role: UIDS[role] for role in ROLES} == {
         role: owner_of(process.pid) for role, process in manager.running.items()
     }

@@ -151,7 +151,7 @@ def test_a_restart_and_a_reload_find_everything_where_it_was(site: Installation)
     site.wait_for_letters("carol@example.com", 1)
     site.run("incident", "contain", "carol@example.com", "--yes")
     assert "contained by" in site.run("incident", "show", "carol@example.com")
-    site.run("incident", "release", "carol@example.com", "--yes")
+    site.run("incident", "release", "carol@example.com", "--keep-password", "--yes")
 
 
 def test_the_vault_adds_scram_keys_as_its_own_user(site: Installation) -> None:

@@ -1,156 +1,27 @@
 """Watch: judging, cases, containment at every owner, release and undo, notices, and what a restart must
 find again."""
 
-from collections.abc import Awaitable, Callable
 from email import message_from_bytes, policy
-from functools import partial
 from pathlib import Path
 
 import pytest
-from msgspec import Struct
 from msgspec.structs import replace
 
 from covers import covers
 from guard.streams import HOME, HOTEL, MINUTE, PHONE, Town, bot, strangers
-from sekisho.model import config
-from sekisho.model.account import Account, Domain
-from sekisho.model.action import Performed
-from sekisho.model.config import Config
-from sekisho.model.event import ActionDone, Event
-from sekisho.model.incident import Grade, Standing
+from sekisho.model.event import ActionDone
+from sekisho.model.incident import Grade
 from sekisho.service import watching
-from sekisho.service.channel import LocalChannel, NotDone
+from sekisho.service.channel import NotDone
 from sekisho.service.messages import (
     Deposit,
     DropSessions,
     HoldQueue,
-    IncidentAnswer,
-    IncidentAsk,
-    Judge,
     Observe,
     ReleaseQueue,
-    Request,
 )  # fmt: skip
-from sekisho.service.watching import WatchRole
-from sekisho.store.house import Change, House
-from sekisho.testing.loop import run
-from sekisho.testing.world import Fakes, fakes
 from sekisho.world import Unavailable
-
-HELLO = "hello@example.com"
-CHANGE = Change(1, "operator test", "tested", "x")
-
-
-class Front:
-    """Remembers what it was asked; answers, or is not there."""
-
-    def __init__(self) -> None:
-        self.asked: list[Request] = []
-        self.away = False
-
-    async def handle(self, request: Request) -> Struct:
-        if self.away:
-            raise Unavailable("front", "gone")
-        self.asked.append(request)
-        return Performed(request.action, "spool", 1, ("d1", "d2"), count=2)  # type: ignore[attr-defined]
-
-    def of(self, kind: type) -> list[Request]:
-        return [request for request in self.asked if isinstance(request, kind)]
-
-
-class Recording:
-    """In a recorder's place."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.troubles: list[tuple[str, str, str]] = []
-
-    def record(self, event: Event) -> None:
-        self.events.append(event)
-
-    def trouble(self, what: str, about: str, trace: str) -> None:
-        self.troubles.append((what, about, trace))
-
-
-class Site:
-    """A house, two fronts and a watch; `town` says what happens, day by day, and the watch is told of it."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.config = Config(
-            hostname="mx.example.com", state=str(folder), guard=config.Guard(help_url="https://help.example")
-        )
-        self.house = House.create(str(folder))
-        self.house.save_domain(Domain("example.com"), CHANGE)
-        self.house.save_account(Account(HELLO, language="ja"), CHANGE)
-        self.fronts = [Front(), Front()]
-        self.recording = Recording()
-        self.town = Town()
-        (folder / "networks.table").write_bytes(TABLE_BYTES)
-        self.start_again()
-
-    def start_again(self) -> None:
-        """A new process on the same house."""
-        self.fakes: Fakes = fakes(self.town.at)
-        trouble = self.recording.trouble
-        channels = [LocalChannel(front.handle, trouble, encode=True) for front in self.fronts]
-        self.role = WatchRole(self.fakes.world, self.config, self.house, channels, self.recording)  # type: ignore[arg-type]
-
-    async def live(self, days: int) -> None:
-        await self.observe(partial(self.town.lives, days))
-
-    async def observe(self, happens: Callable[[], object]) -> None:
-        before = len(self.town.fed)
-        happens()
-        for event in self.town.fed[before:]:
-            await self.role.handle(Judge(event))
-
-    async def judged(self, happens: Callable[[], object]) -> Standing:
-        """The watch's word on the last event of these."""
-        before = len(self.town.fed)
-        happens()
-        self.set_clock()
-        answer = None
-        for event in self.town.fed[before:]:
-            answer = await self.role.handle(Judge(event))
-        assert isinstance(answer, Standing)
-        return answer
-
-    def set_clock(self) -> None:
-        self.fakes.clock._now = self.town.at
-
-    async def attack(self, bots: int = 5) -> Standing:
-        for number in range(bots):
-            last = await self.judged(lambda number=number: self.town.wait(MINUTE).login(bot(number)))
-        await self.settle()
-        return last
-
-    async def settle(self) -> None:
-        """What was begun beside comes to its end."""
-        await self.fakes.clock.sleep(0.5)
-
-    async def ask(self, verb: str, ident: str = "", **more: object) -> IncidentAnswer:
-        self.set_clock()
-        answer = await self.role.handle(IncidentAsk(verb, ident, **({"by": "operator ann"} | more)))  # type: ignore[arg-type]
-        assert isinstance(answer, IncidentAnswer)
-        await self.settle()
-        return answer
-
-    def asked(self, kind: type) -> list[Request]:
-        return [request for front in self.fronts for request in front.of(kind)]
-
-    def letters(self, to: str) -> list[Deposit]:
-        return [one for one in self.asked(Deposit) if one.recipient == to]  # type: ignore[attr-defined,misc]
-
-
-def _table() -> bytes:
-    from guard.streams import ROWS, WORLD
-    from sekisho.store.networktable import compile_csv
-
-    return compile_csv([*ROWS.splitlines(), *WORLD], "test")
-
-
-TABLE_BYTES = _table()
-Scene = Callable[[Site], Awaitable[None]]
+from service.watch_site import HELLO, Site, play
 
 
 @pytest.fixture
@@ -162,17 +33,6 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 def days(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests that last days: watch does each minute what it does every two seconds."""
     monkeypatch.setattr(watching, "RHYTHM_S", 60.0)
-
-
-def play(site: Site, scene: Scene) -> None:
-    async def whole() -> None:
-        await site.role.start()
-        await scene(site)
-        await site.role.stop()
-        await site.fakes.spawn.stop()
-        assert site.recording.troubles == []
-
-    run(whole())
 
 
 @covers("O-04", "F-08")
@@ -247,7 +107,7 @@ def test_the_operator_contains_and_releases(site: Site) -> None:
         (case,) = answer.incidents
         assert (await site.judged(lambda: site.town.login(HOTEL))).treatment == "refuse"
         assert (await site.judged(lambda: site.town.login(PHONE))).treatment == "pass"
-        released = await site.ask("release", case.id)
+        released = await site.ask("release", case.id, keep_password=True)
         assert released.complete and released.incidents[0].closed
         assert {case.id} == {request.held for request in site.asked(ReleaseQueue)}  # type: ignore[attr-defined]
         assert (await site.judged(lambda: site.town.login(HOTEL))).treatment != "refuse"
@@ -620,14 +480,14 @@ def test_an_undone_release_is_an_open_case_again(site: Site) -> None:
     async def scene(site: Site) -> None:
         await site.live(20)
         await site.attack()
-        released = await site.ask("release", HELLO)
+        released = await site.ask("release", HELLO, keep_password=True)
         case = released.incidents[0].id
         for action in [action for action in released.actions if action.undoes]:
             await site.ask("undo", action.id)
         assert (await site.judged(lambda: site.town.login(bot(90)))).treatment == "refuse"
         (again,) = site.house.incidents(open_only=True)
         assert again.id == case
-        assert (await site.ask("release", HELLO)).changed
+        assert (await site.ask("release", HELLO, keep_password=True)).changed
         assert (await site.judged(lambda: site.town.login(bot(91)))).treatment != "refuse"
         assert site.house.incidents(open_only=True) == []
 
@@ -640,12 +500,12 @@ def test_a_closed_case_is_not_reopened_beside_another(site: Site) -> None:
     async def scene(site: Site) -> None:
         await site.live(20)
         await site.attack()
-        old = await site.ask("release", HELLO)
+        old = await site.ask("release", HELLO, keep_password=True)
         (allow,) = [action for action in old.actions if action.kind == "allow_logins"]
         await site.ask("contain", HELLO)
         with pytest.raises(NotDone, match="another open case"):
             await site.ask("undo", allow.id)
-        await site.ask("release", HELLO)
+        await site.ask("release", HELLO, keep_password=True)
         assert (await site.judged(lambda: site.town.login(bot(90)))).treatment != "refuse"
 
     play(site, scene)

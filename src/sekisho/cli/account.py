@@ -165,6 +165,7 @@ def password(address: str, path: str) -> None:
         home.accounts.set_password(key, ask_password())
         _end_sessions(home, key)
         speech.tell(phrase("{name} has a new password.", name=key))
+        _tell_of_case(home, key)
 
 
 @command.command("lock")
@@ -193,6 +194,19 @@ def unlock(address: str, path: str) -> None:
     with household(path) as home:
         account = home.accounts.unlock(address)
         speech.tell(phrase("{name} is unlocked.", name=account.address))
+
+
+def _tell_of_case(home: Household, address: str) -> None:
+    """A new password alone lets nothing go."""
+    for case in home.house.incidents(open_only=True, subject=address):
+        speech.tell(
+            phrase(
+                "Case {case} of {name} is open: purge what the thief left (sekisho queue purge --incident "
+                "{case}), then release it (sekisho incident release {case}).",
+                case=case.id,
+                name=address,
+            )
+        )
 
 
 def _end_sessions(home: Household, address: str) -> None:

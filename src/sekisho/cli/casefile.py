@@ -37,7 +37,7 @@ td {{padding: .2em .8em; vertical-align: top}} dt {{font-weight: bold}}
 <h1>{title}</h1>
 <p>{sentence}</p>
 <dl>{facts}</dl>
-<table>
+{notes}<table>
 {rows}</table>
 </body></html>
 """
@@ -118,7 +118,8 @@ def _facts(answer: IncidentAnswer, texts: Texts, when: When) -> list[tuple[str, 
 def _text(answer: IncidentAnswer, texts: Texts, when: When) -> str:
     lines = [printable(texts.say(answer.incidents[0].sentence)), ""]
     lines += [f"  {name}: {printable(value)}" for name, value in _facts(answer, texts, when)]
-    lines.append("")
+    lines += ["", *(printable(texts.say(note)) for note in answer.notes)]
+    lines += [""] if answer.notes else []
     for entry in timeline(answer, texts):
         mark = entry.weight or entry.by
         lines.append(f"  {when(entry.at)}  {mark:>5}  {entry.text}")
@@ -150,6 +151,7 @@ def _markdown(answer: IncidentAnswer, texts: Texts, when: When) -> str:
     incident = answer.incidents[0]
     lines = [f"# {_md(incident.subject)}", "", _md(texts.say(incident.sentence)), ""]
     lines += [f"- {_md(name)}: {_md(value)}" for name, value in _facts(answer, texts, when)]
+    lines += ["", *(_md(texts.say(note)) for note in answer.notes)] if answer.notes else []
     lines += ["", "| at | what | weight or by | text |", "|---|---|---|---|"]
     for entry in timeline(answer, texts):
         cells = (when(entry.at), entry.kind, entry.weight or entry.by, entry.text)
@@ -171,7 +173,10 @@ def _html(answer: IncidentAnswer, texts: Texts, when: When) -> str:
         for entry in timeline(answer, texts)
     )
     title, sentence = _h(incident.subject), _h(texts.say(incident.sentence))
-    return PAGE.format(language=texts.language, title=title, sentence=sentence, facts=facts, rows=rows)
+    notes = "".join(f"<p>{_h(texts.say(note))}</p>\n" for note in answer.notes)
+    return PAGE.format(
+        language=texts.language, title=title, sentence=sentence, facts=facts, notes=notes, rows=rows
+    )
 
 
 def _h(text: str) -> str:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 
 import click
+from msgspec.structs import replace
 
 from sekisho.cli import speech
 from sekisho.cli.casefile import FORMATS, masked, render
@@ -114,12 +115,18 @@ def contain(path: str, ident: str, dry_run: bool, yes: bool) -> int:
 @click.option(
     "--teach", is_flag=True, help="The unfamiliar networks were the owner's: know them from now on."
 )
-def release(path: str, ident: str, dry_run: bool, yes: bool, teach: bool) -> int:
+@click.option(
+    "--keep-password", is_flag=True, help="Release although the password is the same as when the case opened."
+)
+def release(path: str, ident: str, dry_run: bool, yes: bool, **more: bool) -> int:
     """Let the held mail go and allow logins again. After a theft, purge the held mail first.
+
+    After a theft the password must have been changed, or --teach says that it was the owner.
 
     Example: sekisho incident release hello@example.com --teach --yes
     """
-    return _change(path, IncidentAsk("release", ident, hands().by, teach=teach), dry_run, yes)
+    wish = IncidentAsk("release", ident, hands().by, **more)
+    return _change(path, wish, dry_run, yes)
 
 
 @command.command("undo")
@@ -136,7 +143,9 @@ def undo(path: str, ident: str, dry_run: bool, yes: bool) -> int:
 def _change(path: str, wish: IncidentAsk, dry_run: bool, yes: bool) -> int:
     """Plan, question, deed."""
     config = settings(path)
-    planned = ask(config, IncidentAsk(wish.verb, wish.ident, wish.by, dry_run=True, teach=wish.teach))
+    planned = ask(config, replace(wish, dry_run=True))
+    if planned.blocked is not None:
+        speech.fail(planned.blocked)
     if not planned.plan:
         speech.tell(phrase("nothing to do: {sentence}", sentence=planned.incidents[0].sentence))
         return 0

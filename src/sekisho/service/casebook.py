@@ -19,6 +19,7 @@ from sekisho.service.channel import NotDone
 from sekisho.service.containing import Containing
 from sekisho.service.hands import within
 from sekisho.service.messages import IncidentAnswer, IncidentAsk
+from sekisho.service.remarks import remarks, still_opens
 from sekisho.store.house import House
 
 LISTED = 200
@@ -170,12 +171,16 @@ class Casebook:
 
     async def _release(self, ask: IncidentAsk, at: int) -> IncidentAnswer:
         """Rule 8: the operator's to say; an owner's own word needs a second factor, which accounts have
-        not."""
+        not. The password must be another by now, unless it was the owner (`teach`)."""
         if ask.by == "account":
             raise NotDone("a release needs the operator: whoever has the password could ask for it")
         incident = await self._find(ask.ident)
         if incident.closed:
             return await self._file(incident)
+        if not (ask.teach or ask.keep_password):
+            blocked = await self._containing.keep(still_opens, self._house, incident)
+            if blocked is not None:
+                return IncidentAnswer((incident,), blocked=blocked)
         actions = await self._containing.keep(self._house.actions, incident.id)
         known = self._guard.memory(incident.subject) if incident.subject in self._guard else None
         taught = tuple(known.strangers()) if ask.teach and known is not None else ()
@@ -230,4 +235,5 @@ class Casebook:
             for done in await self._containing.keep(self._house.performed, action.id)
         ]
         complete = all(action.status != "planned" for action in actions)
-        return IncidentAnswer((incident,), tuple(actions), tuple(performed), complete=complete)
+        notes = await self._containing.keep(remarks, self._house, incident)
+        return IncidentAnswer((incident,), tuple(actions), tuple(performed), complete=complete, notes=notes)

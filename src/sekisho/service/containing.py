@@ -23,7 +23,8 @@ from sekisho.model.incident import Grade, Incident
 from sekisho.model.selector import Selector
 from sekisho.service.channel import Channel, NotDone
 from sekisho.service.messages import Deposit, DropSessions, HoldQueue, ReleaseQueue, Request
-from sekisho.service.notices import Sender, operator_letter, owner_letter
+from sekisho.service.notices import Sender, Stamp, operator_letter, owner_letter
+from sekisho.service.remarks import remarks
 from sekisho.service.zone import zone_of
 from sekisho.store.house import House
 from sekisho.store.texts import Texts
@@ -155,11 +156,12 @@ class Containing:
             raise NotDone("there is nobody to tell")
         account = await self.keep(self._house.account, action.to)
         texts = Texts.of((account.language if account else "") or self._config.notify.language)
-        sender, now = await self._sender(), self._world.clock.now()
+        stamp = Stamp(await self._sender(), texts, action.id, self._world.clock.now())
         if action.to == action.subject:
-            letter = owner_letter(incident, sender, texts, action.id, now)
+            letter = owner_letter(incident, stamp)
         else:
-            letter = operator_letter(incident, action.to, sender, texts, action.id, now)
+            notes = await self.keep(remarks, self._house, incident)
+            letter = operator_letter(incident, notes, action.to, stamp)
         return await self._fronts[0].ask(Deposit(action.id, "", action.to, letter), Performed)
 
     async def _sender(self) -> Sender:

@@ -209,20 +209,23 @@ IncidentVerb = Literal["list", "show", "contain", "release", "undo"]
 
 class IncidentAsk(Request, frozen=True, tag="incident"):
     """A `sekisho incident` verb: answered with IncidentAnswer. `ident` an incident id, or an account for
-    contain, or an action id for undo. `teach`: the released networks were the owner's."""
+    contain, or an action id for undo. `teach`: the released networks were the owner's. `keep_password`:
+    release although the password is still the old one."""
 
     verb: IncidentVerb
     ident: str = ""
     by: str = "operator"
     dry_run: bool = False
     teach: bool = False
+    keep_password: bool = False
 
 
 class IncidentAnswer(Struct, frozen=True, omit_defaults=True):
     """`incidents` newest first for list; else one, with its `actions` and what was `performed`.
 
     `plan` says what would be done, or was; `changed`: this request did or planned something.
-    `complete`: every owner has answered, nothing is only planned.
+    `complete`: every owner has answered, nothing is only planned. `notes` are of the case that is shown;
+    `blocked`: why nothing was done, and what to do first.
     """
 
     incidents: tuple[Incident, ...] = ()
@@ -231,6 +234,8 @@ class IncidentAnswer(Struct, frozen=True, omit_defaults=True):
     plan: tuple[Phrase, ...] = ()
     changed: bool = False
     complete: bool = True
+    notes: tuple[Phrase, ...] = ()
+    blocked: Phrase | None = None
 
 
 class StatusAsk(Request, frozen=True, tag="status"):

@@ -5,6 +5,7 @@ Both say what was seen and what was done in the incident's own sentence. Nothing
 the thief may be reading the mailbox too.
 """
 
+from collections.abc import Sequence
 from datetime import tzinfo
 
 from msgspec import Struct
@@ -14,6 +15,8 @@ from sekisho.mail.mime import header_text, text_part
 from sekisho.model.incident import Grade, Incident
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.store.texts import Texts
+
+HOUR = 3600 * 1_000_000
 
 
 class Sender(Struct, frozen=True):
@@ -34,7 +37,7 @@ class Stamp(Struct, frozen=True):
     at: int
 
 
-def owner_letter(incident: Incident, sender: Sender, texts: Texts, ident: str, at: int) -> bytes:
+def owner_letter(incident: Incident, stamp: Stamp) -> bytes:
     subject = phrase("Somebody else may be using {account}", account=incident.subject)
     paragraphs = [
         phrase(
@@ -49,17 +52,17 @@ def owner_letter(incident: Incident, sender: Sender, texts: Texts, ident: str, a
             "If it was not, change the password now, and tell your postmaster: the held mail can be removed."
         ),
     ]
-    if sender.help_url:
-        paragraphs.append(phrase("More about this: {url}", url=sender.help_url))
-    return _letter(incident.subject, subject, paragraphs, Stamp(sender, texts, ident, at))
+    if stamp.sender.help_url:
+        paragraphs.append(phrase("More about this: {url}", url=stamp.sender.help_url))
+    return _letter(incident.subject, subject, paragraphs, stamp)
 
 
-def operator_letter(incident: Incident, to: str, sender: Sender, texts: Texts, ident: str, at: int) -> bytes:
+def operator_letter(incident: Incident, notes: Sequence[Phrase], to: str, stamp: Stamp) -> bytes:
     """The first alarm, or a reminder: what has waited longer than an hour says so."""
     subject = phrase("{grade}: {account}", grade=grade_name(incident.grade), account=incident.subject)
-    paragraphs = [incident.sentence]
-    if at - incident.opened > 3600 * 1_000_000:
-        hours = (at - incident.opened) // (3600 * 1_000_000)
+    paragraphs = [incident.sentence, *notes]
+    if stamp.at - incident.opened > HOUR:
+        hours = (stamp.at - incident.opened) // HOUR
         paragraphs.append(
             phrase("Nobody has looked at this for {hours} hours. Held mail waits for you.", hours=hours)
         )
@@ -69,7 +72,7 @@ def operator_letter(incident: Incident, to: str, sender: Sender, texts: Texts, i
         phrase("To let the held mail go and allow the logins:"),
         Phrase("  sekisho incident release {id}", {"id": incident.id}),
     ]
-    return _letter(to, subject, paragraphs, Stamp(sender, texts, ident, at))
+    return _letter(to, subject, paragraphs, stamp)
 
 
 def quota_letter(account: str, percent: int, sender: Sender, texts: Texts, ident: str, at: int) -> bytes:

@@ -16,6 +16,9 @@ from sekisho.model.account import Account, Alias, Domain, split
 from sekisho.store.database import Database
 from sekisho.store.tables import accounts, aliases, audit, domains, senders, targets
 
+LAST = 2**62
+"""Later than any time."""
+
 
 class Change(Struct, frozen=True):
     """One line of the audit: who did what to whom. `by` is "operator NAME", "guard" or "account"."""
@@ -120,6 +123,16 @@ class Residents:
         """A line of the audit about something that is not kept here, such as a new password."""
         with self._database.writing() as connection:
             _write(connection, change)
+
+    def noted_at(self, subject: str, what: str) -> int:
+        """When that was last done to this one, in microseconds; 0: never."""
+        return self.noted_between(subject, what, 0, LAST)
+
+    def noted_between(self, subject: str, what: str, since: int, until: int) -> int:
+        """The last time within these; 0: not once."""
+        query = select(func.max(audit.c.at)).where(audit.c.subject == subject, audit.c.what == what)
+        with self._database.reading() as connection:
+            return connection.scalar(query.where(audit.c.at > since, audit.c.at <= until)) or 0
 
     def audit(self, subject: str = "", limit: int = 1000) -> list[Change]:
         """The newest first."""

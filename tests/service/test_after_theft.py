@@ -1,0 +1,113 @@
+"""How a containment ends: with a password that the thief does not have."""
+
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import pytest
+
+from covers import covers
+from guard.streams import bot
+from sekisho.model.incident import Grade
+from sekisho.store.house import Change
+from service.watch_site import HELLO, Site, play
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    return Site(tmp_path, monkeypatch)
+
+
+def change_password(site: Site) -> None:
+    """As `sekisho account password` leaves its line in the audit."""
+    site.house.note(Change(site.town.at + 1, "operator ann", "password set", HELLO))
+    site.town.wait(60_000_000)
+
+
+async def robbed(site: Site) -> str:
+    await site.live(20)
+    await site.attack()
+    (case,) = site.house.incidents(open_only=True)
+    return case.id
+
+
+@covers("O-04")
+def test_a_release_waits_for_a_new_password(site: Site) -> None:
+    """Refused with what to do, and nothing is done; after the change it goes."""
+
+    async def scene(site: Site) -> None:
+        case = await robbed(site)
+        refused = await site.ask("release", case)
+        assert not refused.changed and "sekisho account password hello@example.com" in str(refused.blocked)
+        assert (await site.ask("release", case, dry_run=True)).blocked is not None
+        assert (await site.judged(lambda: site.town.login(bot(9)))).treatment == "refuse"
+        assert [case] == [each.id for each in site.house.incidents(open_only=True)]
+        change_password(site)
+        assert (await site.ask("release", case)).changed
+        assert site.house.incidents(open_only=True) == []
+
+    play(site, scene)
+
+
+def test_a_password_changed_before_the_theft_was_seen_is_the_stolen_one(site: Site) -> None:
+    """What the thief came in with may be the new one."""
+
+    async def scene(site: Site) -> None:
+        await site.live(20)
+        change_password(site)
+        await site.attack()
+        assert (await site.ask("release", HELLO)).blocked is not None
+
+    play(site, scene)
+
+
+@pytest.mark.parametrize("word", ["teach", "keep_password"])
+def test_the_operator_may_know_better(site: Site, word: str) -> None:
+    """It was the owner; or nobody else can have the password."""
+
+    async def scene(site: Site) -> None:
+        case = await robbed(site)
+        assert (await site.ask("release", case, **{word: True})).changed
+
+    play(site, scene)
+
+
+def test_too_much_mail_of_ones_own_is_no_theft(site: Site) -> None:
+    """A hold of the cap says nothing about the password."""
+
+    async def scene(site: Site) -> None:
+        await site.live(20)
+        case = await robbed(site)
+        found = site.house.incident(case)
+        assert found is not None and found.kind == "takeover" and found.grade >= Grade.CONTAIN
+        site.role._cases.open[HELLO] = volume = type(found)(
+            found.id, HELLO, "volume", Grade.LOCK, found.opened, found.sentence
+        )
+        site.house.save_incident(volume)
+        answer = await site.ask("release", case)
+        assert answer.changed and answer.blocked is None
+
+    play(site, scene)
+
+
+@covers("O-10", partly="the retries of the thief, other accounts hit by the same networks")
+@pytest.mark.parametrize("changed", [True, False])
+def test_a_second_theft_refers_to_the_first(site: Site, changed: bool) -> None:
+    """It says whether the password had been changed in between, for that tells where to look."""
+
+    async def scene(site: Site) -> None:
+        first = await robbed(site)
+        assert not any("Contained before" in str(note) for note in (await site.ask("show", first)).notes)
+        if changed:
+            change_password(site)
+        await site.ask("release", first, keep_password=True)
+        second = await robbed(site)
+        assert second != first
+        told = " ".join(str(note) for note in (await site.ask("show", second)).notes)
+        assert f"(case {first})" in told
+        assert ("the new one is known too" in told) == changed
+        assert ("was not changed in between" in told) != changed
+        assert "whoever stole it still has it" in told
+        last = message_from_bytes(site.letters("postmaster@example.com")[-1].letter, policy=policy.default)
+        assert f"(case {first})" in last.get_content()
+
+    play(site, scene)
