@@ -60,7 +60,7 @@ def join(visits: Sequence[Visit], letters: Sequence[Letter]) -> list[Join]:
 def _join(letter: Letter, senders: list[Visit], times: list[int], by_event: dict[str, Visit]) -> Join:
     if letter.login:
         exact = by_event.get(letter.login)
-        return Join(letter, exact, _gap(exact, letter) if exact else 0, 1.0)
+        return Join(letter, exact, _gap(exact, letter) if exact else 0, letter.confidence)
     # syslog's stamps are whole seconds: a login of the same second may stand before the message or after it
     last = bisect_right(times, letter.at)
     candidates = []

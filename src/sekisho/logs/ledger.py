@@ -79,7 +79,7 @@ class Ledger:
 
     def add_event(self, at: int, key: int, line: int, event: str) -> None:
         """A login of our own archive. The same event again, from a copy of the file, changes nothing."""
-        if event in self._rows_of_event:
+        if event in self._rows_of_event or not self.since <= at < self.until:
             return
         self._rows_of_event[event] = len(self._at)
         self._events[len(self._at)] = event

@@ -46,8 +46,8 @@ class Letter(Struct):
     bounce.
 
     `recipients` as the log names them (see `DeliveryStarted.where`); `waiting`: those to be tried again, by
-    name. `account`, `address`, `login` and `ident` are known only from our own events; `count` is the
-    number of recipients where it is more than those listed.
+    name. `account`, `address`, `login`, `ident` and `confidence` are known where the log itself says who
+    sent it, and how surely; `count` is the number of recipients where it is more than those listed.
     """
 
     number: int
@@ -67,6 +67,7 @@ class Letter(Struct):
     login: str = ""
     ident: str = ""
     count: int = 0
+    confidence: float = 1.0
 
     @property
     def recipient_count(self) -> int:

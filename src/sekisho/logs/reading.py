@@ -10,11 +10,14 @@ from collections import Counter
 from msgspec import Struct
 
 from sekisho.logs import grammar, own, qmail, spamd, vpopmail
+from sekisho.logs.books import Books
 from sekisho.logs.ledger import Ledger
 from sekisho.logs.mailroom import Mailroom
 from sekisho.logs.own_events import OwnEvents
+from sekisho.logs.saying import Saying
 from sekisho.logs.shapes import Shapes
 from sekisho.logs.stamp import SECOND, Calendar
+from sekisho.logs.voices import Dialect, Voices
 
 TEXTS_KEPT = 300_000
 """Distinct login texts whose meaning is remembered; failures with passwords in them could be without
@@ -39,6 +42,7 @@ class Reader:
         self.ledger = ledger
         self._only = only
         self.own = OwnEvents(ledger)
+        self._voices = Voices(Books(ledger), only)
         self.shapes = Shapes()
         self.dialects: Counter[str] = Counter()
         self.lines = 0
@@ -138,6 +142,10 @@ class Reader:
 
     def _slow(self, line: bytes, number: int) -> None:
         assert self._place is not None
+        whose = self._voices.whose(line)
+        if whose is not None:
+            self._hear(*whose, line, number)
+            return
         row = grammar.understood(line)
         if row is None or (self._only and dialect_of(row) not in self._only):
             self.shapes.add(line)
@@ -158,6 +166,19 @@ class Reader:
         else:
             self.dialects[qmail.NAME] += 1
             self._send((stamp, host, epoch, send), number)
+
+    def _hear(self, dialect: Dialect, said: Saying, line: bytes, number: int) -> None:
+        assert self._place is not None
+        self.dialects[dialect.name] += 1
+        at = self._place.calendar.at(said.stamp)
+        if at is None:
+            self.shapes.add(line)
+            return
+        said.at, said.file, said.line = at, self._place.file, number
+        if not said.host:
+            said.host = self._place.stream
+        if not dialect.hear(said):
+            self.shapes.add(line)
 
     def _json(self, json: bytes, number: int) -> None:
         assert self._place is not None

@@ -1,0 +1,49 @@
+"""What became of one recipient, read from a server's words: delivered, deferred or failed, and why."""
+
+import re
+from typing import Literal
+
+from msgspec import Struct
+
+Result = Literal["delivered", "deferred", "failed"]
+
+_CODE = re.compile(r"(?<![\d.:/])([245]\d\d)(?:[ -]#?([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?(?=[ \-\"')]|$)")
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_CAUSES = (
+    (re.compile(r"(?i)timed? ?out|timeout|retry time(?:out)? (?:not reached|exceeded)"), "timeout"),
+    (re.compile(r"(?i)host not found|host unknown|name server|unrouteable|all relevant MX|lowest numbered MX"
+                r"|name service|domain not found|no such domain|DNS|MX lookup"), "dns"),
+    (re.compile(r"(?i)connection (?:refused|reset|timed|closed|died)|no route|network is unreachable"
+                r"|connect(?:ion)? (?:to|failed)|broken pipe"), "connect"),
+    (re.compile(r"\bTLS\b|STARTTLS|certificate"), "tls"),
+)  # fmt: skip
+"""Words of the server's own; tried where no other server's code was quoted."""
+
+
+class Told(Struct, frozen=True):
+    """`cause` as in `DeliveryTried`; `code` and `status` as the remote host gave them, 0 and "" if it did
+    not."""
+
+    result: Result
+    cause: str = ""
+    code: int = 0
+    status: str = ""
+
+
+DELIVERED = Told("delivered")
+
+
+def told(result: Result, text: str, status: str = "") -> Told:
+    """`text` is what the server says of a recipient, with the words of the remote host in it."""
+    if result == "delivered":
+        return DELIVERED
+    match = _CODE.search(text)
+    if match is not None and match[1] != "2":
+        code, found = int(match[1]), match[2] or status
+        if code >= 400:
+            return Told(result, "5yz" if code >= 500 else "4yz", code, found)
+    found = status or next(iter(_STATUS.findall(text)), "")
+    for words, cause in _CAUSES:
+        if words.search(text):
+            return Told(result, cause, 0, found)
+    return Told(result, "5yz" if result == "failed" else "4yz", 0, found)
