@@ -52,7 +52,8 @@ class Dns(Protocol):
 
     async def mx(self, domain: str) -> Sequence[MxHost]: ...
 
-    async def addresses(self, name: str) -> Sequence[str]: ...
+    async def addresses(self, name: str, family: int = 0) -> Sequence[str]:
+        """`family` is 4 or 6; 0 is both, IPv4 first."""
 
     async def txt(self, name: str) -> Sequence[bytes]: ...
 

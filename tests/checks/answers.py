@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from sekisho.checks.ask import Client, Judgement, Known
+from sekisho.checks.ask import AskedSpf, Client, Judgement, Known
 from sekisho.model.incident import Standing
 from sekisho.model.verdict import Verdict
 
@@ -32,6 +32,7 @@ class Answers(Struct):
     full: tuple[str, ...] = ()
     when_full: str = "later"
     counted: int = 0
+    proof: AskedSpf | None = None
     asked: list[str] = []
 
     async def is_local_domain(self, domain: str) -> bool:
@@ -68,6 +69,9 @@ class Answers(Struct):
 
     async def may_hold(self, size: int) -> bool:
         return self.room
+
+    async def spf(self) -> AskedSpf | None:
+        return self.proof
 
     async def count(self, table: str, key: str) -> int:
         return self.counted

@@ -8,9 +8,10 @@ from answers import ALICE, NOW, STRANGER, TRUSTED, Answers, verdict
 from msgspec.structs import replace
 
 from sekisho import checks
-from sekisho.checks.ask import BodyFacts, Client, Judgement, MailFacts, RcptFacts, SessionFacts
+from sekisho.checks.ask import AskedSpf, BodyFacts, Client, Judgement, MailFacts, RcptFacts, SessionFacts
 from sekisho.checks.registry import REGISTRY, STAGES, Entry, mistakes, policy
 from sekisho.mail.headers import Head
+from sekisho.mail.spf import Spf
 from sekisho.model.incident import Standing
 from sekisho.model.verdict import PASS, Act
 
@@ -54,6 +55,7 @@ HOSTILE = Answers(
     judgement=Judgement(STOLEN, fresh=False),
     room=False,
     counted=1000,
+    proof=AskedSpf(6, Spf("fail", "example.com")),
 )
 """Answers by which every check refuses what it may refuse."""
 

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from sekisho.mail.headers import Head
+from sekisho.mail.spf import Spf
 from sekisho.model.incident import Standing
 
 LOCKED = "Access from this place is suspended for this account, ask your provider"
@@ -95,6 +96,16 @@ class Judgement(Struct, frozen=True):
         return f"{LOCKED} {self.help_url}".rstrip()
 
 
+class AskedSpf(Struct, frozen=True):
+    """What SPF says of the client and the sender, the level that counts for this client, and what a refused
+    one is told.
+    """
+
+    level: int
+    spf: Spf
+    explanation: str = ""
+
+
 class Ask(Protocol):
     async def is_local_domain(self, domain: str) -> bool: ...
 
@@ -126,6 +137,9 @@ class Ask(Protocol):
 
     async def may_hold(self, size: int) -> bool:
         """May the spool hold one more message of this size back for the client's account?"""
+
+    async def spf(self) -> AskedSpf | None:
+        """None: the settings do not want it asked of this client."""
 
     async def count(self, table: str, key: str) -> int:
         """The sum of what verdicts asked to be remembered (`Note`) and is not yet over."""

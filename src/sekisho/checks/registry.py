@@ -25,6 +25,7 @@ from sekisho.checks import (
     relay,
     sender_local,
     sender_owned,
+    spf,
     takeover,
 )
 from sekisho.checks.ask import Ask, Client, Stage
@@ -62,6 +63,8 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("mail", sender_owned.check, phrase("Does the sender's address belong to who has logged in?"),
           about="accounts"),
     Entry("mail", sender_local.check, phrase("Does a sender of ours exist?"), about="strangers"),
+    Entry("mail", spf.check, phrase("May this host send mail of the sender's domain (SPF)?"),
+          about="strangers"),
     Entry("rcpt", max_recipients.check, phrase("Has the message too many recipients?")),
     Entry("rcpt", relay.check, phrase("May this client send to other hosts?"), firm=True,
           about="strangers"),

@@ -59,6 +59,24 @@ class Spf(Struct, frozen=True):
     ours: bool = False
 
 
+def own_explanation(text: str, question: Question) -> str:
+    """The settings' words for a refusal; macros that need the DNS say "unknown"."""
+    ip = ip_of(question.ip)
+    if ip is None:
+        return ""
+    sender = question.sender or f"postmaster@{question.helo}"
+    domain = sender.rpartition("@")[2]
+    setting = Setting(
+        ip, sender, question.helo, domain, receiver=question.receiver, seconds=question.seconds
+    )
+    try:
+        words = [expanded(compiled(word, LETTERS + EXPLAINING), setting) for word in text.split(" ")]
+    except MacroError:
+        return ""
+    said = " ".join(words)[:EXPLANATION_BYTES]
+    return said if said.isascii() and said.isprintable() else ""
+
+
 class PermError(Exception):
     """RFC 7208 2.6.7."""
 

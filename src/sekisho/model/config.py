@@ -13,6 +13,7 @@ from sekisho.model.config_guard import Guard as Guard
 from sekisho.model.config_listen import Listen as Listen
 from sekisho.model.config_listen import Protocol as Protocol
 from sekisho.model.config_oauth import OAuth
+from sekisho.model.config_proof import Spf
 from sekisho.model.config_returns import Returns
 from sekisho.model.config_routing import Routing
 from sekisho.model.config_sendmail import Sendmail
@@ -366,6 +367,7 @@ class Config(Settings, frozen=True):
     routing: Annotated[Routing, _about("Where mail goes.")] = Routing()
     source: Annotated[dict[str, Source], _about("Local addresses and EHLO names by sender.")] = {}
     guard: Annotated[Guard, _about("The takeover guard.")] = Guard()
+    spf: Annotated[Spf, _about("Which hosts may send mail of other domains (RFC 7208).")] = Spf()
     returns: Annotated[Returns, _about("Return paths, and what comes back to them.")] = Returns()
     notify: Annotated[Notify, _about("Who is told.")] = Notify()
     vault: Annotated[Vault, _about("Passwords.")] = Vault()

@@ -109,10 +109,13 @@ class Resolver:
         found = await self._ask(domain, "MX")
         return [MxHost(each.preference, _name(each.exchange)) for each in found if isinstance(each, MX)]
 
-    async def addresses(self, name: str) -> Sequence[str]:
+    async def addresses(self, name: str, family: int = 0) -> Sequence[str]:
         """IPv4 before IPv6. One family that cannot be asked is no trouble as long as the other has an
         answer.
         """
+        if family:
+            known = await self._ask(name, "A" if family == 4 else "AAAA")
+            return [str(each.address) for each in known if isinstance(each, A | AAAA)]
         answers = await asyncio.gather(self._ask(name, "A"), self._ask(name, "AAAA"), return_exceptions=True)
         found = [each for answer in answers if isinstance(answer, tuple) for each in answer]
         addresses = [str(each.address) for each in found if isinstance(each, A | AAAA)]

@@ -4,7 +4,7 @@ means).
 
 from typing import Any, TypeVar
 
-from sekisho.checks.ask import Judgement, Known
+from sekisho.checks.ask import AskedSpf, Judgement, Known
 from sekisho.checks.takeover import held_under
 from sekisho.model.delivery import Kind
 from sekisho.model.event import Event
@@ -12,6 +12,7 @@ from sekisho.model.selector import Selector
 from sekisho.service.addressing import Road
 from sekisho.service.course import NOBODY
 from sekisho.service.front import Front
+from sekisho.service.proving import Proving
 from sekisho.world import Unavailable
 
 MEMO = 4096
@@ -25,7 +26,7 @@ Answer = TypeVar("Answer")
 class Asking:
     """One for each session. `event` is what the client is doing: the guard learns of it when it is asked."""
 
-    __slots__ = ("_front", "_memo", "_standing", "author", "event")
+    __slots__ = ("_front", "_memo", "_standing", "author", "event", "proofs")
 
     def __init__(self, front: Front) -> None:
         self._front = front
@@ -33,12 +34,14 @@ class Asking:
         self._standing: tuple[Event, Judgement] | None = None
         self.author = NOBODY
         self.event: Event | None = None
+        self.proofs = Proving(front.world)
 
     def forget(self) -> None:
         """A transaction begins or is over: what changes meanwhile (a new account, a new alias) is seen by
         the next.
         """
         self.author = NOBODY
+        self.proofs.forget()
         if self._memo:
             self._memo = {}
 
@@ -117,6 +120,9 @@ class Asking:
         selector = Selector(account=standing.account, held_by=held_under(standing))
         held = await self._front.stores.spool.count(selector)
         return held.messages < settings.held_messages and held.bytes + size <= settings.held_bytes
+
+    async def spf(self) -> AskedSpf | None:
+        return await self.proofs.spf()
 
     async def count(self, table: str, key: str) -> int:
         return self._front.counts.sum(table, key, self._front.now())

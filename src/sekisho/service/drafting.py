@@ -183,7 +183,7 @@ def _head(letter: InHand) -> bytes:
     front, client, transaction = letter.session.front, letter.client, letter.transaction
     head = received(_trace(letter), front.zone)
     if not client.account:
-        return head  # RFC 5321 6.4: a relay mends nothing
+        return letter.session.asking.proofs.fields() + head  # RFC 5321 6.4: a relay mends nothing
     if not letter.body.head.count(b"date"):
         head += date_field(letter.at, front.zone)  # RFC 6409 8.1
     if not letter.body.head.count(b"message-id"):

@@ -28,6 +28,7 @@ from sekisho.service.counts import Counts
 from sekisho.service.doorstep import Doorstep
 from sekisho.service.judging import Judging
 from sekisho.service.messages import AskRoom, Room
+from sekisho.service.proving import terms_of
 from sekisho.service.returns import Returns
 from sekisho.service.underway import Underway
 from sekisho.store.bodies import BigBody
@@ -136,6 +137,7 @@ class Front:
         self.policy = policy
         self.zone = zone
         self.judging.configure(config.guard)
+        self.proof_terms = terms_of(config)
         self.bearers = Bearers(self.world, config.oauth)
         self.doorstep.most = config.vault.wrong_per_address
         self.returns = Returns(self.world.disk, self.stores.directory, config, self.now())

@@ -100,6 +100,7 @@ async def mail(session: Session, step: Mail) -> Reply:
     real = front.returns.restored(step.path)
     session.asking.author = Author(real, client.account) if client.known else NOBODY  # strangers name anybody
     facts = MailFacts(at, client, real, step.size)
+    session.asking.proofs.begin(front.proof_terms, client, step.path)
     ruling = await rule(policy, policy.asked_of("mail", client), facts, session.asking)
     session.judged("mail", ruling)
     # A letter of ours that comes back in keeps its signed path; who writes under one is signed anew.

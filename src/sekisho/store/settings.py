@@ -20,6 +20,7 @@ from sekisho.model.config_oauth import OAuth
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
 from sekisho.store.plausible import implausible, not_a_limited_name
+from sekisho.store.plausible_proof import contradictions as proof_contradictions
 from sekisho.store.plausible_routing import contradictions as routing_contradictions
 from sekisho.store.schema import Field, Place, all_fields, dotted, entry_of, fields_of, literal
 from sekisho.store.scram_keys import ROUNDS_MIN
@@ -182,6 +183,7 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
     if 0 < config.vault.scram_rounds < ROUNDS_MIN:
         yield ("vault", "scram_rounds"), phrase("this must be 0, or {low} or more", low=ROUNDS_MIN)
     yield from routing_contradictions(config)
+    yield from proof_contradictions(config)
     yield from _token_contradictions(config.oauth)
     yield from _listener_contradictions(config.listen)
     if config.local.lmtp and config.local.instructions != "none":

@@ -97,8 +97,9 @@ class FakeDns:
     async def mx(self, domain: str) -> Sequence[MxHost]:
         return [MxHost(preference, name) for preference, name in self._answer("mx", domain)]
 
-    async def addresses(self, name: str) -> Sequence[str]:
-        return self._answer("addresses", name)
+    async def addresses(self, name: str, family: int = 0) -> Sequence[str]:
+        found = self._answer("addresses", name)
+        return [each for each in found if family in (0, 6 if ":" in each else 4)]
 
     async def txt(self, name: str) -> Sequence[bytes]:
         return self._answer("txt", name)

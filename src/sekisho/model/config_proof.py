@@ -1,0 +1,52 @@
+"""Settings of what a letter proves about where it comes from: SPF (`docs/authentication.md`)."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from sekisho.model.config_base import Settings, about
+
+Level = Annotated[int, Meta(ge=0, le=6)]
+
+
+class Spf(Settings, frozen=True):
+    level: Annotated[
+        int,
+        about(
+            "Whose mail is refused by SPF. 0: SPF is not asked. 1: nobody's, Received-SPF says the "
+            "result. 2: when the DNS does not answer the letter is to come again (451). 3: also fail is "
+            "refused. 4: also softfail. 5: also neutral. 6: also where there is no usable record. Who has "
+            "logged in and who is trusted is never asked.",
+            ge=0,
+            le=6,
+        ),
+    ] = 0
+    networks: Annotated[
+        dict[str, Level],
+        about(
+            'Other levels by client: "192.0.2.0/24" = 0. Of several networks that hold it the smallest '
+            "counts."
+        ),
+    ] = {}
+    rules: Annotated[
+        str,
+        about(
+            'Mechanisms, as in "include:forwarders.example.net", that are asked before the "all" at the '
+            "end of any domain's record. What they let in counts for the level only, not as the domain's "
+            "own word."
+        ),
+    ] = ""
+    guess: Annotated[
+        str,
+        about(
+            'Mechanisms that stand for the record of a domain that has none, as in "a/24 mx/24 ptr"; empty: '
+            "no guess."
+        ),
+    ] = ""
+    explanation: Annotated[
+        str,
+        about(
+            "What a refused sender is told where the domain itself has no explanation; the macros of RFC "
+            "7208 7 may stand in it."
+        ),
+    ] = "See https://www.rfc-editor.org/rfc/rfc7208 and ask the administrators of %{o}"
