@@ -16,7 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sekisho.cli import speech
-from sekisho.cli.where import config_option, json_option, settings, when
+from sekisho.cli.queue_place import Place, placed
+from sekisho.cli.where import json_option, when
 from sekisho.host import HostChance, HostClock
 from sekisho.model.config import Config
 from sekisho.model.delivery import State
@@ -56,7 +57,7 @@ SELECTORS = (
     ("--reply", "reply", "Words of the last reply of a remote host."),
     ("--incident", "incident", "Held by the actions of this incident, and bounces that its mail caused."),
     ("--held-by", "held_by", "Held by this action."),
-    ("--bounces-of", "bounces_of", "Bounces that report on this message."),
+    ("--bounces-of", "bounces_of", "Bounces that report on this message; with --on also: to this account."),
 )
 
 
@@ -88,7 +89,7 @@ def command() -> None:
 
 
 @command.command("list")
-@config_option
+@placed
 @json_option
 @click.option(
     "--limit", type=click.IntRange(1, LINES_MAX), default=1000, show_default=True, help="Most lines."
@@ -103,7 +104,7 @@ def command() -> None:
 )
 @selecting
 def list_(
-    path: str, as_json: bool, limit: int, by: str | None, states: tuple[str, ...], **wanted: Any
+    place: Place, as_json: bool, limit: int, by: str | None, states: tuple[str, ...], **wanted: Any
 ) -> int:
     """One line a delivery, the oldest message first; or one a group, the largest first.
 
@@ -111,9 +112,9 @@ def list_(
 
     Example: sekisho queue list --by domain
     """
-    config = settings(path)
+    config = place.config
     selector = replace(chosen(config, wanted), states=tuple(State(state) for state in states))
-    answer = ask(config, QueueAsk("list", selector, limit=limit, by=by or ""))
+    answer = ask(place, QueueAsk("list", selector, limit=limit, by=by or ""))
     for group in answer.groups:
         if as_json:
             speech.emit(_timed(group, config))
@@ -131,16 +132,16 @@ def list_(
 
 
 @command.command("show")
-@config_option
+@placed
 @json_option
 @click.argument("ident", metavar="ID")
-def show(path: str, as_json: bool, ident: str) -> int:
+def show(place: Place, as_json: bool, ident: str) -> int:
     """A message: its deliveries, and the beginning of its text.
 
     Example: sekisho queue show 1k0zt57sgk6d4kkh5
     """
-    config = settings(path)
-    answer = ask(config, QueueAsk("show", Selector(ids=(ident,))))
+    config = place.config
+    answer = ask(place, QueueAsk("show", Selector(ids=(ident,))))
     if not answer.rows:
         speech.fail(phrase("nothing in the queue is called {ident}", ident=ident))
     if as_json:
@@ -156,30 +157,29 @@ def show(path: str, as_json: bool, ident: str) -> int:
 def _verb(name: QueueVerb, plan: Phrase, done: Phrase, text: str) -> None:
     """Adds a verb that shows its plan with counts, asks, and does it."""
 
-    @config_option
+    @placed
     @json_option
     @selecting
     @deciding
-    def run(path: str, as_json: bool, dry_run: bool, yes: bool, **wanted: Any) -> int:
-        config = settings(path)
-        selector = chosen(config, wanted, name)
+    def run(place: Place, as_json: bool, dry_run: bool, yes: bool, **wanted: Any) -> int:
+        selector = chosen(place.config, wanted, name)
         if selector == Selector():
             speech.fail(phrase("say which: at least one selector is needed"), speech.USAGE)
         if as_json:
-            return _change_plainly(config, QueueAsk(name, selector), dry_run, yes)
-        return _change(config, QueueAsk(name, selector), (plan, done), dry_run, yes)
+            return _change_plainly(place, QueueAsk(name, selector), dry_run, yes)
+        return _change(place, QueueAsk(name, selector), (plan, done), dry_run, yes)
 
     command.command(name, help=text)(run)
 
 
-def _change(config: Config, wish: QueueAsk, said: tuple[Phrase, Phrase], dry_run: bool, yes: bool) -> int:
-    preview = _preview(config, wish)
+def _change(place: Place, wish: QueueAsk, said: tuple[Phrase, Phrase], dry_run: bool, yes: bool) -> int:
+    preview = _preview(place, wish)
     plan = Phrase(said[0].pattern, {"total": _total(preview)})
     if preview.matched == 0:
         return _nothing()
     if not speech.confirm(plan, yes, dry_run):
         return 0
-    done = _done(config, wish).performed
+    done = _done(place, wish).performed
     action = done.action if done else ""
     speech.tell(
         Phrase(said[1].pattern, {"changed": _deliveries(done.count if done else 0), "action": action})
@@ -189,32 +189,35 @@ def _change(config: Config, wish: QueueAsk, said: tuple[Phrase, Phrase], dry_run
     return 0
 
 
-def _change_plainly(config: Config, wish: QueueAsk, dry_run: bool, yes: bool) -> int:
+def _change_plainly(place: Place, wish: QueueAsk, dry_run: bool, yes: bool) -> int:
     """For programs: one object, and nobody to ask."""
     if not (dry_run or yes):
         speech.fail(
             phrase("--json cannot ask: say --yes, or --dry-run to see what would be done"), speech.USAGE
         )
-    answer = _preview(config, wish)
+    answer = _preview(place, wish)
     if yes and not dry_run and answer.matched:
-        answer = _done(config, wish)
-    done = {"performed": _timed(answer.performed, config)} if answer.performed else {}
+        answer = _done(place, wish)
+    done = {"performed": _timed(answer.performed, place.config)} if answer.performed else {}
     speech.emit(msgspec.to_builtins(answer) | done)
     return 0
 
 
-def _preview(config: Config, wish: QueueAsk) -> QueueAnswer:
-    return ask(config, QueueAsk("count", wish.selector, preview=wish.verb))
+def _preview(place: Place, wish: QueueAsk) -> QueueAnswer:
+    return ask(place, QueueAsk("count", wish.selector, preview=wish.verb))
 
 
-def _done(config: Config, wish: QueueAsk) -> QueueAnswer:
-    return ask(config, replace(wish, action=make_id(HostClock().now(), HostChance().bits(30))))
+def _done(place: Place, wish: QueueAsk) -> QueueAnswer:
+    return ask(place, replace(wish, action=make_id(HostClock().now(), HostChance().bits(30))))
 
 
 def _timed(record: Struct, config: Config) -> dict[str, Any]:
     """A record for programs, its times in RFC 3339."""
     told: dict[str, Any] = msgspec.to_builtins(record)
-    return {name: when(value, config) if name in TIMES else value for name, value in told.items()}
+    return {
+        name: (when(value, config) if value else None) if name in TIMES else value
+        for name, value in told.items()
+    }
 
 
 def _nothing() -> int:
@@ -298,9 +301,13 @@ def _hold_of(config: Config, ident: str) -> str:
     return holds[-1]
 
 
-def ask(config: Config, wish: QueueAsk) -> QueueAnswer:
-    """The server's answer, or the spools' own. A refusal ends the command."""
+def ask(place: Place, wish: QueueAsk) -> QueueAnswer:
+    """The server's answer, or the spools' own, or that of the other server's queue. A refusal ends the
+    command."""
+    config = place.config
     try:
+        if place.foreign is not None:
+            return place.foreign.answer(wish)
         answer = call(config.state, wish, QueueAnswer)
         return answer if answer is not None else asyncio.run(_at_rest(config, wish))
     except NotDone as refusal:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from sekisho.model.config_base import Settings
 from sekisho.model.config_base import about as _about
 from sekisho.model.config_guard import Guard as Guard
+from sekisho.model.config_hands import Hand as Hand
 from sekisho.model.config_listen import Listen as Listen
 from sekisho.model.config_listen import Protocol as Protocol
 from sekisho.model.config_oauth import OAuth
@@ -372,3 +373,6 @@ class Config(Settings, frozen=True):
     notify: Annotated[Notify, _about("Who is told.")] = Notify()
     vault: Annotated[Vault, _about("Passwords.")] = Vault()
     events: Annotated[Events, _about("The event archive.")] = Events()
+    hands: Annotated[
+        dict[str, Hand], _about("Queues of other servers here, by name, for `sekisho queue --on NAME`.")
+    ] = {}

@@ -1,0 +1,34 @@
+"""Makes a desk for the queue that the settings or the command line name."""
+
+import hashlib
+import os
+from collections.abc import Callable
+
+from sekisho.model.config import Config, Hand
+from sekisho.service.foreign_desk import ForeignDesk, ForeignQueue
+from sekisho.service.postfix_hands import PostfixQueue, Where
+from sekisho.store.taken import Taken
+from sekisho.world import Disk, Unavailable
+
+Clock = Callable[[], int]
+
+
+def desk_of(
+    config: Config, hand: Hand, disk: Disk, now: Clock, network_of: Callable[[str], str] | None = None
+) -> ForeignDesk:
+    """Raises Unavailable. Copies over the age or size of the settings go first."""
+    queue, place = _opened(hand)
+    mark = hashlib.sha256(os.path.realpath(place).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    taken = Taken(disk, os.path.join(config.state, "hands", f"{hand.program}-{mark}"))
+    desk = ForeignDesk(queue, taken, now, network_of)
+    desk.tidy(config.queue.keep_purged_s, config.queue.keep_purged_bytes)
+    return desk
+
+
+def _opened(hand: Hand) -> tuple[ForeignQueue, str]:
+    """The queue, and the folder that tells it from others of its kind."""
+    match hand.program:
+        case "postfix":
+            postfix = PostfixQueue(Where(hand.config, hand.tools))
+            return postfix, postfix.folder
+    raise Unavailable(hand.program, "its queue is not known")
