@@ -23,13 +23,14 @@ COPIES = 4
 
 class Books:
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+        self.ledger = ledger
         self._letters: dict[tuple[bytes, str], Letter] = {}
         self._places: dict[tuple[bytes, str], dict[bytes, int]] = {}
+        self._reports: dict[tuple[bytes, str], Letter] = {}
         self._seen: dict[int, int] = {}
 
     def login(self, said: Saying, login: Login) -> None:
-        self._ledger.add(said.at, self._ledger.key(login), said.line, said.pid)
+        self.ledger.add(said.at, self.ledger.key(login), said.line, said.pid)
 
     def failure(self, said: Saying, login: Login) -> None:
         """A wrong password; the same line again, from another file of the same server, changes nothing."""
@@ -47,6 +48,7 @@ class Books:
         if known is not None and known.at == said.at and known.sender == sender:
             return known
         letter = self._letters[key] = Letter(0, said.at, said.file, said.line, sender, ident=name)
+        letter.bounce_of = self._reports.pop(key, None)
         self._places.pop(key, None)
         if len(self._letters) > OPEN_MAX:
             self._close(next(iter(self._letters)))
@@ -54,14 +56,31 @@ class Books:
 
     def enter(self, letter: Letter) -> None:
         """Its sender and account are known now: the ledger may sort it."""
-        self._ledger.take([letter])
+        self.ledger.take([letter])
 
-    def signed(self, said: Saying, letter: Letter, login: Login, confidence: float = 1.0) -> None:
-        """This very line says who sent it."""
-        event = f"{said.host.decode(errors='replace')} {letter.ident} {said.at}"
-        self._ledger.add_event(said.at, self._ledger.key(login), said.line, event)
+    def session(self, said: Saying, login: Login, about: str = "") -> str:
+        """A sign-in that letters will refer to, by the name that is returned. The same again, from a copy of
+        the log, is the one that is known."""
+        host = said.host.decode(errors="replace")
+        event = f"{host} {about or said.pid} {said.at} {login.account} {login.address}"
+        self.ledger.add_event(said.at, self.ledger.key(login), said.line, event)
+        return event
+
+    def sign(self, letter: Letter, login: Login, event: str, confidence: float) -> None:
         letter.account, letter.address, letter.login = login.account, login.address, event
         letter.confidence = confidence
+
+    def signed(self, said: Saying, letter: Letter, login: Login) -> None:
+        """This very line says who sent the letter."""
+        self.sign(letter, login, self.session(said, login, letter.ident), 1.0)
+
+    def bounced(self, said: Saying, name: str, report: str) -> None:
+        """The letter `report`, which will come, is about this one."""
+        letter = self._letters.get((said.host, name))
+        if letter is not None:
+            self._reports[said.host, report] = letter
+            if len(self._reports) > SEEN_MAX:
+                del self._reports[next(iter(self._reports))]
 
     def find(self, said: Saying, name: str) -> Letter | None:
         return self._letters.get((said.host, name))

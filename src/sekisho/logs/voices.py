@@ -2,11 +2,11 @@
 
 from typing import Protocol
 
-from sekisho.logs import exim
+from sekisho.logs import exim, sendmail
 from sekisho.logs.books import Books
 from sekisho.logs.saying import Saying, take_apart, without_program
 
-NAMES = (exim.NAME,)
+NAMES = (exim.NAME, sendmail.NAME)
 
 
 class Dialect(Protocol):
@@ -23,7 +23,7 @@ class Dialect(Protocol):
 
 class Voices:
     def __init__(self, books: Books, only: frozenset[str] = frozenset()) -> None:
-        every: tuple[Dialect, ...] = (exim.Exim(books),)
+        every: tuple[Dialect, ...] = (exim.Exim(books), sendmail.Sendmail(books))
         self._dialects = tuple(one for one in every if not only or one.name in only)
         self._by_program = {program: one for one in self._dialects for program in one.programs}
 
