@@ -7,6 +7,8 @@ from msgspec.structs import replace
 from sekisho.checks import (
     free_space,
     login_required,
+    mailbox_full,
+    mailbox_room,
     max_recipients,
     rate,
     received_loop,
@@ -154,6 +156,41 @@ def test_received_loop(fields: int, wanted: str) -> None:
     head = Head(fields_of(b"RECEIVED: x\r\n" * fields), 0)
     facts = BodyFacts(NOW, STRANGER, "", 0, (), head, 50)
     assert wanted == said(verdict(received_loop.check(facts, Answers())))
+
+
+BOB, INFO = "bob@example.com", "info@example.com"
+
+
+@pytest.mark.parametrize(
+    ("size", "when_full", "wanted"),
+    [(0, "later", "452 4.2.2"), (1000, "refuse", "552 5.2.2"), (1001, "later", "552 5.2.2")],
+)
+def test_mailbox_full(size: int, when_full: str, wanted: str) -> None:
+    """What can never fit is refused for ever, whatever is said of a mailbox that is full now."""
+    answers = Answers(full=(BOB,), tiny=(BOB,), when_full=when_full)
+    facts = replace(rcpt(STRANGER, BOB), size=size)
+    assert wanted == said(verdict(mailbox_full.check(facts, answers)))
+    assert PASS is verdict(mailbox_full.check(replace(facts, recipient=INFO), answers))
+
+
+@pytest.mark.parametrize(
+    ("recipients", "size", "announced", "wanted"),
+    [
+        ((BOB,), 1001, 0, "552 5.2.2"),
+        ((BOB,), 1001, 1000, "552 5.2.2"),
+        ((BOB,), 1001, 1001, ""),
+        ((BOB,), 1000, 0, ""),
+        ((BOB, INFO), 1001, 0, ""),
+        ((BOB, "full@example.com"), 1001, 0, "452 4.2.2"),
+        (("full@example.com",), 1, 0, "452 4.2.2"),
+    ],
+)
+def test_mailbox_room(recipients: tuple[str, ...], size: int, announced: int, wanted: str) -> None:
+    """A letter larger than its client said is refused where nobody can take it; where somebody may come
+    again later, all may."""
+    answers = Answers(full=("full@example.com",), tiny=(BOB,))
+    facts = BodyFacts(NOW, STRANGER, "", size, recipients, Head((), 0), 50, announced=announced)
+    assert wanted == said(verdict(mailbox_room.check(facts, answers)))
 
 
 def judged(treatment: Treatment, place: Place = "unfamiliar", **more: object) -> Judgement:

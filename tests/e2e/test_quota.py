@@ -49,7 +49,11 @@ def test_a_full_mailbox(tmp_path: Path, processes: str) -> None:
         site.wait_for_letters(BOB, 1)
         code, said = send(site, "", size=6000)
         assert (452, True) == (code, said.startswith("4.2.2 "))
-        assert 250 == send(site, "z" * 6000)[0]  # it did not say how large it is
+        code, said = send(site, "z" * 6000)  # it did not say how large it is
+        assert (452, True) == (code, said.startswith("4.2.2 "))
+        code, said = send(site, "z" * 12_000)
+        assert (552, True) == (code, said.startswith("5.2.2 "))
+        assert 250 == send(site, "z" * 6000, recipient="both@example.com")[0]  # others have room
         assert 250 == send(site, "small", recipient="both@example.com", size=1_000_000)[0]
         site.wait_for_letters(BOB, 2)
         deadline = time.monotonic() + 60
@@ -64,6 +68,25 @@ def test_a_full_mailbox(tmp_path: Path, processes: str) -> None:
         site.run("account", "set", BOB, "--quota", "none")
         time.sleep(0.3)
         assert 250 == send(site, "", size=6000)[0]
+
+
+@covers("Q-35")
+def test_one_of_two_recipients_can_never_take_it(tmp_path: Path) -> None:
+    """The letter is larger than his whole quota: he bounces at once, the other one has it."""
+    site = Installation(tmp_path / "site")
+    carol = "carol@example.com"
+    site.add_account(BOB)
+    site.add_account(carol)
+    site.run("account", "set", BOB, "--quota", "10K")
+    with site.serving():
+        with site.signed_in(carol) as client:
+            client.mail(carol)
+            assert [250, 250] == [client.rcpt(each)[0] for each in (BOB, carol)]
+            assert 250 == client.data(b"Subject: x\r\n\r\n" + b"z" * 12_000 + b"\r\n")[0]
+        letters = site.wait_for_letters(carol, 2)
+        (report,) = [one for one in letters if b"multipart/report" in one]
+        assert b"Final-Recipient: rfc822; bob@example.com" in report and b"Status: 5.2.2" in report
+        assert [] == site.letters(BOB)
 
 
 @covers("Q-35")
@@ -102,7 +125,7 @@ def test_a_mailbox_of_couriers_is_taken_over(tmp_path: Path) -> None:
         assert 250 == send(site, "y" * 1000)[0]
         (letter,) = site.wait_for_letters(BOB, 1)
         assert text + f"{len(letter)} 1\n".encode() == (box(site) / "maildirsize").read_bytes()
-        assert 250 == send(site, "z" * 3000)[0]
+        assert 250 == send(site, "z" * 3000)[0]  # a quota that nobody has told us of is seen at delivery
         deadline = time.monotonic() + 60
         while "452 4.2.2 Mailbox is full" not in site.run("queue", "list", "--recipient", BOB):
             assert time.monotonic() < deadline

@@ -85,13 +85,32 @@ def test_a_letter_that_waits_is_returned_where_the_settings_say_so() -> None:
     doors = fakes()
 
     async def main() -> None:
-        (delivery, letter), *_ = letters(Mailbag(doors), 1, 2000)
-        later = (await carrier(doors.world, "/state", Quota(1000)).carry((delivery,), letter))[delivery.id]
-        now = (await carrier(doors.world, "/state", Quota(1000), "refuse").carry((delivery,), letter))[
+        (first, one), (delivery, letter) = letters(Mailbag(doors), 2, 2000)
+        box = carrier(doors.world, "/state", Quota(3000))
+        await box.carry((first,), one)
+        later = (await box.carry((delivery,), letter))[delivery.id]
+        now = (await carrier(doors.world, "/state", Quota(3000), "refuse").carry((delivery,), letter))[
             delivery.id
         ]
         assert isinstance(later, Deferred) and "452 4.2.2 Mailbox is full" == str(later.reply)
         assert isinstance(now, Failed) and "552 5.2.2 Mailbox is full" == str(now.reply)
+        assert 1 == len(doors.disk.list(f"/state/{MAILDIR}/new"))
+
+    run(main())
+
+
+def test_what_can_never_fit_is_returned_at_once() -> None:
+    """Also where the settings say that a full mailbox is tried again; the quota may be one of Courier's."""
+    doors = fakes()
+
+    async def main() -> None:
+        (delivery, letter), *_ = letters(Mailbag(doors), 1, 2000)
+        for quota in (Quota(1000), None):
+            end = (await carrier(doors.world, "/state", quota).carry((delivery,), letter))[delivery.id]
+            assert isinstance(end, Failed) and str(end.reply).startswith("552 5.2.2 Message is larger than")
+            if quota is not None:
+                doors.disk.unlink(f"/state/{MAILDIR}/maildirsize")
+                doors.disk.write_new(f"/state/{MAILDIR}/maildirsize", [b"1500S\n0 0\n"])
         assert [] == doors.disk.list(f"/state/{MAILDIR}/new")
 
     run(main())

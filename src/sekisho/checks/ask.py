@@ -74,11 +74,13 @@ class DataFacts(MailFacts, frozen=True):
 class BodyFacts(DataFacts, frozen=True):
     """The whole letter has arrived; `size` is what it really has. `hops` is how many Received fields it may
     have. `unsigned`: it has no return path, came to none that we signed, and such mail is not wanted.
+    `announced` is the size that the client said at MAIL; 0 for none.
     """
 
     head: Head
     hops: int
     unsigned: bool = False
+    announced: int = 0
 
 
 class Judgement(Struct, frozen=True):
@@ -123,6 +125,9 @@ class Ask(Protocol):
 
     async def is_full(self, address: str, size: int) -> bool:
         """It leads to one mailbox of ours alone, which has no room for a letter of this size."""
+
+    async def never_fits(self, address: str, size: int) -> bool:
+        """It leads to one mailbox of ours alone, whose whole quota is less than this."""
 
     async def over_quota(self) -> str:
         """What the settings say of mail for a full mailbox: "later" or "refuse"."""

@@ -129,5 +129,6 @@ def _facts(letter: InHand) -> BodyFacts:
         letter.body.head,
         config.limits.hops,
         unwanted and not transaction.sender and not _comes_back(transaction),
+        transaction.size,
     )
 

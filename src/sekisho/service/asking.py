@@ -86,13 +86,20 @@ class Asking:
         return self._keep(place, best)
 
     async def is_full(self, address: str, size: int) -> bool:
+        road = self._mailbox(address)
+        return road is not None and await self._front.is_full(road, size)
+
+    async def never_fits(self, address: str, size: int) -> bool:
+        road = self._mailbox(address)
+        return road is not None and self._front.never_fits(road, size)
+
+    def _mailbox(self, address: str) -> Road | None:
+        """The road to the one mailbox of ours that it leads to alone."""
         try:
             roads = self.roads(address)
-            if len(roads) != 1 or roads[0].route.kind is not Kind.MAILDIR:
-                return False
-            return await self._front.is_full(roads[0], size)
         except Unavailable:  # whether it exists is the question that must be answered
-            return False
+            return None
+        return roads[0] if len(roads) == 1 and roads[0].route.kind is Kind.MAILDIR else None
 
     async def over_quota(self) -> str:
         return self._front.config.local.over_quota

@@ -151,17 +151,27 @@ class Front:
     async def is_full(self, road: Road, size: int) -> bool:
         """Is this mailbox of ours over its quota? Not when nobody says so: mail goes on, and may wait."""
         local = self.roles.local
-        if local is None:
-            return False
-        account, _ = self._divided(key_of(road.recipient), road.route.host)
-        quota = self.stores.directory.quota(account)
-        if quota is None or not quota.limits:
+        account, quota = self._quota(road)
+        if local is None or not quota.limits:
             return False
         question = AskRoom(account, road.route.host, size)
         try:
             return (await asyncio.wait_for(local.ask(question, Room), ROOM_S)).full
         except (Unavailable, NotDone, TimeoutError):
             return False
+
+    def never_fits(self, road: Road, size: int) -> bool:
+        """Not even into this mailbox of ours when it is empty."""
+        _, quota = self._quota(road)
+        return quota.exceeded(size, 1)
+
+    def _quota(self, road: Road) -> tuple[str, Quota]:
+        """Of which account; no limits where nobody has told us of any, or the directory does not say."""
+        account, _ = self._divided(key_of(road.recipient), road.route.host)
+        try:
+            return account, self.stores.directory.quota(account) or Quota()
+        except Unavailable:
+            return account, Quota()
 
     def free_bytes(self) -> int:
         """Room above what must stay free; none while the spool takes nothing. Raises Unavailable."""

@@ -63,8 +63,8 @@ class LocalCarrier:
             purse = self._purse(delivery, mailbox) if folder == delivery.route.host else None
             if self._quotas is None or purse is None:
                 self._bring(delivery, letter, maildir)
-            elif self._quotas.is_full(purse, len(letter.head) + letter.message.size):
-                return self._quotas.refusal()
+            elif self._quotas.is_full(purse, size := len(letter.head) + letter.message.size):
+                return self._quotas.refusal(purse, size)
             else:
                 self._bring(delivery, letter, maildir, self._quotas.booking(purse))
                 self._quotas.tell_owner(purse)

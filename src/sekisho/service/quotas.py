@@ -12,6 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from sekisho.checks.mailbox_full import NEVER
 from sekisho.model.account import Account, split
 from sekisho.model.config import Config
 from sekisho.model.delivery import Deferred, Failed, Outcome
@@ -80,8 +81,11 @@ class Quotas:
             now = held(box, quota, adding, self._world.clock.now())
             return quota.exceeded(now.bytes + adding.bytes, now.messages + adding.messages)
 
-    def refusal(self) -> Outcome:
-        """For a letter that is in the queue."""
+    def refusal(self, purse: Purse, size: int) -> Outcome:
+        """For a letter of this size that is in the queue. What can never fit need not wait for a week."""
+        with purse.maildir.opened() as box:
+            if _in_force(purse, box).exceeded(size, 1):
+                return Failed(NEVER)
         if self._config.local.over_quota == "refuse":
             return Failed(FULL_NOW)
         return Deferred(FULL_LATER)
