@@ -2,20 +2,22 @@
 
 from typing import Annotated, Literal
 
-from sekisho.model.config_base import Settings, about
+from sekisho.model.config_base import about
+from sekisho.model.config_booth import Booth
 
-Protocol = Literal["smtp", "submission", "submissions", "lmtp", "local"]
+Protocol = Literal["smtp", "submission", "submissions", "lmtp", "local", "policy"]
 Speaks = Literal["sekisho", "qmail"]
 
 
-class Listen(Settings, frozen=True):
+class Listen(Booth, frozen=True, kw_only=True):
     address: Annotated[str, about('"IP:PORT", "[IPV6]:PORT" or "unix:PATH" (relative to the state folder).')]
     protocol: Annotated[
         Protocol,
         about(
             "smtp (mail for our domains), submission (STARTTLS, then AUTH), submissions (TLS at once), "
             "lmtp (mail for our domains from a server in front of us), local (sekisho-sendmail here: a unix "
-            "socket that every system user may use)."
+            "socket that every system user may use); no mail comes in at policy (another mail server asks "
+            "what to do with its own, see docs/beside.md)."
         ),
     ]
     requires_proxy: Annotated[

@@ -10,6 +10,7 @@ import stat
 import struct
 from collections.abc import Callable
 
+from sekisho.model.config import BOOTHS
 from sekisho.world import Unavailable
 
 BACKLOG = 4096
@@ -69,7 +70,11 @@ def user_of(transport: asyncio.BaseTransport) -> int:
 
 
 def mode_of(protocol: str) -> int:
-    """Who may connect to a unix socket: every user of the machine where mail is brought by local programs."""
+    """Who may connect to a unix socket: every user where local programs bring mail, our group where a mail
+    server asks.
+    """
+    if protocol in BOOTHS:
+        return 0o660
     return 0o666 if protocol == "local" else 0o600
 
 

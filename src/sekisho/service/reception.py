@@ -12,11 +12,13 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 
 from sekisho.checks.registry import policy
-from sekisho.model.config import Config, Listen
+from sekisho.model.config import BOOTHS, Config, Listen
 from sekisho.model.event import Event
 from sekisho.model.verdict import Reply
 from sekisho.net import listen, tls
 from sekisho.service.admission import LEAVING, Admission
+from sekisho.service.booth import Booth
+from sekisho.service.booths import booth_of
 from sekisho.service.boundary import Record, boundary
 from sekisho.service.connection import Connection
 from sekisho.service.front import Directory, Front, Roles, Spool, Stores
@@ -55,6 +57,7 @@ class Reception:
         self._front = Front(world, Stores(directory, spool), roles, record)
         self._admission = Admission()
         self._listeners: dict[str, Listener] = {}
+        self._booths: dict[str, Booth] = {}
         self._servers: list[asyncio.AbstractServer] = []
         self._bound: dict[str, str] = {}
         self._configure(config)
@@ -72,11 +75,15 @@ class Reception:
                 opened = given[name] if name in given else _bound(settings, config.state)
                 bound.callback(opened.close)
                 sockets[name] = opened
-                self._listeners[name] = Listener(name, self._front, self._admission, _context(name, config))
+                if settings.protocol in BOOTHS:
+                    self._booths[name] = booth_of(name, settings.protocol, self._front)
+                else:
+                    context = _context(name, config)
+                    self._listeners[name] = Listener(name, self._front, self._admission, context)
             bound.pop_all()
         for name, opened in sockets.items():
             self._bound[name] = listen.bound_name(opened)
-            self._servers.append(await listen.serve(opened, self._protocol(self._listeners[name])))
+            self._servers.append(await listen.serve(opened, self._protocol(name)))
         return dict(self._bound)
 
     async def stop(self) -> None:
@@ -86,6 +93,8 @@ class Reception:
             server.close()
         for name in self._bound.values():
             listen.remove(name)
+        for booth in self._booths.values():
+            booth.stop()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE_S
         while (busy := self._send_away(LEAVING)) and loop.time() < deadline:
@@ -113,6 +122,9 @@ class Reception:
 
         def apply() -> None:
             self._front.configure(config, policy(config.checks, config.soften), zone)
+            for booth in self._booths.values():
+                if booth.name in config.listen:
+                    booth.configure(config)
             for listener, context in zip(kept, contexts, strict=True):
                 listener.context = context
                 listener.configure(config)
@@ -173,7 +185,10 @@ class Reception:
     def _configure(self, config: Config) -> None:
         self._front.configure(config, policy(config.checks, config.soften), zone_of(config.zone))
 
-    def _protocol(self, listener: Listener) -> Callable[[], asyncio.Protocol]:
+    def _protocol(self, name: str) -> Callable[[], asyncio.Protocol]:
+        if (booth := self._booths.get(name)) is not None:
+            return booth.protocol
+        listener = self._listeners[name]
         return lambda: Connection(listener)
 
     def _connections(self) -> Iterator[Connection]:

@@ -6,7 +6,7 @@ What can be changed only by a restart is named, not forgotten.
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from sekisho.model.config import Config
+from sekisho.model.config import BOOTHS, Config
 
 Change = Callable[[], None]
 """Puts settings in force that have been tried. Cannot fail."""
@@ -35,4 +35,6 @@ def after_restart(running: Config, config: Config) -> tuple[str, ...]:
             names.append(f"listen.{name}")
         elif before.address != now.address:
             names.append(f"listen.{name}.address")
+        elif before.protocol != now.protocol and {before.protocol, now.protocol} & set(BOOTHS):
+            names.append(f"listen.{name}.protocol")
     return tuple(names)

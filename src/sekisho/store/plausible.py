@@ -65,6 +65,8 @@ def _rules() -> dict[Place, Rule]:
         ("listen", ANY, "proxy_from"): _believed_peers,
         ("listen", ANY, "xclient_from"): _believed_peers,
         ("listen", ANY, "bare_lf_from"): _proxies,
+        ("listen", ANY, "peers"): _believed_peers,
+        ("listen", ANY, "domain"): _hostname_or_none,
         ("outbound", "smarthost", "host"): _endpoint,
         ("outbound", "smarthosts", ANY, "host"): _endpoint,
         ("outbound", "hosts", ANY): _endpoint,

@@ -1,0 +1,27 @@
+"""For each mail server beside which sekisho can stand: at which booths it asks, and how to set it up."""
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from sekisho.integrations import postfix_setup
+
+Listening = Mapping[str, str]
+"""Protocol of a booth -> its address, as the settings have it."""
+
+
+class Setup(Struct, frozen=True):
+    """`needs`: protocols without which there is nothing to set up."""
+
+    needs: tuple[str, ...]
+    text: Callable[[Listening], str]
+
+
+SETUPS: Mapping[str, Setup] = {
+    "postfix": Setup(("policy",), postfix_setup.text),
+}
+
+EXAMPLES: Mapping[str, str] = {
+    "policy": "127.0.0.1:10031",
+}
+"""An address for each, where the settings have none yet."""

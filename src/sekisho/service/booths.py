@@ -1,0 +1,14 @@
+"""Which clerk sits at which booth."""
+
+from sekisho.service.booth import Booth, Clerk
+from sekisho.service.booth_policy import PolicyClerk
+from sekisho.service.front import Front
+
+
+def booth_of(name: str, protocol: str, front: Front) -> Booth:
+    return Booth(name, front, _clerk_of(name, protocol, front))
+
+
+def _clerk_of(name: str, protocol: str, front: Front) -> Clerk:
+    assert protocol == "policy"
+    return PolicyClerk(name, front)

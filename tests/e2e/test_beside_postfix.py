@@ -1,0 +1,102 @@
+"""Beside a real Postfix that asks our policy booth, set up by what `sekisho configure postfix` prints."""
+
+import json
+import smtplib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from e2e.dovecot import dovecot
+from e2e.postfix import Claimed, Postfix, postfix
+from e2e.running import Installation
+from e2e.test_containment import HOME, ordinary_days, tell
+from ports import free_port
+
+OWNER, OTHER = "hello@example.com", "other@example.com"
+STOLEN = "x"
+STRANGERS = ("93.84.1.1", "212.56.200.7", "195.3.144.9", "200.1.2.3", "41.2.3.4", "103.9.8.7")
+"""Six countries."""
+
+BOOTH = """
+[listen.policy]
+address = "127.0.0.1:{port}"
+protocol = "policy"
+[outbound.smarthost]
+host = "127.0.0.1:{dead}"
+"""
+
+AUTH = """
+auth_mechanisms = plain login
+disable_plaintext_auth = no
+service auth {
+  unix_listener sasl {
+    mode = 0666
+  }
+}
+"""
+
+
+@dataclass
+class Site:
+    ours: Installation
+    theirs: Postfix
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    ours = Installation(
+        tmp_path_factory.mktemp("beside") / "site", extra=BOOTH.format(port=free_port(), dead=free_port())
+    )
+    tell(ours, ordinary_days(40))
+    with ours.serving(), dovecot(OWNER, OTHER, extra=AUTH) as auth:
+        setup = ours.run("configure", "postfix")
+        with postfix(str(auth.folder / "run" / "sasl"), free_port(), setup) as theirs:
+            yield Site(ours, theirs)
+
+
+def send(site: Site, address: str, *recipients: str, account: str = OWNER) -> int:
+    """The reply to the letter's end, or to the recipient or password that was refused."""
+    with Claimed(site.theirs.port, address) as client:
+        try:
+            client.login(account, STOLEN)
+            client.sendmail(account, recipients, "Subject: x\r\n\r\nx\r\n")
+        except smtplib.SMTPAuthenticationError as error:
+            return error.smtp_code
+        except smtplib.SMTPRecipientsRefused as error:
+            return next(iter(error.recipients.values()))[0]
+    return 250
+
+
+def test_after_the_first_stray_letter_they_are_held(site: Site) -> None:
+    """A stolen password, one letter each from six countries: the client hears 250, Postfix keeps five.
+
+    The owner goes on at home. A release lets the next ones pass; what was held the operator lets go.
+    """
+    assert 250 == send(site, HOME, "friend@example.com")
+    assert [250] * 6 == [send(site, stranger, f"victim-{stranger}@far.example") for stranger in STRANGERS]
+    held = site.theirs.held()
+    assert 5 == len(held)
+    assert 250 == send(site, HOME, "friend@example.com") and held == site.theirs.held()
+    (incident,) = json.loads(site.ours.run("incident", "show", OWNER, "--json"))["incidents"]
+    assert f"End-of-data sekisho: {incident['id']}" in site.theirs.log()
+    site.ours.run("incident", "release", OWNER, "--teach", "--yes")
+    assert 250 == send(site, STRANGERS[1], "friend@example.com") and held == site.theirs.held()
+
+
+def test_a_guard_killed_in_the_middle_stops_no_mail(site: Site) -> None:
+    """Between recipient and text, and before the next client comes; back again, it holds again."""
+    with Claimed(site.theirs.port, STRANGERS[0]) as client:
+        client.login(OTHER, STOLEN)
+        client.mail(OTHER)
+        assert 250 == client.rcpt("a@far.example")[0]
+        site.ours.kill()
+        assert 250 == client.data("Subject: x\r\n\r\nx\r\n")[0]
+    before = site.theirs.held()
+    assert 250 == send(site, STRANGERS[1], "b@far.example", account=OTHER)
+    assert "warning: connect to 127.0.0.1:" in site.theirs.log()
+    assert before == site.theirs.held()
+    site.ours.start()
+    for stranger in STRANGERS:
+        assert 250 == send(site, stranger, f"c-{stranger}@far.example", account=OTHER)
+    assert before != site.theirs.held()
