@@ -54,7 +54,17 @@ def join(visits: Sequence[Visit], letters: Sequence[Letter]) -> list[Join]:
     senders = [visit for visit in visits if visit.login.ok and visit.login.service in SENDING]
     times = [visit.at for visit in senders]
     by_event = {visit.event: visit for visit in visits if visit.event}
-    return [_join(letter, senders, times, by_event) for letter in letters]
+    by_row = {visit.row: visit for visit in visits} if any(letter.told for letter in letters) else {}
+    return [
+        _told(letter, by_row) if letter.told else _join(letter, senders, times, by_event)
+        for letter in letters
+    ]
+
+
+def _told(letter: Letter, by_row: dict[int, Visit]) -> Join:
+    """The log itself names the login."""
+    visit = by_row.get(letter.row)
+    return Join(letter, visit, _gap(visit, letter) if visit else 0, letter.confidence)
 
 
 def _join(letter: Letter, senders: list[Visit], times: list[int], by_event: dict[str, Visit]) -> Join:

@@ -69,13 +69,15 @@ class Ledger:
             self.logins.append(login)
         return key
 
-    def add(self, at: int, key: int, line: int, pid: int) -> None:
+    def add(self, at: int, key: int, line: int, pid: int) -> int:
+        """The login's row; -1 if it is not wanted."""
         if not self.since <= at < self.until:
-            return
+            return -1
         self._at.append(at)
         self._key.append(key)
         self._line.append(line)
         self._pid.append(pid)
+        return len(self._at) - 1
 
     def add_event(self, at: int, key: int, line: int, event: str) -> None:
         """A login of our own archive. The same event again, from a copy of the file, changes nothing."""
@@ -94,7 +96,7 @@ class Ledger:
             if not self.since <= letter.at < self.until:
                 continue
             self.letter_count += 1
-            self.letters[letter.account or letter.sender or ""].append(letter)
+            self.letters[letter.owner].append(letter)
             self._strangers += 1
         if self._strangers > STRANGERS_MAX:
             self._forget_strangers()
@@ -111,6 +113,21 @@ class Ledger:
             if not kept:
                 del self.letters[sender]
         self._strangers = 0
+
+    def settle(self) -> None:
+        """Letters that turned out to be none of their own are dropped; those whose account was learnt late
+        are put where they belong."""
+        for owner in list(self.letters):
+            group = self.letters[owner]
+            stay = [letter for letter in group if not letter.dropped and letter.owner == owner]
+            if len(stay) == len(group):
+                continue
+            self.letters[owner] = stay
+            for letter in group:
+                if letter.dropped:
+                    self.letter_count -= 1
+                elif letter.owner != owner:
+                    self.letters[letter.owner].append(letter)
 
     def __len__(self) -> int:
         return len(self._at)

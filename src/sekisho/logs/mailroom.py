@@ -47,7 +47,9 @@ class Letter(Struct):
 
     `recipients` as the log names them (see `DeliveryStarted.where`); `waiting`: those to be tried again, by
     name. `account`, `address`, `login`, `ident` and `confidence` are known where the log itself says who
-    sent it, and how surely; `count` is the number of recipients where it is more than those listed.
+    sent it, and how surely: then `told` is True, also where nobody signed in, and `row` is the login's place
+    in the ledger. `count` is the number of recipients where it is more than those listed. `dropped`: no
+    message of its own, for it was refused, or is another one's way through a filter.
     """
 
     number: int
@@ -68,6 +70,14 @@ class Letter(Struct):
     ident: str = ""
     count: int = 0
     confidence: float = 1.0
+    told: bool = False
+    row: int = -1
+    dropped: bool = False
+
+    @property
+    def owner(self) -> str:
+        """Under whose name it is kept: the account's that sent it, else the sender's, to be guessed by."""
+        return self.account or ("" if self.told else self.sender or "")
 
     @property
     def recipient_count(self) -> int:

@@ -134,6 +134,11 @@ class Reader:
         if misses * 2 > read:
             self._fast = fastest(block)
 
+    def settle(self) -> None:
+        """All files have been read: what could be known only at the end is known now."""
+        self._voices.settle()
+        self.ledger.settle()
+
     def _collect(self) -> None:
         for room in self._rooms.values():
             if room.begun:

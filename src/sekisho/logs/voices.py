@@ -1,12 +1,20 @@
-"""The dialects whose lines are read one by one: which of them, by its program's name, said this."""
+"""The dialects whose lines are read one by one: which of them, by its program's name, said this.
 
+One dialect, one file: it has a name, the names of its programs, and `hear`. It is added here, and nowhere
+else.
+"""
+
+from collections.abc import Container
 from typing import Protocol
 
-from sekisho.logs import exim, sendmail
+from sekisho.logs import exim, postfix, sendmail
 from sekisho.logs.books import Books
 from sekisho.logs.saying import Saying, take_apart, without_program
 
-NAMES = (exim.NAME, sendmail.NAME)
+NAMES = (exim.NAME, sendmail.NAME, postfix.NAME)
+
+PROGRAMS_KEPT = 10_000
+"""Names of programs whose dialect is remembered; a log full of rubbish has names without number."""
 
 
 class Dialect(Protocol):
@@ -16,16 +24,17 @@ class Dialect(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def programs(self) -> frozenset[str]: ...
+    def programs(self) -> Container[str]: ...
     def claims(self, text: str) -> bool: ...
     def hear(self, said: Saying) -> bool: ...
 
 
 class Voices:
     def __init__(self, books: Books, only: frozenset[str] = frozenset()) -> None:
-        every: tuple[Dialect, ...] = (exim.Exim(books), sendmail.Sendmail(books))
+        self._postfix = postfix.Postfix(books.ledger)
+        every: tuple[Dialect, ...] = (exim.Exim(books), sendmail.Sendmail(books), self._postfix)
         self._dialects = tuple(one for one in every if not only or one.name in only)
-        self._by_program = {program: one for one in self._dialects for program in one.programs}
+        self._by_program: dict[str, Dialect | None] = {}
 
     def whose(self, raw: bytes) -> tuple[Dialect, Saying] | None:
         """None for a line that none of these programs wrote."""
@@ -33,7 +42,7 @@ class Voices:
         if said is None:
             return None
         if said.program:
-            dialect = self._by_program.get(said.program)
+            dialect = self._of_program(said.program)
             if dialect is not None:
                 return dialect, said
             if not _is_own_stamp(said.stamp):
@@ -43,6 +52,17 @@ class Voices:
             if dialect.claims(said.text):
                 return dialect, said
         return None
+
+    def _of_program(self, program: str) -> Dialect | None:
+        if program not in self._by_program:
+            if len(self._by_program) >= PROGRAMS_KEPT:
+                self._by_program.clear()
+            self._by_program[program] = next((one for one in self._dialects if program in one.programs), None)
+        return self._by_program[program]
+
+    def settle(self) -> None:
+        """All has been read: what a dialect could know only at the end, it knows now."""
+        self._postfix.settle()
 
 
 def _is_own_stamp(stamp: bytes) -> bool:

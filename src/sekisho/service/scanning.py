@@ -86,6 +86,7 @@ def read(
     reader = Reader(Ledger(wanted.since, wanted.until), wanted.formats)
     with without_collections():
         told = tuple(_read(reader, number, sources, watcher) for number in range(len(sources)))
+    reader.settle()
     _align(reader.ledger, sources)
     assumed = next((source.assumed for source in sources if source.sighting.classic), None)
     ordered = sorted(sources, key=lambda source: not source.sighting.classic)

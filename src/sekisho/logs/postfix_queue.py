@@ -1,0 +1,255 @@
+"""Joins the lines of Postfix queues into letters, by queue id; followed through content filters that give a
+letter another id.
+
+A letter lives from `client=` (or `uid=`, or the `message-id=` of one that Postfix wrote itself) to `removed`;
+then its id is free for another. A filter's answer `queued as ID`, from a host of our own, tells the id under
+which the same letter goes on: its results are the first one's.
+"""
+
+import re
+from collections import deque
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+from typing import Literal
+
+from msgspec import Struct, field, structs
+
+from sekisho.logs.ledger import Ledger
+from sekisho.logs.mailroom import Letter, Try
+from sekisho.logs.saying import Saying
+from sekisho.model.address import normal
+from sekisho.model.text import printable
+
+OPEN_MAX = 500_000
+"""Letters whose end has not been seen; a queue of this size has left the log behind."""
+
+RECENT_MAX = 20_000
+"""Ended letters that are still known by their id: a filter may deliver before it answers."""
+
+CHAIN_MAX = 8
+"""Filters behind one another; more is a loop."""
+
+ADDRESSES_KEPT = 10_000
+_INSIDE = tuple(
+    ip_network(text)
+    for text in (
+        "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16",
+        "::1/128", "fc00::/7", "fe80::/10",
+    )
+)  # fmt: skip
+
+_NEXT = re.compile(r"(?:queued|forwarded) as ([0-9A-Za-z]{5,40})\b")
+_RELAY = re.compile(r"[^\[\]]*\[([^\[\]]*)\]")
+_CODE = re.compile(r"(?:said|refused to talk to me): (\d{3})\b")
+_CAUSES = (
+    (re.compile(r"(?i)timed out|timeout|too long"), "timeout"),
+    (re.compile(r"(?i)name service|host not found|host or domain|domain not found|nullMX"), "dns"),
+    (re.compile(r"TLS|certificate"), "tls"),
+    (re.compile(r"(?i)connection refused|no route|unreachable|lost connection|connect to "), "connect"),
+)  # fmt: skip
+_RESULTS: dict[str, Literal["delivered", "failed", "deferred"]] = {
+    "sent": "delivered", "bounced": "failed", "deferred": "deferred", "expired": "failed",
+    "SOFTBOUNCE": "deferred",
+}  # fmt: skip
+"""What does not stand here tells of a probe (`deliverable`, `undeliverable`), not of mail."""
+
+
+class Delivery(Struct, frozen=True):
+    """One `status=` line about one recipient."""
+
+    to: str
+    orig_to: str
+    relay: str
+    local: bool
+    result: str
+    status: str
+    reply: str
+
+
+class Entry(Struct):
+    """What is known of one queue id. `into` is the letter that this one is part of; `inside`: it came from a
+    host of our own, or from Postfix itself."""
+
+    letter: Letter
+    inside: bool = True
+    is_queued: bool = False
+    into: "Entry | None" = None
+    places: dict[str, int] = field(default_factory=dict)
+
+    def root(self) -> "Entry":
+        entry = self
+        for _ in range(CHAIN_MAX):
+            if entry.into is None:
+                break
+            entry = entry.into
+        return entry
+
+    def sign(self, account: str, address: str, row: int) -> None:
+        self.letter.account, self.letter.address, self.letter.row = account, address, row
+
+    def place(self, delivery: Delivery) -> int:
+        """The recipient's place: under its name, or that by which it was first addressed."""
+        known = self.places.get(delivery.to.lower())
+        if known is None and delivery.orig_to:
+            known = self.places.get(delivery.orig_to.lower())
+        if known is None:
+            known = len(self.letter.recipients)
+            name = normal(printable(delivery.to))
+            kind = b"local " if delivery.local else b"remote "
+            self.letter.recipients.append(kind + name.encode("utf-8", "replace"))
+        self.places[delivery.to.lower()] = known
+        return known
+
+
+class Queue:
+    """The queues of all hosts. Ids are unique on one host while they live, whichever instance gave them."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._entries: dict[tuple[bytes, str], Entry] = {}
+        self._recent: deque[tuple[tuple[bytes, str], Entry]] = deque()
+        self._managed: set[bytes] = set()
+
+    def begin(self, said: Saying, ident: str) -> Entry:
+        """A new letter, whatever had this id before. `enter` it when its account is known."""
+        key = (said.host, ident)
+        known = self._entries.pop(key, None)
+        if known is not None:
+            self._end(key, known)
+        letter = Letter(0, said.at, said.file, said.line, ident=ident, told=True, recipients=[], tries=[])
+        entry = self._entries[key] = Entry(letter)
+        if len(self._entries) > OPEN_MAX:
+            oldest = next(iter(self._entries))
+            self._end(oldest, self._entries.pop(oldest))
+        return entry
+
+    def enter(self, entry: Entry) -> None:
+        self._ledger.take([entry.letter])
+
+    def find(self, said: Saying, ident: str) -> Entry | None:
+        return self._entries.get((said.host, ident))
+
+    def entry(self, said: Saying, ident: str) -> Entry:
+        """The letter of this id; one that the log has not told of before begins here."""
+        known = self._entries.get((said.host, ident))
+        if known is not None and not known.letter.ended:
+            return known
+        entry = self.begin(said, ident)
+        self.enter(entry)
+        return entry
+
+    def queued(self, said: Saying, ident: str, sender: str, told: tuple[int, int]) -> None:
+        """The queue manager has taken it in hand, for the first time or again."""
+        self._managed.add(said.host)
+        entry = self.entry(said, ident)
+        if not entry.is_queued:
+            entry.is_queued = True
+            entry.letter.sender = sender
+            entry.letter.size, entry.letter.count = told
+
+    def refuse(self, said: Saying, ident: str) -> None:
+        """It never came in: the client was told so."""
+        entry = self.find(said, ident)
+        if entry is not None and not entry.is_queued:
+            entry.letter.dropped = entry.letter.ended = True
+
+    def removed(self, said: Saying, ident: str) -> None:
+        key = (said.host, ident)
+        entry = self._entries.get(key)
+        if entry is None or entry.letter.ended:
+            return
+        entry.letter.ended = True
+        self._recent.append((key, entry))
+        if len(self._recent) > RECENT_MAX:
+            old, ended = self._recent.popleft()
+            if self._entries.get(old) is ended:
+                del self._entries[old]
+
+    def expired(self, said: Saying, ident: str) -> None:
+        """Too long in the queue: whoever still waits is given up."""
+        root = self.entry(said, ident).root()
+        for place, result in root.letter.results().items():
+            if result == "deferred":
+                root.letter.tries.append(Try(said.at, place, "failed", "timeout"))
+
+    def notified(self, said: Saying, ident: str, report: str) -> None:
+        """`report` is the id of the letter that tells the sender."""
+        letter = self.entry(said, report).letter
+        about = self.find(said, ident)
+        letter.sender, letter.bounce_of = "", about.root().letter if about is not None else None
+
+    def tried(self, said: Saying, ident: str, delivery: Delivery) -> None:
+        result = _RESULTS.get(delivery.result)
+        if result is None:
+            return
+        known = self._entries.get((said.host, ident))
+        entry = known if known is not None else self.entry(said, ident)
+        root = entry.root()
+        place = root.place(delivery)
+        entry.is_queued = True
+        if result == "delivered" and self._passed_on(said, entry, delivery):
+            return
+        code, cause = _why(delivery.reply, delivery.status) if result != "delivered" else (0, "")
+        root.letter.tries.append(Try(said.at, place, result, cause, code, delivery.status))
+
+    def _passed_on(self, said: Saying, entry: Entry, delivery: Delivery) -> bool:
+        """Whether the same letter goes on under another id of this host. What a stranger's host says of ids
+        is not believed."""
+        match = _NEXT.search(delivery.reply)
+        relay = _RELAY.fullmatch(delivery.relay.partition("]")[0] + "]") if "[" in delivery.relay else None
+        if match is None or not (delivery.relay == "local" or (relay is not None and is_inside(relay[1]))):
+            return False
+        following = self.find(said, match[1])
+        if following is None or not following.inside or following.letter.account:
+            return False
+        return self.link(entry, following)
+
+    def link(self, entry: Entry, following: Entry) -> bool:
+        """`following` is the same letter as `entry`, further on its way."""
+        root = entry.root()
+        if following.into is not None:
+            return following.root() is root
+        if following.root() is root:
+            return False
+        following.into = root
+        following.letter.dropped = True
+        names = {place: name for name, place in following.places.items()}
+        moved = {}
+        for place, where in enumerate(following.letter.recipients):
+            local = where.startswith(b"local ")
+            moved[place] = root.place(Delivery(names.get(place, ""), "", "", local, "", "", ""))
+        for attempt in following.letter.tries:
+            root.letter.tries.append(structs.replace(attempt, place=moved[attempt.place]))
+        following.letter.tries = []
+        return True
+
+    def settle(self) -> None:
+        for key, entry in self._entries.items():
+            self._end(key, entry)
+
+    def _end(self, key: tuple[bytes, str], entry: Entry) -> None:
+        """Its id is given away, or the log has ended. What the queue manager never saw was not taken in, if
+        the log tells what it saw."""
+        if not entry.is_queued and key[0] in self._managed:
+            entry.letter.dropped = True
+
+
+@lru_cache(ADDRESSES_KEPT)
+def is_inside(address: str) -> bool:
+    """A socket of this host, or an address of a house's own network."""
+    if "/" in address:
+        return True
+    try:
+        place = ip_address(address)
+    except ValueError:
+        return False
+    return any(place in network for network in _INSIDE)
+
+
+def _why(reply: str, status: str) -> tuple[int, str]:
+    """The remote host's code, 0 if none, and the cause as in `DeliveryTried`."""
+    match = _CODE.search(reply)
+    if match is not None and match[1][0] in "45":
+        return int(match[1]), match[1][0] + "yz"
+    cause = next((cause for words, cause in _CAUSES if words.search(reply)), "")
+    return 0, cause or ("5yz" if status.startswith("5") else "4yz")
