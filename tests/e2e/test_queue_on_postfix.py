@@ -1,5 +1,6 @@
 """`sekisho queue --on postfix` against a real Postfix: listed, held, released, purged and put back."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,10 @@ import pytest
 from command import Result, sekisho
 from covers import covers
 from e2e.beside_postfix import WaitingPostfix, waiting_postfix
+from sekisho.model.config import Config, Hand
+from sekisho.model.selector import Selector
+from sekisho.service.foreign_hold import ForeignHands, hands_beside
+from sekisho.service.roles import real_world
 from waiting import until
 
 HELLO = "hello@example.com"
@@ -149,3 +154,44 @@ def test_what_cannot_be_is_said(theirs: WaitingPostfix) -> None:
     assert 69 == wrong.code and "postconf" in wrong.err
     assert 64 == sekisho("queue", "list", "--queue", "/nowhere").code
     assert 64 == queue(theirs, "purge", "--yes").code
+
+
+@covers("F-08", partly="POP and IMAP, the account's lock in the console")
+def test_a_containment_holds_what_waits_and_what_comes(theirs: WaitingPostfix, state: Path) -> None:
+    """The guard's action stands until its release, over a restart; the release lets go what it held alone."""
+    settings = Config(
+        hostname="localhost",
+        state=str(state),
+        hands={"mx": Hand(program="postfix", config=str(theirs.config))},
+    )
+    spam = theirs.send("x@far.example", ["a@far.example"], "Subject: 1\r\n\r\nx\r\n", login=HELLO)
+    mine = theirs.send(HELLO, ["a@far.example"], "Subject: 2\r\n\r\nx\r\n", login=HELLO)
+    until(lambda: waits(theirs, spam, mine))
+    theirs.run("postsuper", "-h", mine)
+
+    def beside() -> ForeignHands:
+        """A new process, as after a restart."""
+        hands = hands_beside(real_world(settings), settings)
+        assert hands is not None
+        return hands
+
+    async def scene() -> None:
+        wanted = Selector(account=HELLO, spare=("",))
+        assert (spam,) == await beside().hold("1k0zt57sgk6d4kkh5", wanted)
+        assert (spam,) == await beside().hold("1k0zt57sgk6d4kkh5", wanted)  # twice is once
+        later = theirs.send("x@far.example", ["a@far.example"], "Subject: 3\r\n\r\nx\r\n", login=HELLO)
+        others = theirs.send(
+            "x@far.example", ["a@far.example"], "Subject: 4\r\n\r\nx\r\n", login="bob@example.com"
+        )
+        await beside().look()
+        rows = listed(theirs)
+        assert {spam, mine, later} == {ident for ident, row in rows.items() if "held_by" in row}
+        assert ["1k0zt57sgk6d4kkh5"] == rows[later]["held_by"] and others in rows
+        assert {spam, later} == set(await beside().release("1k0zt57sgk6d4kkh5", (spam,)))
+        await beside().look()
+        assert {mine} == {ident for ident, row in listed(theirs).items() if "held_by" in row}
+        await beside().post("postmaster@example.com", b"Subject: told\n\nA login was stopped.\n")
+
+    asyncio.run(scene())
+    notice = until(lambda: listed(theirs, "--subject", "told"))
+    assert [""] == [row["sender"] for row in notice.values()]

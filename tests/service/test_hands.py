@@ -25,14 +25,14 @@ class Elsewhere:
         self.posted: list[str] = []
         self.away = False
 
-    async def hold(self, selector: Selector) -> Sequence[str]:
+    async def hold(self, action: str, selector: Selector) -> Sequence[str]:
         if self.away:
             raise Unavailable("postqueue", "gone")
         self.asked.append(selector)
         self.held |= {"4F1", "4F2"}
         return ("4F1", "4F2")
 
-    async def release(self, ids: Sequence[str]) -> Sequence[str]:
+    async def release(self, held: str, ids: Sequence[str]) -> Sequence[str]:
         self.held -= set(ids)
         return ids
 
@@ -70,7 +70,7 @@ def test_a_foreign_queue_is_held_and_let_go_again(tmp_path: Path, monkeypatch: p
         kinds = {action.kind for action in site.house.actions(case.id)}
         assert {"hold_queue", "notify"} == kinds
         assert [HELLO, "postmaster@example.com"] == hands.posted
-        assert (await site.ask("release", case.id)).complete
+        assert (await site.ask("release", case.id, keep_password=True)).complete
         assert set() == hands.held
         assert Grade.CLEAR == site.role.guard.memory(HELLO).grade
 
@@ -105,7 +105,7 @@ def test_without_hands_only_a_case_is_opened(tmp_path: Path, monkeypatch: pytest
         (case,) = site.house.incidents(open_only=True)
         assert Grade.CONTAIN == case.grade
         assert [] == site.house.actions(case.id) == site.house.planned()
-        assert (await site.ask("release", case.id)).incidents[0].closed
+        assert (await site.ask("release", case.id, keep_password=True)).incidents[0].closed
         assert (await site.judged(lambda: site.town.login(bot(0)))).grade < Grade.CONTAIN
 
     play(site, scene)

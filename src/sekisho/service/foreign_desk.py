@@ -12,13 +12,14 @@ from msgspec.structs import replace
 
 from sekisho.integrations.foreign import BadListing, ForeignLetter, rows
 from sekisho.model.action import Performed
-from sekisho.model.address import domain_of
-from sekisho.model.queue_row import QueueGroup, QueueRow
+from sekisho.model.queue_row import QueueRow
 from sekisho.model.selector import Selector
 from sekisho.model.text import printable
 from sekisho.service.channel import NotDone
 from sekisho.service.foreign_select import Choice
+from sekisho.service.foreign_sums import counted, groups
 from sekisho.service.messages import QueueAnswer, QueueAsk
+from sekisho.store.bounded import Bounded
 from sekisho.store.taken import Deed, Kept, Taken
 from sekisho.world import Unavailable
 
@@ -26,6 +27,8 @@ SHOWN_BYTES = 4096
 CHANGED_KEPT = 1000
 """Ids that an answer names; the folder of what was taken has all."""
 LOCK_S = 60
+REMEMBERED = 50_000
+"""Letters of which is remembered whose they are, by one process that looks again and again."""
 HOLDING = ("hold", "restore")
 """Verbs after which letters are held by their action."""
 
@@ -73,6 +76,7 @@ class ForeignDesk:
         self._taken = taken
         self._now = now
         self._network_of = network_of
+        self._looked_into: Bounded[tuple[str, int], ForeignLetter] = Bounded(REMEMBERED)
 
     def answer(self, ask: QueueAsk) -> QueueAnswer:
         """Raises Unavailable, NotDone."""
@@ -94,14 +98,14 @@ class ForeignDesk:
             found = [replace(kept.letter, state="purged") for kept in self._kept(ask.selector)]
         else:
             found = self._meant(verb, ask.selector, whole=ask.verb != "count")
-        answer = _counted(found)
+        answer = counted(found)
         if ask.verb == "count":
             return answer
         found.sort(key=lambda letter: letter.accepted_at)
         holders = self._holders()
         shown = [row for letter in found for row in self._rows(letter, holders)]
         if ask.by:
-            return replace(answer, groups=_groups(shown, ask.by, ask.limit))
+            return replace(answer, groups=groups(shown, ask.by, ask.limit))
         head = self._queue.text(found[0])[:SHOWN_BYTES] if ask.verb == "show" and found else b""
         lines = head.replace(b"\r\n", b"\n").split(b"\n")
         return replace(
@@ -131,8 +135,21 @@ class ForeignDesk:
             if verb == "release":
                 listed = self._ours_alone(listed, selector.held_by)
         if choice.looks_inside or whole:
-            listed = [letter for letter in self._queue.examined(listed) if choice.inside(letter)]
+            listed = [letter for letter in self._examined(listed) if choice.inside(letter)]
         return listed
+
+    def _examined(self, letters: Sequence[ForeignLetter]) -> Iterator[ForeignLetter]:
+        """Who looks again and again looks into each letter once."""
+        known = {letter.id: self._looked_into.get((letter.id, letter.accepted_at)) for letter in letters}
+        for letter in self._queue.examined([letter for letter in letters if known[letter.id] is None]):
+            self._looked_into.put((letter.id, letter.accepted_at), letter)
+            yield letter
+        for letter in letters:
+            if (found := known[letter.id]) is not None:
+                yield replace(
+                    letter, account=found.account, address=found.address, subject=found.subject,
+                    next_at=letter.next_at or found.next_at,
+                )  # fmt: skip
 
     def _claimed_by(self, action: str) -> set[str]:
         deed = self._taken.deed(action)
@@ -183,9 +200,53 @@ class ForeignDesk:
             count = sum(len(letter.recipients) for letter in letters if letter.id in changed)
             deed = replace(deed, count=count)
             self._taken.write(deed)
-            return replace(_counted(letters), performed=self._performed(deed))
+            return replace(counted(letters), performed=self._performed(deed))
         finally:
             unlock()
+
+    def stand_guard(self, action: str, selector: Selector, *, claims: bool = False) -> tuple[str, ...]:
+        """Holds what matches, and goes on each time it is called until `stand_down`. `claims`: letters of the
+        account that are held already, by nobody that we know, are held by what we told their server.
+        """
+        unlock = self._locked()
+        try:
+            before = self._taken.deed(action)
+            if before is not None and (before.over or before.verb != "hold"):
+                return before.changed
+            known = set(before.ids if before else ())
+            meant = [
+                letter
+                for letter in self._meant("list", selector)
+                if letter.id not in known or not letter.held
+            ]
+            theirs = self._holders()
+            found = [letter.id for letter in meant if claims and letter.held and letter.id not in theirs]
+            deed = before or Deed(action, "hold", self._now(), (), done=True)
+            if meant or before is None:
+                deed = replace(deed, order=selector, ids=_joined(deed.ids, [letter.id for letter in meant]))
+                self._taken.write(deed)
+                done = self._done(deed, [letter for letter in meant if not letter.held], selector)
+                deed = replace(done, changed=_joined(deed.changed, done.changed, found), count=0)
+                self._taken.write(replace(deed, count=len(deed.changed)))
+            return deed.changed
+        finally:
+            unlock()
+
+    def orders(self) -> list[tuple[str, Selector]]:
+        """Actions that hold what comes."""
+        deeds = self._taken.deeds()
+        return [(deed.action, deed.order) for deed in deeds if deed.order is not None and not deed.over]
+
+    def stand_down(self, held: str, action: str) -> tuple[str, ...]:
+        """What `held` holds may go, and what comes is not held any more."""
+        deed = self._taken.deed(held)
+        if deed is None or deed.over:
+            return ()
+        answer = self._change(QueueAsk("release", Selector(held_by=held), action=action))
+        deed = self._taken.deed(held)
+        if deed is not None:
+            self._taken.write(replace(deed, over=True))
+        return answer.performed.changed if answer.performed is not None else ()
 
     def _locked(self) -> Callable[[], None]:
         end = time.monotonic() + LOCK_S
@@ -280,6 +341,10 @@ class ForeignDesk:
         )  # fmt: skip
 
 
+def _joined(*names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for part in names for name in part))
+
+
 def _fits(verb: str, letter: ForeignLetter) -> bool:
     """Would the verb change this letter?"""
     match verb:
@@ -288,34 +353,3 @@ def _fits(verb: str, letter: ForeignLetter) -> bool:
         case "release":
             return letter.held
     return True
-
-
-def _counted(letters: Sequence[ForeignLetter]) -> QueueAnswer:
-    recipients = sum(len(letter.recipients) for letter in letters)
-    return QueueAnswer(recipients, len(letters), sum(letter.size for letter in letters))
-
-
-def _groups(found: Sequence[QueueRow], by: str, limit: int) -> tuple[QueueGroup, ...]:
-    """The same sums as of our own queue, the largest first."""
-    sums: dict[str, QueueGroup] = {}
-    for row in found:
-        name = _name_of(row, by)
-        known = sums.get(name) or QueueGroup(name, 0, 0, row.accepted_at, row.next_at)
-        sums[name] = QueueGroup(
-            name, known.deliveries + 1, known.bytes + row.size, min(known.oldest_at, row.accepted_at),
-            min(known.next_at, row.next_at),
-        )  # fmt: skip
-    return tuple(sorted(sums.values(), key=lambda group: (-group.deliveries, group.name))[:limit])
-
-
-def _name_of(row: QueueRow, by: str) -> str:
-    match by:
-        case "domain":
-            return domain_of(row.recipient)
-        case "recipient" | "sender":
-            return str(getattr(row, by)).lower()
-        case "reply":
-            return row.last_reply
-        case "lane":
-            return row.route
-    return str(getattr(row, by))

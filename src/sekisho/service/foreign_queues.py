@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 
 from sekisho.model.config import Config, Hand
+from sekisho.service import tools
 from sekisho.service.foreign_desk import ForeignDesk, ForeignQueue
 from sekisho.service.postfix_hands import PostfixQueue, Where
 from sekisho.store.taken import Taken
@@ -23,6 +24,20 @@ def desk_of(
     desk = ForeignDesk(queue, taken, now, network_of)
     desk.tidy(config.queue.keep_purged_s, config.queue.keep_purged_bytes)
     return desk
+
+
+def post(hand: Hand, recipient: str, letter: bytes) -> None:
+    """A notice of ours, from the null sender, through their sendmail. Raises Unavailable."""
+    path = tools.find("sendmail", hand.tools)
+    config = {"MAIL_CONFIG": hand.config} if hand.program == "postfix" and hand.config else {}
+    words = [path, *_sendmail_options(hand), "-i", "-f", "<>", "--", recipient]
+    with tools.running(words, letter, config) as ran:
+        if ran.code != 0:
+            raise Unavailable("sendmail", ran.said)
+
+
+def _sendmail_options(hand: Hand) -> list[str]:
+    return [f"-C{hand.config}"] if hand.config and hand.program in ("exim", "sendmail") else []
 
 
 def _opened(hand: Hand) -> tuple[ForeignQueue, str]:

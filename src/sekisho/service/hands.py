@@ -1,7 +1,7 @@
 """What can be done about an account at the mail server beside us: the port, and how a containment uses it.
 
 To the containment a foreign server looks like one more front: it holds waiting mail, lets go what it held,
-takes notices. It remembers nothing for us, so what it held is read from our own record when it is let go.
+takes notices.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from msgspec import Struct
 from sekisho.model.action import Action, Kind, Performed
 from sekisho.model.selector import Selector
 from sekisho.service.channel import NotDone
-from sekisho.service.messages import Deposit, HoldQueue, ReleaseQueue, Request
+from sekisho.service.messages import Deposit, DropSessions, HoldQueue, ReleaseQueue, Request
 from sekisho.store.house import House
 from sekisho.world import World
 
@@ -35,11 +35,11 @@ class Hands(Protocol):
     """What it can do, and take back: hold_queue, release_queue, purge_bounces, and refuse_logins and
     allow_logins where somebody there asks us before a login."""
 
-    async def hold(self, selector: Selector) -> Sequence[str]:
-        """Waiting mail that matches stays where it is."""
+    async def hold(self, action: str, selector: Selector) -> Sequence[str]:
+        """Waiting mail that matches stays where it is, and so does what comes, until `action` is released."""
 
-    async def release(self, ids: Sequence[str]) -> Sequence[str]:
-        """What `hold` returned may go again."""
+    async def release(self, held: str, ids: Sequence[str]) -> Sequence[str]:
+        """What the action `held` holds may go again; `ids` is what `hold` returned for it."""
 
     async def purge(self, selector: Selector) -> Sequence[str]:
         """Take letters, and the bounces that they caused, out of the queue."""
@@ -67,12 +67,14 @@ class HandsChannel:
     async def _do(self, request: Request) -> Performed:
         match request:
             case HoldQueue(action=action, selector=selector):
-                return self._performed(action, await self._hands.hold(selector))
+                return self._performed(action, await self._hands.hold(action, selector))
             case ReleaseQueue(action=action, held=held):
-                return self._performed(action, await self._hands.release(await self._held(held)))
+                return self._performed(action, await self._hands.release(held, await self._held(held)))
             case Deposit(action=action, recipient=recipient, letter=letter):
                 await self._hands.post(recipient, letter)
                 return self._performed(action, (recipient,))
+            case DropSessions(action=action):  # its sessions are not ours to end; our own fronts end theirs
+                return self._performed(action, ())
         raise NotDone(f"the mail server beside us does not do {type(request).__name__}")
 
     async def _held(self, action: str) -> Sequence[str]:

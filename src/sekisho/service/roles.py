@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from socket import socket
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -58,6 +59,9 @@ from sekisho.store.events import EventLog
 from sekisho.store.hashes import Hashes
 from sekisho.store.spool import Spool
 from sekisho.world import World
+
+if TYPE_CHECKING:
+    from sekisho.service.watching import WatchRole
 
 
 def real_world(config: Config, *, files: int = 0o600) -> World:
@@ -254,14 +258,26 @@ class WatchTower:
         self._config = config
         self._recorder = recorder
 
-    async def open(self, fronts: Sequence[Channel]) -> None:
-        """Reads the guard's memory and finishes actions that were planned before."""
+    async def open(self, fronts: Sequence[Channel]) -> "WatchRole":
+        """Reads the guard's memory and finishes actions that were planned before. A queue in `[hands]` is one
+        more front; without a front of ours only what it can do is planned.
+        """
+        from sekisho.service.foreign_hold import hands_beside
+        from sekisho.service.hands import HandsChannel
         from sekisho.service.watching import WatchRole  # SQLAlchemy: half a second that only watch pays
         from sekisho.store.house import House
 
         self._house = House.open(self._config.state)
-        self._role = WatchRole(self._world, self._config, self._house, fronts, self._recorder)
+        hands = hands_beside(self._world, self._config)
+        if hands is not None:
+            self._world.spawn.task("hands", hands.keep_watch(self._recorder.trouble))
+        theirs = [HandsChannel(self._world, self._house, hands)] if hands is not None else []
+        self._role = WatchRole(
+            self._world, self._config, self._house, (*fronts, *theirs), self._recorder,
+            hands.kinds if hands is not None and not fronts else None,
+        )  # fmt: skip
         await self._role.start()
+        return self._role
 
     async def handle(self, request: Request) -> Struct | None:
         if isinstance(request, StatusAsk):

@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sekisho.integrations.foreign import ForeignLetter
+from sekisho.model.selector import Selector
 from sekisho.world import Disk, Unavailable
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
@@ -29,7 +30,7 @@ Record = TypeVar("Record", bound=Struct)
 
 class Deed(Struct, frozen=True):
     """`ids`: all that it meant; `changed`: what was not so before, `count` recipients in all. `over`: taken
-    back, or nothing to take back. `done` False: cut short.
+    back, or nothing to take back. `done` False: cut short. `order`: what comes and matches is held too.
     """
 
     action: str
@@ -41,6 +42,7 @@ class Deed(Struct, frozen=True):
     count: int = 0
     done: bool = False
     over: bool = False
+    order: Selector | None = None
     v: int = 1
 
 
