@@ -1,15 +1,16 @@
 """The queue under an operator who purges and restores while mail comes and goes: nothing lost, nothing twice.
 
 PROOF_LETTERS, PROOF_ROUNDS and PROOF_BURST in the environment make it as large as one likes; the catalogue's
-Q-30 is PROOF_BURST=20000.
+O-05 is PROOF_LETTERS=100000 PROOF_ROUNDS=100, its Q-30 PROOF_BURST=20000.
 """
 
+import itertools
 import os
 import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,18 @@ from ports import free_port
 from .running import Installation
 from .slowhost import SlowHost
 
-LETTERS = int(os.environ.get("PROOF_LETTERS", "240"))
+LETTERS = int(os.environ.get("PROOF_LETTERS", "480"))
+"""In the queue when the operator begins; more come while he is at it."""
+
 ROUNDS = int(os.environ.get("PROOF_ROUNDS", "6"))
 BURST = int(os.environ.get("PROOF_BURST", "1200"))
 SENDERS = 4
+PACE_S = 0.02
+"""Between two letters of one sender while the operator is at work."""
+
+STILL_S = 60
+"""Nothing more arrives: so long nothing did."""
+
 ANNA, BOB = "anna@example.com", "bob@example.com"
 
 
@@ -43,14 +52,55 @@ def installed(folder: Path, port: int) -> Installation:
     return site
 
 
-def send(site: Installation, account: str, names: list[str]) -> None:
+def names_of(who: str, count: int) -> list[str]:
+    return [f"{who}{number}" for number in range(count)]
+
+
+def send(site: Installation, account: str, names: Iterable[str]) -> Iterator[str]:
+    """The names of the letters that were accepted."""
     with site.signed_in(account) as client:
         for name in names:
             client.sendmail(account, [f"{name}@far.example"], "Subject: x\r\n\r\nx\r\n")
+            yield name
 
 
-def names_of(who: str, count: int) -> list[str]:
-    return [f"{who}{number}" for number in range(count)]
+class Flow:
+    """Senders of two accounts: some fill the queue, then each sends on until told to stop."""
+
+    def __init__(self, site: Installation) -> None:
+        self._site = site
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.accepted: list[str] = []
+
+    def fill(self, count: int) -> None:
+        for number in range(SENDERS):
+            names = names_of(f"f{number}x", count // SENDERS)
+            self._begin((ANNA, BOB)[number % 2], names)
+        self._join()
+
+    def go_on(self) -> None:
+        for account in (ANNA, BOB):
+            self._begin(account, self._paced(account.partition("@")[0]))
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._join()
+
+    def _paced(self, who: str) -> Iterator[str]:
+        numbers = itertools.count()
+        while not self._stopping.wait(PACE_S):
+            yield f"{who}{next(numbers)}"
+
+    def _begin(self, account: str, names: Iterable[str]) -> None:
+        thread = threading.Thread(target=lambda: self.accepted.extend(send(self._site, account, names)))
+        thread.start()
+        self._threads.append(thread)
+
+    def _join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
 
 
 @covers("T-02")
@@ -60,29 +110,43 @@ def test_purges_and_restores_while_mail_flows(tmp_path: Path, host: tuple[SlowHo
     exactly once."""
     sink, port = host
     site = installed(tmp_path, port)
-    anna, bob = names_of("anna", LETTERS), names_of("bob", LETTERS)
     with site.serving():
-        sending = [threading.Thread(target=send, args=(site, *each)) for each in ((ANNA, anna), (BOB, bob))]
-        for thread in sending:
-            thread.start()
+        sink.held = True
+        flow = Flow(site)
+        flow.fill(LETTERS)
+        sink.held, began = False, len(sink.taken)
+        flow.go_on()
         for _ in range(ROUNDS):
-            said = site.run("queue", "purge", "--sender", "@example.com", "--yes", "--json")
-            action = re.search(r'"action":"(\w+)"', said)
-            if action:
-                site.run("queue", "restore", "--held-by", action[1], "--yes", "--json")
-            site.run("queue", "release", "--sender", "@example.com", "--yes", "--json")
-        for thread in sending:
-            thread.join()
+            round_of(site)
+        delivered = len(sink.taken) - began
+        flow.stop()
+        sink.takes_s = 0
         for _ in range(3):  # what a round has left held: its restore came after the release of another
             site.run("queue", "release", "--sender", "@example.com", "--yes", "--json")
-        deadline = time.monotonic() + 120
-        while site.run("queue", "list").splitlines()[-1].startswith("0 ") is False:
-            assert time.monotonic() < deadline, site.run("queue", "list", "--by", "state")
-            time.sleep(0.2)
+        drain(site, sink)
         assert "0 deliveries" in site.run("queue", "list", "--state", "purged")
+    assert LETTERS + ROUNDS < len(flow.accepted) and 0 < delivered  # mail did flow meanwhile
     arrived = Counter(recipient.partition("@")[0] for recipient in sink.taken)
-    assert set(anna + bob) == set(arrived)
+    assert set(flow.accepted) == set(arrived)
     assert [] == [name for name, times in arrived.items() if times > 1]
+
+
+def round_of(site: Installation) -> None:
+    said = site.run("queue", "purge", "--sender", "@example.com", "--yes", "--json")
+    action = re.search(r'"action":"(\w+)"', said)
+    if action:
+        site.run("queue", "restore", "--held-by", action[1], "--yes", "--json")
+    site.run("queue", "release", "--sender", "@example.com", "--yes", "--json")
+
+
+def drain(site: Installation, sink: SlowHost) -> None:
+    """Until nothing is left in the queue."""
+    taken, since = len(sink.taken), time.monotonic()
+    while site.run("queue", "list").splitlines()[-1].startswith("0 ") is False:
+        if len(sink.taken) != taken:
+            taken, since = len(sink.taken), time.monotonic()
+        assert time.monotonic() - since < STILL_S, site.run("queue", "list", "--by", "state")
+        time.sleep(0.2)
 
 
 class Injection:
@@ -97,10 +161,8 @@ class Injection:
         ]
 
     def _send(self, names: list[str]) -> None:
-        with self._site.signed_in(BOB) as client:
-            for name in names:
-                client.sendmail(BOB, [f"{name}@far.example"], "Subject: x\r\n\r\nx\r\n")
-                self.injected += 1  # one more or less does not matter
+        for _ in send(self._site, BOB, names):
+            self.injected += 1  # one more or less does not matter
 
     def run(self, sink: SlowHost) -> float:
         """Most seconds in which letters were injected all the while and none arrived."""
