@@ -21,7 +21,7 @@ REFUSING = free_port()
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Installation]:
     """Five messages of anna and one of bob wait for a host that does not answer."""
-    extra = f'[outbound.smarthost]\nhost = "[127.0.0.1]:{REFUSING}"\n'
+    extra = f'[outbound.smarthost]\nhost = "[127.0.0.1]:{REFUSING}"\n[soften]\nsender_local = "delay"\n'
     site = Installation(tmp_path / "site", extra=extra)
     site.add_account("anna@example.com")
     site.add_account("bob@example.com")
@@ -124,6 +124,20 @@ def test_a_line_has_all_that_a_postmaster_asks(site: Installation) -> None:
     groups = listed(site, "--by", "account")
     assert [("anna@example.com", 5), ("bob@example.com", 1)] == [(g["name"], g["deliveries"]) for g in groups]
     assert ["far.example"] == [group["name"] for group in listed(site, "--by", "domain")]
+
+
+@covers("T-05")
+def test_a_letter_that_a_check_delays_says_so(site: Installation) -> None:
+    """Which check, and why; as long as nobody has tried to deliver it."""
+    with site.client() as client:
+        client.sendmail("ghost@example.com", ["bob@example.com"], "Subject: boo\r\n\r\nx\r\n")
+    (row,) = listed(site, "--recipient", "bob@example.com")
+    assert "waiting" == row["state"]
+    assert str(row["delayed_by"]).startswith("sender_local: softened from reject")
+    assert f"delayed by {row['delayed_by']}" in site.run("queue", "list", "--recipient", "bob@example.com")
+    assert not any("delayed_by" in each for each in listed(site, "--recipient", "@far.example"))
+    site.run("queue", "retry", "--recipient", "bob@example.com", "--yes")
+    site.wait_for_letters("bob@example.com", 1)
 
 
 @covers("O-05")

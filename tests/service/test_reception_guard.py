@@ -14,6 +14,7 @@ from sekisho.checks.ask import LOCKED
 from sekisho.model.config import Guard, Limits, Vault
 from sekisho.model.event import Accepted, Event, Judged, LoginTried, RecipientGiven, Refused, Troubled
 from sekisho.model.incident import Grade, Standing
+from sekisho.model.letter import DELAYED_BY
 from sekisho.model.phrase import phrase
 from sekisho.model.text import printable
 from sekisho.service.messages import Verified, VerifyPassword
@@ -263,8 +264,9 @@ def test_a_delayed_letter_waits_in_the_queue(stage: Stage) -> None:
         draft = stage.spool.kept[0].draft
         assert draft.envelope.origin.at + 300 * 1_000_000 == draft.deliveries[0].next_at
         assert not draft.deliveries[0].held_by and draft.envelope.origin.suspect
+        assert "takeover: evidence 0.0: alice is watched" == draft.envelope.options[DELAYED_BY]
 
-    stage.judge = saying("delay", Accepted, delay_s=300)
+    stage.judge = saying("delay", Accepted, delay_s=300, reason=phrase("{name} is watched", name="alice"))
     play(stage, scene)
 
 

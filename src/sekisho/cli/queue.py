@@ -346,6 +346,7 @@ async def _at_rest(config: Config, wish: QueueAsk) -> QueueAnswer:
 def _line(row: QueueRow, config: Config) -> str:
     held = f"  held by {', '.join(row.held_by)}" if row.held_by else ""
     who = f"{row.account or '-'} {row.address}"
+    held += f"  delayed by {row.delayed_by}" if row.delayed_by else ""
     reply = f"  {row.last_reply}" if row.last_reply else ""
     return (
         f"{row.message}  {when(row.accepted_at, config)}  {row.state}  <{row.sender}> -> <{row.recipient}>"

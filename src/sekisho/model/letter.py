@@ -12,6 +12,9 @@ BOUNCE_OF, BOUNCE_ACCOUNT, BOUNCE_MARK = "bounce_of", "bounce_account", "bounce_
 that, and the mark (`mail/return_path.py`) of the network that it was sent from.
 """
 
+DELAYED_BY = "delayed_by"
+"""Key in `Envelope.options`: the check that lets the letter wait at first, and why. For the operator only."""
+
 
 class Draft(Struct, frozen=True):
     """What is to be kept, its body apart. `head` are the fields we add above the message, in wire form.

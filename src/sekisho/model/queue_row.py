@@ -4,7 +4,8 @@ from msgspec import Struct
 
 
 class QueueRow(Struct, frozen=True, omit_defaults=True):
-    """One delivery as `queue list` shows it. Times in microseconds, size in bytes."""
+    """One delivery as `queue list` shows it. Times in microseconds, size in bytes. `delayed_by`: the check
+    for which it waits before its first try, and why."""
 
     delivery: str
     message: str
@@ -23,6 +24,7 @@ class QueueRow(Struct, frozen=True, omit_defaults=True):
     held_by: tuple[str, ...] = ()
     subject: str = ""
     last_reply: str = ""
+    delayed_by: str = ""
 
 
 class QueueGroup(Struct, frozen=True):

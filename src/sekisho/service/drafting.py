@@ -16,7 +16,7 @@ from sekisho.model.address import domain_of
 from sekisho.model.delivery import Delivery
 from sekisho.model.envelope import NO_WISH, USUAL, Envelope, Message, Origin, Wish
 from sekisho.model.event import RECIPIENTS_KEPT, Accepted, Returned
-from sekisho.model.letter import BOUNCE_ACCOUNT, BOUNCE_MARK, BOUNCE_OF, Draft
+from sekisho.model.letter import BOUNCE_ACCOUNT, BOUNCE_MARK, BOUNCE_OF, DELAYED_BY, Draft
 from sekisho.model.text import printable
 from sekisho.service.addressing import Road
 from sekisho.service.arriving import Arriving
@@ -77,6 +77,8 @@ def _envelope(letter: InHand) -> Envelope:
     options = _options(transaction, letter.body) if transaction.options else {}
     if (returned := returned_to(transaction)) is not None:
         options = {**options, **_cause(returned)}
+    if transaction.delayed_by:
+        options = {**options, DELAYED_BY: transaction.delayed_by}
     envelope = Envelope(
         transaction.sender or None,
         letter.recipients,

@@ -4,11 +4,15 @@ from msgspec import Struct
 
 from sekisho.checks.ask import Client
 from sekisho.model.envelope import NO_WISH, Wish
+from sekisho.model.text import printable
 from sekisho.model.verdict import Act
 from sekisho.service.addressing import Road
 from sekisho.service.arriving import Arriving
 from sekisho.service.checking import Ruling
 from sekisho.service.returns import Comeback
+
+WHY_SHOWN = 300
+"""Most characters of the reason for a delay that are kept with the letter."""
 
 GUARD = "takeover"
 """The check that says what the guard thinks (checks/takeover.py)."""
@@ -34,8 +38,8 @@ class Transaction:
     """
 
     __slots__ = (
-        "barred", "body", "client", "delay_s", "given", "held_by", "message", "options", "sender", "size",
-        "suspect",
+        "barred", "body", "client", "delay_s", "delayed_by", "given", "held_by", "message", "options",
+        "sender", "size", "suspect",
     )  # fmt: skip
 
     def __init__(self, message: str, client: Client, sender: str, size: int) -> None:
@@ -46,6 +50,7 @@ class Transaction:
         self.options: dict[str, str] = {}
         self.given: list[Given] = []
         self.delay_s = 0
+        self.delayed_by = ""
         self.held_by: set[str] = set()
         self.suspect = False
         self.barred = ""
@@ -59,7 +64,8 @@ class Transaction:
         """A delay or a hold at any stage is one of the whole message; whoever holds it releases it."""
         for verdict in ruling.others:
             self.suspect |= verdict.by == GUARD and verdict.act in (Act.DELAY, Act.HOLD)
-            if verdict.act is Act.DELAY:
-                self.delay_s = max(self.delay_s, verdict.delay_s)
+            if verdict.act is Act.DELAY and verdict.delay_s > self.delay_s:
+                self.delay_s = verdict.delay_s
+                self.delayed_by = printable(f"{verdict.by}: {verdict.why}", WHY_SHOWN)
             elif verdict.act is Act.HOLD:
                 self.held_by.add(verdict.held_by or f"check-{verdict.by}")

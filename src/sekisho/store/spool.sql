@@ -190,7 +190,8 @@ select coalesce(sum(matched), 0), count(*), coalesce(sum(size), 0) from (
 
 -- name: rows
 select d.id, m.id, d.state, m.sender, d.recipient, m.account, m.address, m.network, m.size, d.tries, m.accepted_at,
-  d.next_at, d.expires_at, d.route, d.held_by, m.subject, d.reply
+  d.next_at, d.expires_at, d.route, d.held_by, m.subject, d.reply,
+  case when d.tries = 0 and d.next_at > m.accepted_at then m.envelope end
   from messages m join deliveries d on d.message = m.n where
 
 -- name: groups

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from sekisho.model.address import domain_of
 from sekisho.model.delivery import State
-from sekisho.model.letter import BOUNCE_ACCOUNT, BOUNCE_MARK
+from sekisho.model.letter import BOUNCE_ACCOUNT, BOUNCE_MARK, DELAYED_BY
 from sekisho.model.queue_row import QueueGroup, QueueRow
 from sekisho.model.selector import Cause, Selector
 from sekisho.store.spool_patterns import BODY_BYTES, HEADER_BYTES, Matchers, is_expression
@@ -167,7 +167,7 @@ def ids(db: Any, where: Where, portion: int) -> list[str]:
 
 
 def _row(row: Sequence[Any]) -> QueueRow:
-    *plain, route, held_by, subject, reply = row
+    *plain, route, held_by, subject, reply, postponed = row
     road = decode_route(route)
     values = dict(zip(QueueRow.__struct_fields__, plain, strict=False))
     values["sender"] = values["sender"] or ""
@@ -175,6 +175,7 @@ def _row(row: Sequence[Any]) -> QueueRow:
     values["held_by"] = tuple(held_by.split())
     values["subject"] = subject
     values["last_reply"] = str(decode_reply(reply)) if reply else ""
+    values["delayed_by"] = decode_envelope(postponed).options.get(DELAYED_BY, "") if postponed else ""
     return QueueRow(**values)
 
 
