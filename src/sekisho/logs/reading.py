@@ -63,6 +63,10 @@ class Reader:
         self._tied = b""
         self._host = None
 
+    def forget(self) -> None:
+        """What texts meant: for a ledger that numbers its logins anew."""
+        self._texts.clear()
+
     def feed(self, block: bytes) -> None:
         """The lines of one block. What most lines are is done here and not in a function: calls cost."""
         assert self._place is not None

@@ -43,12 +43,12 @@ def delivery_events(account: str, place: int, join: Join, network: Network) -> I
         yield DeliveryTried(
             id=f"letter {place} try {number}", at=attempt.at, source=SOURCE, account=account,
             address=address_of(join), network=network, message=name_of(letter), delivery=str(attempt.place),
-            recipient=letter.address_at(attempt.place), result=attempt.result, reply=_reply(attempt),
+            recipient=letter.address_at(attempt.place), result=attempt.result, reply=reply_of(attempt),
             cause=attempt.cause, local=where.startswith(b"local "),
         )  # fmt: skip
 
 
-def _reply(attempt: Try) -> Reply:
+def reply_of(attempt: Try) -> Reply:
     return Reply(attempt.code or (250 if attempt.result == "delivered" else 0), attempt.status, "")
 
 

@@ -108,6 +108,10 @@ class LogFile:
                 phrase("{count} lines were longer than {most} bytes and were cut", count=cut, most=LINE_MAX)
             )
 
+    def text(self) -> Iterator[bytes]:
+        """The file's text, expanded, in parts that may end anywhere."""
+        return self._text()
+
     def _text(self) -> Iterator[bytes]:
         """The file's text, expanded; trouble becomes a note, and what was read before it counts."""
         self.notes.clear()
