@@ -237,9 +237,9 @@ class LiveDesk:
         return Accepted(
             id=f"{following.key} letter", at=letter.at, source=origin.source, trust=origin.trust,
             session=following.key, account=following.account, address=following.address,
-            message=_name(following), sender=letter.sender or "", recipients=tuple(recipients[:RECIPIENTS_KEPT]),
-            recipient_count=letter.recipient_count, size=letter.size, login=self._ident(following),
-            confidence=following.confidence,
+            message=_name(following), sender=letter.sender or "",
+            recipients=tuple(recipients[:RECIPIENTS_KEPT]), recipient_count=letter.recipient_count,
+            size=letter.size, login=self._ident(following), confidence=following.confidence,
         )  # fmt: skip
 
     def _ident(self, following: Following) -> str:

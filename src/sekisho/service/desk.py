@@ -15,9 +15,11 @@ from sekisho.service.messages import (
     DropSessions,
     IncidentAnswer,
     IncidentAsk,
+    Kept,
     QueueAnswer,
     QueueAsk,
     Reload,
+    Report,
     Request,
     StatusAnswer,
     StatusAsk,
@@ -47,6 +49,8 @@ class Desk:
                 return _together([await front.ask(request, Performed) for front in self._fronts])
             case IncidentAsk():
                 return await self._watch.ask(request, IncidentAnswer)
+            case Report():
+                return await self._watch.ask(request, Kept)
             case StatusAsk():
                 return await self._status()
             case Reload():

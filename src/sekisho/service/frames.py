@@ -19,6 +19,7 @@ _HEAD = struct.Struct(">IIB")
 
 Requests = (
     messages.Observe
+    | messages.Report
     | messages.Judge
     | messages.VerifyPassword
     | messages.AskSalt

@@ -33,6 +33,18 @@ class Observe(Request, frozen=True, tag="observe"):
     events: tuple[Event, ...]
 
 
+class Report(Request, frozen=True, tag="report"):
+    """What another server's log told: observed and kept when this is answered, with Kept."""
+
+    events: tuple[Event, ...]
+
+
+class Kept(Struct, frozen=True):
+    """The guard knows it, and what it remembers is on the disk: the log need not be read again."""
+
+    events: int
+
+
 class Judge(Request, frozen=True, tag="judge"):
     """Observe this event, then say how its account stands for its address: answered with Standing."""
 
@@ -276,5 +288,6 @@ Answer = (
     | QueueAnswer
     | IncidentAnswer
     | StatusAnswer
+    | Kept
     | Problem
 )

@@ -8,7 +8,7 @@ event archive.
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,7 +25,7 @@ from sekisho.service.casebook import Casebook
 from sekisho.service.channel import Channel, NotDone
 from sekisho.service.containing import Containing
 from sekisho.service.memories import SAVED_AT, Memories
-from sekisho.service.messages import IncidentAnswer, IncidentAsk, Judge, Observe, Request
+from sekisho.service.messages import IncidentAnswer, IncidentAsk, Judge, Kept, Observe, Report, Request
 from sekisho.service.recording import Recorder
 from sekisho.service.rereading import Change
 from sekisho.store import networktable
@@ -39,6 +39,12 @@ REMINDERS = (4 * HOUR, 24 * HOUR)
 """Rule 11: a hold that nobody has looked at alarms again."""
 LOST = 30 * 1_000_000
 """So long before the last save events are read again after a restart; those seen already change nothing."""
+
+
+PAST = 24 * HOUR
+"""What a log tells of longer ago teaches the guard, but nothing follows from it any more."""
+
+Listener = Callable[[Incident, Finding], None]
 
 
 class WatchRole:
@@ -63,7 +69,12 @@ class WatchRole:
         self._cases = Casebook(house, self.guard, self._containing)
         self._undone: list[tuple[Incident, Finding]] = []
         self._told: set[str] = set()
+        self._listeners: list[Listener] = []
         self._stopped = False
+
+    def listen(self, listener: Listener) -> None:
+        """Calls `listener` with each finding, and the case as it stands with it."""
+        self._listeners.append(listener)
 
     async def start(self) -> None:
         """Open cases first, then what was lost since the last save; planned actions are finished beside."""
@@ -98,6 +109,10 @@ class WatchRole:
             case Observe(events=events):
                 await self._observe(events)
                 return None
+            case Report(events=events):
+                await self._observe(events)
+                await self._memories.save()
+                return Kept(len(events))
             case IncidentAsk():
                 return await self._incident(request)
         raise NotDone(f"watch does not answer {type(request).__name__}")
@@ -127,13 +142,26 @@ class WatchRole:
 
     async def _observe(self, events: Sequence[Event]) -> None:
         await self._memories.recall(event.account for event in events)
+        past = self._world.clock.now() - PAST
         for event in events:
-            await self._follow(self.guard.observe(event))
+            findings = self.guard.observe(event)
+            if findings and event.at < past:
+                self._let_rest(findings)
+            else:
+                await self._follow(findings)
+
+    def _let_rest(self, findings: Sequence[Finding]) -> None:
+        """Long ago: it taught, and who has not stopped since will be found again."""
+        for finding in findings:
+            if finding.grade >= Grade.CONTAIN and finding.account not in self._cases.open:
+                self.guard.release(finding.account, finding.at, teach=False)
 
     async def _follow(self, findings: Sequence[Finding]) -> None:
         """Cases are written at once; a house that does not answer is no reason to let mail go."""
         for finding in findings:
             incident = self._cases.fold(finding)
+            for listener in self._listeners:
+                listener(incident, finding)
             with contextlib.suppress(Unavailable):
                 await self._cases.save(incident)
                 await self._memories.save((finding.account,))

@@ -4,10 +4,12 @@ The place reached is always the beginning of a line, told together with the file
 file is known again under whatever name rotation gave it, packed or not. All calls block.
 """
 
+import contextlib
 import hashlib
 import os
+import select
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -52,13 +54,25 @@ class Follower:
         self._head = b""
         self._passing = False
         self._silent_from: float | None = None
-        self._kept = position
-        self._older: Iterator[Piece] | None = self._left_behind(position, since_s)
+        self._looked_s = 0.0
+        self._since_s = since_s
+        self._began = position
+        self._left: Position | None = position
+        """How far the file before this one was read."""
+        self._older: Iterator[Piece] | None = self._left_behind(position)
 
     @property
     def position(self) -> Position | None:
-        """Where a restart goes on; while older files are still being read, where this run began."""
-        return self._kept if self._older is not None else self._here()
+        """Where a restart goes on; while older files are still being read, where this run began. A file of
+        which nothing was read could not be known again: then it is the one before."""
+        if self._older is not None:
+            return self._began
+        return self._here() if self._head else self._left
+
+    @property
+    def settled(self) -> bool:
+        """Older files have been read."""
+        return self._older is None
 
     def read(self, now_s: float) -> Piece:
         """The next lines, none if there are none yet. Never raises for what a file is or does."""
@@ -73,11 +87,6 @@ class Follower:
             self._leave()
         return Piece([])
 
-    @property
-    def settled(self) -> bool:
-        """Older files have been read."""
-        return self._older is None
-
     def close(self) -> None:
         if self._handle >= 0:
             os.close(self._handle)
@@ -88,10 +97,14 @@ class Follower:
 
     def _next(self, now_s: float) -> Piece:
         if self._handle < 0 and not self._open():
-            return Piece([])
+            return Piece(self._came_and_went(now_s))
         state = os.fstat(self._handle)
         if state.st_size < self._offset or os.pread(self._handle, len(self._head), 0) != self._head:
             return Piece(self._start_over())
+        if not self._head:
+            self._keep_head()
+            if missed := self._catch_up() if self._head else self._came_and_went(now_s):
+                return Piece(missed)
         data = os.pread(self._handle, CHUNK, self._offset)
         self._keep_head()
         lines = self._whole_lines(data)
@@ -104,12 +117,21 @@ class Follower:
             return Piece([])
         return Piece(self._go_on(data))
 
+    def _came_and_went(self, now_s: float) -> list[bytes]:
+        """While there is no such file, or an empty one: what was rotated away before we saw it."""
+        if now_s - self._looked_s < GRACE_S:
+            return []
+        self._looked_s = now_s
+        return self._catch_up()
+
     def _open(self) -> bool:
-        self._handle = _opened(self.path)
+        self._handle = opened(self.path)
         return self._handle >= 0
 
     def _leave(self) -> None:
-        self.close()
+        """This file is done with; the next that has the name begins at its beginning."""
+        if self._head:
+            self._left = self._here()
         self._offset, self._head, self._silent_from, self._passing = 0, b"", None, False
 
     def _keep_head(self) -> None:
@@ -133,40 +155,40 @@ class Follower:
         return [line for line in lines if len(line) <= LINE_MAX]
 
     def _is_replaced(self, state: os.stat_result) -> bool:
-        """Another file has the name by now."""
+        """Another file has the name by now, or none."""
         try:
             there = os.stat(self.path)
         except OSError:
-            return False  # it will come; until then the old one may still be written to
+            return True
         return (there.st_dev, there.st_ino) != (state.st_dev, state.st_ino)
 
     def _start_over(self) -> list[bytes]:
         """Truncated under us. What was written before and not yet read may stand in the copy."""
-        lines = self._unread() or []
-        self._offset, self._head, self._passing = 0, b"", False
-        return lines
+        self._leave()
+        return self._catch_up()
 
     def _go_on(self, unfinished: bytes) -> list[bytes]:
         """To the file that has the name now; what was rotated in between comes first."""
-        lines = self._unread()
-        if lines is None:
-            lines = [unfinished] if unfinished and not self._passing else []
+        whole = bool(unfinished) and not self._passing
         self._leave()
-        return lines
+        self.close()
+        here = self._left
+        return self._catch_up() or ([unfinished] if whole and self._left == here else [])
 
-    def _unread(self) -> list[bytes] | None:
-        """Of the rotated files, from where we are; None when ours is not among them."""
-        rest = _rest_of_copy(self.path, self._here())
-        if rest is None:
-            return None
-        return [line for piece in rest for line in piece.lines if not piece.known]
+    def _catch_up(self) -> list[bytes]:
+        """What rotated files hold beyond the place where we left."""
+        pieces = self._history() if self._left is None else self._rest_of_copy(self._left)
+        return [line for piece in pieces for line in piece.lines if not piece.known]
 
-    def _left_behind(self, position: Position | None, since_s: float) -> Iterator[Piece]:
+    def _history(self) -> Iterator[Piece]:
+        for sibling in siblings(self.path):
+            if sibling.modified(0) >= self._since_s * 1_000_000:
+                yield from self._whole(sibling, 0)
+
+    def _left_behind(self, position: Position | None) -> Iterator[Piece]:
         """What must be read before the file itself: history, or what came while we were away."""
         if position is None:
-            for sibling in _siblings(self.path):
-                if sibling.modified(0) >= since_s * 1_000_000:
-                    yield from _pieces(sibling.text())
+            yield from self._history()
             return
         if self._open():
             head = os.pread(self._handle, position.length, 0)
@@ -177,27 +199,42 @@ class Follower:
                 yield Piece(_after_cut(data, start).split(b"\n"), known=True)
                 return
             self.close()
-        yield from _rest_of_copy(self.path, position) or ()
+        yield from self._rest_of_copy(position)
+
+    def _rest_of_copy(self, position: Position) -> Iterator[Piece]:
+        """The rest of the file that was read to `position`, then what rotation has put between it and now."""
+        rotated = siblings(self.path)
+        heads = [_hash(file.sample(position.length)[1 : position.length + 1]) for file in rotated]
+        if position.length and position.head in heads:
+            place = heads.index(position.head)
+            yield from self._whole(rotated[place], position.offset)
+            for later, head in zip(rotated[place + 1 :], heads[place + 1 :], strict=True):
+                if head != position.head:  # the same, being packed at this moment
+                    yield from self._whole(later, 0)
+
+    def _whole(self, file: LogFile, offset: int) -> Iterator[Piece]:
+        """A rotated file from `offset` on, with the last lines before it as known."""
+        kept, carry, done, head = b"", b"", 0, b""
+        for data in file.text():
+            head = (head + data)[:HEAD_MAX]
+            before = data[: max(0, offset - done)]
+            kept = (kept + before)[-REREAD:]
+            done += len(data)
+            if len(before) == len(data):
+                continue
+            if kept:
+                yield Piece(_after_cut(kept, offset - len(kept)).split(b"\n"), known=True)
+                kept = b""
+            *lines, carry = (carry + data[len(before) :]).split(b"\n")
+            carry = carry[: LINE_MAX + 1]
+            yield Piece([line for line in lines if len(line) <= LINE_MAX])
+        if carry and len(carry) <= LINE_MAX:
+            yield Piece([carry])
+        if head:
+            self._left = Position(done, len(head), _hash(head))
 
 
-def _rest_of_copy(path: str, position: Position) -> Iterator[Piece] | None:
-    """The rest of the file that was read to `position`, then what rotation has put between it and now. None
-    when it is not to be found."""
-    siblings = _siblings(path)
-    for place, sibling in enumerate(siblings):
-        head = sibling.sample(position.length)[1 : position.length + 1]
-        if position.length and _hash(head) == position.head:
-            return _from(sibling, position.offset, siblings[place + 1 :])
-    return None
-
-
-def _from(file: LogFile, offset: int, newer: list[LogFile]) -> Iterator[Piece]:
-    yield from _rest(file, offset)
-    for later in newer:
-        yield from _pieces(later.text())
-
-
-def _opened(path: str) -> int:
+def opened(path: str) -> int:
     """A handle of a plain file, -1 if there is none; pipes and devices would make us wait."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -209,7 +246,7 @@ def _opened(path: str) -> int:
     return -1
 
 
-def _siblings(path: str) -> list[LogFile]:
+def siblings(path: str) -> list[LogFile]:
     """What rotation has left of this file, the oldest first."""
     folder = os.path.dirname(path) or "."
     try:
@@ -221,45 +258,40 @@ def _siblings(path: str) -> list[LogFile]:
     return [LogFile(name) for name in sorted(rotated, key=lambda name: logfiles.age(name)[1])]
 
 
-def _rest(file: LogFile, offset: int) -> Iterator[Piece]:
-    """From `offset` on, with the last lines before it as known."""
-    kept, done = b"", 0
-
-    def beyond() -> Iterator[bytes]:
-        nonlocal kept, done
-        for data in file.text():
-            before = data[: max(0, offset - done)]
-            kept = (kept + before)[-REREAD:]
-            done += len(data)
-            if len(before) < len(data):
-                yield data[len(before) :]
-
-    rest = beyond()
-    first = next(rest, b"")
-    yield Piece(_after_cut(kept, offset - len(kept)).split(b"\n"), known=True)
-    if first:
-        yield from _pieces(_chain(first, rest))
-
-
-def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
-
-
 def _after_cut(data: bytes, start: int) -> bytes:
     """Without the line that was cut, where the data does not begin at the file's beginning."""
     return data if not start else data[data.find(b"\n") + 1 :]
 
 
-def _pieces(text: Iterable[bytes]) -> Iterator[Piece]:
-    carry = b""
-    for data in text:
-        lines = (carry + data).split(b"\n")
-        carry = lines.pop()[: LINE_MAX + 1]
-        yield Piece([line for line in lines if len(line) <= LINE_MAX])
-    if carry:
-        yield Piece([carry])
-
-
 def _hash(head: bytes) -> str:
     return hashlib.blake2b(head, digest_size=16).hexdigest()
+
+
+class Stdin:
+    """Standard input, read as it comes: `journalctl -f | sekisho watch -`."""
+
+    path = logfiles.STDIN
+    position = None
+
+    def __init__(self, handle: int = 0) -> None:
+        self._handle = handle
+        self._carry = b""
+        self.settled = False
+        """Its end has been read."""
+
+    def read(self, now_s: float) -> Piece:
+        data = b""
+        with contextlib.suppress(OSError, ValueError):
+            if not select.select([self._handle], [], [], 0)[0]:
+                return Piece([])
+            data = os.read(self._handle, CHUNK)
+        if not data:
+            self.settled = True
+        *lines, carry = (self._carry + data).split(b"\n")
+        if self.settled and carry:
+            lines, carry = [*lines, carry], b""
+        self._carry = carry[: LINE_MAX + 1]
+        return Piece([line for line in lines if len(line) <= LINE_MAX])
+
+    def close(self) -> None:
+        """It is not ours to close."""

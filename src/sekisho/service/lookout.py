@@ -1,0 +1,97 @@
+"""The process of `sekisho watch`: the guard beside a mail server that is not ours.
+
+Where a server of ours runs for this state folder, its guard is told, and it acts. Else the guard runs here,
+and answers `sekisho incident` on the same control socket.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from sekisho.model.config import Config
+from sekisho.model.incident import Finding, Incident
+from sekisho.service.channel import Channel, ChannelServer, LocalChannel, NotDone, SocketChannel
+from sekisho.service.control import call, control_path, run_folder
+from sekisho.service.desk import Desk
+from sekisho.service.hands import Hands
+from sekisho.service.messages import Request, StatusAnswer, StatusAsk
+from sekisho.service.roles import WatchTower, real_world, recorder_of
+from sekisho.service.watchman import Watchman
+from sekisho.service.zone import zone_of
+from sekisho.store.positions import Positions
+
+Listener = Callable[[Incident, Finding], None]
+
+
+class Lookout:
+    """`keeps` False: nothing is written down, and all is learned anew at the next start."""
+
+    def __init__(
+        self, config: Config, places: Sequence[str], *, keeps: bool = True, hands: Hands | None = None
+    ) -> None:
+        self._config = config
+        self._hands = hands
+        self.world = real_world(config)
+        self.recorder = recorder_of(self.world, config, "watch-logs")
+        self._tower: WatchTower | None = None
+        self._control: ChannelServer | None = None
+        self._places = places
+        self._positions = Positions(config.state if keeps else "")
+        self._unlock: Callable[[], None] = lambda: None
+        self.watchman: Watchman
+
+    async def start(self, listener: Listener) -> bool:
+        """True when the guard runs here; then `listener` hears of each finding. Raises Unavailable."""
+        config = self._config
+        os.makedirs(run_folder(config.state), mode=0o700, exist_ok=True)
+        self._unlock = self.world.disk.lock(os.path.join(config.state, "watch.lock"))
+        self.world.spawn.task("events", self.recorder.run())
+        alone = call(config.state, StatusAsk(), StatusAnswer) is None
+        watch = await self._open(listener) if alone else SocketChannel("server", control_path(config.state))
+        self.watchman = Watchman(
+            self.world, self._places, self._positions, zone_of(config.zone), watch
+        )
+        return alone
+
+    async def _open(self, listener: Listener) -> Channel:
+        self._tower = WatchTower(self.world, self._config, self.recorder)
+        role = await self._tower.open([], self._hands)
+        role.listen(listener)
+        watch = LocalChannel(self._tower.handle, self.recorder.trouble)
+        desk = Desk(watch, [LocalChannel(_nobody, self.recorder.trouble)], self.status, self._keep)
+        self._control = ChannelServer(control_path(self._config.state), desk.handle, self.recorder.trouble)
+        await self._control.start()
+        return watch
+
+    async def status(self) -> StatusAnswer:
+        man = self.watchman
+        counts = {"lines": man.lines, "events": man.events, "not_understood": man.unparsed()}
+        return StatusAnswer(True, os.getpid(), dict.fromkeys(man.files, "followed"), counts)
+
+    async def _keep(self) -> None:
+        """Settings are read at the start only."""
+
+    async def run(self, *, once: bool) -> None:
+        if once:
+            await self.watchman.run_once(self.recorder.trouble)
+        else:
+            await self.watchman.run(self.recorder.trouble)
+
+    def end(self) -> None:
+        """Soon: what is being read is reported first."""
+        self.watchman.stopped = True
+
+    async def stop(self) -> None:
+        await self.watchman.stop()
+        if self._control is not None:
+            await self._control.stop()
+        if self._tower is not None:
+            await self._tower.stop()
+        self.recorder.stop()
+        self._unlock()
+        await self.world.spawn.stop()
+
+
+async def _nobody(request: Request) -> Struct:
+    raise NotDone("there is no queue of ours here: the mail server beside us has it")
