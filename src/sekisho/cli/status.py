@@ -14,6 +14,10 @@ COUNTS = (
     ("trying", phrase("deliveries being tried")),
     ("double_bounces_dropped", phrase("bounces that could not be delivered, dropped")),
     ("restarts", phrase("roles started again")),
+    ("files", phrase("logs followed")),
+    ("lines", phrase("lines read in them")),
+    ("events", phrase("events told to the guard")),
+    ("not_understood", phrase("lines that no dialect knows")),
 )
 """What each count is called; those of several roles are one sum here and apart in JSON."""
 

@@ -41,6 +41,7 @@ LETTER_S = 6 * DAY_S
 SENDERS_MAX = 20_000
 """Accounts whose latest sign-ins are remembered, those heard of last."""
 VISITS_KEPT = 16
+SESSIONS_KEPT = 20_000
 TEXTS_MAX = 100_000
 """Distinct sign-in texts, whose failures are without number: above it they are learned anew."""
 
@@ -80,13 +81,23 @@ class _Fresh(Ledger):
         self.letters_begun: list[Letter] = []
         self.events: list[Event] = []
         self._row = 0
+        self._sessions: dict[str, None] = {}
 
     def begin_file(self) -> None:
         pass
 
-    def add(self, at: int, key: int, line: int, pid: int) -> None:
+    def add(self, at: int, key: int, line: int, pid: int) -> int:
         self._row += 1
         self.visits_begun.append(Visit(at, self.logins[key], 0, line, pid, self._row))
+        return self._row
+
+    def add_event(self, at: int, key: int, line: int, event: str) -> None:
+        """A session that several letters refer to signs in once."""
+        if event not in self._sessions:
+            self._sessions[event] = None
+            if len(self._sessions) > SESSIONS_KEPT:
+                del self._sessions[next(iter(self._sessions))]
+            self.add(at, key, line, 0)
 
     def take(self, letters: Iterable[Letter]) -> None:
         self.letters_begun.extend(letters)
@@ -195,7 +206,8 @@ class LiveDesk:
 
     def _look_at(self, following: Following) -> None:
         letter = following.letter
-        if not following.told and _is_ready(following):
+        late = following.told and letter.account and not following.account
+        if late or (not following.told and _is_ready(following)):
             self._claim(following)
             following.told = True
             if following.account:
@@ -221,7 +233,9 @@ class LiveDesk:
         letter = following.letter
         if letter.account:
             following.account, following.address = letter.account, letter.address
-            return
+            following.confidence = letter.confidence
+        if letter.account or letter.told:
+            return  # nothing to guess
         visits = self._visits.get(letter.sender or "")
         if visits is None or following.account:
             return
@@ -260,7 +274,7 @@ def _is_ready(following: Following) -> bool:
     """Its sender and somebody whom it is for are known; a letter whose beginning is not in the log is
     nobody's."""
     letter = following.letter
-    return bool(letter.recipients or letter.count or letter.ended)
+    return not letter.dropped and bool(letter.recipients or letter.count or letter.ended)
 
 
 def _name(following: Following) -> str:

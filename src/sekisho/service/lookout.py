@@ -14,7 +14,6 @@ from sekisho.model.incident import Finding, Incident
 from sekisho.service.channel import Channel, ChannelServer, LocalChannel, NotDone, SocketChannel
 from sekisho.service.control import call, control_path, run_folder
 from sekisho.service.desk import Desk
-from sekisho.service.hands import Hands
 from sekisho.service.messages import Request, StatusAnswer, StatusAsk
 from sekisho.service.roles import WatchTower, real_world, recorder_of
 from sekisho.service.watchman import Watchman
@@ -27,11 +26,8 @@ Listener = Callable[[Incident, Finding], None]
 class Lookout:
     """`keeps` False: nothing is written down, and all is learned anew at the next start."""
 
-    def __init__(
-        self, config: Config, places: Sequence[str], *, keeps: bool = True, hands: Hands | None = None
-    ) -> None:
+    def __init__(self, config: Config, places: Sequence[str], *, keeps: bool = True) -> None:
         self._config = config
-        self._hands = hands
         self.world = real_world(config)
         self.recorder = recorder_of(self.world, config, "watch-logs")
         self._tower: WatchTower | None = None
@@ -56,7 +52,7 @@ class Lookout:
 
     async def _open(self, listener: Listener) -> Channel:
         self._tower = WatchTower(self.world, self._config, self.recorder)
-        role = await self._tower.open([], self._hands)
+        role = await self._tower.open([])
         role.listen(listener)
         watch = LocalChannel(self._tower.handle, self.recorder.trouble)
         desk = Desk(watch, [LocalChannel(_nobody, self.recorder.trouble)], self.status, self._keep)
@@ -66,8 +62,8 @@ class Lookout:
 
     async def status(self) -> StatusAnswer:
         man = self.watchman
-        counts = {"lines": man.lines, "events": man.events, "not_understood": man.unparsed()}
-        return StatusAnswer(True, os.getpid(), dict.fromkeys(man.files, "followed"), counts)
+        counts = {"files": len(man.files), "lines": man.lines, "events": man.events}
+        return StatusAnswer(True, os.getpid(), {}, {**counts, "not_understood": man.unparsed()})
 
     async def _keep(self) -> None:
         """Settings are read at the start only."""

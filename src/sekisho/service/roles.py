@@ -274,7 +274,7 @@ class WatchTower:
         theirs = [HandsChannel(self._world, self._house, hands)] if hands is not None else []
         self._role = WatchRole(
             self._world, self._config, self._house, (*fronts, *theirs), self._recorder,
-            hands.kinds if hands is not None and not fronts else None,
+            None if fronts else hands.kinds if hands is not None else frozenset(),
         )  # fmt: skip
         await self._role.start()
         return self._role
