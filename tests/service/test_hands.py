@@ -68,7 +68,7 @@ def test_a_foreign_queue_is_held_and_let_go_again(tmp_path: Path, monkeypatch: p
         assert {"4F1", "4F2"} == hands.held
         assert HELLO == hands.asked[0].account and "AS2516/JP" in hands.asked[0].spare
         kinds = {action.kind for action in site.house.actions(case.id)}
-        assert {"hold_queue", "notify"} == kinds
+        assert {"hold_queue", "notify", "alarm"} == kinds
         assert [HELLO, "postmaster@example.com"] == hands.posted
         assert (await site.ask("release", case.id, keep_password=True)).complete
         assert set() == hands.held
@@ -104,7 +104,8 @@ def test_without_hands_only_a_case_is_opened(tmp_path: Path, monkeypatch: pytest
         await site.attack()
         (case,) = site.house.incidents(open_only=True)
         assert Grade.CONTAIN == case.grade
-        assert [] == site.house.actions(case.id) == site.house.planned()
+        assert {"alarm"} == {action.kind for action in site.house.actions(case.id)}
+        assert [] == site.house.planned()
         assert (await site.ask("release", case.id, keep_password=True)).incidents[0].closed
         assert (await site.judged(lambda: site.town.login(bot(0)))).grade < Grade.CONTAIN
 

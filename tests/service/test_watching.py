@@ -51,11 +51,11 @@ def test_a_containment_reaches_every_owner(site: Site) -> None:
         assert {"AS2516/JP", "AS9605/JP", "AS2497/JP", ""} == set(holds[0].selector.spare)  # type: ignore[attr-defined]
         assert len(site.asked(DropSessions)) == 2
         actions = site.house.actions(case.id)
-        assert {"hold_queue", "refuse_logins", "drop_sessions", "notify"} == {
+        assert {"hold_queue", "refuse_logins", "drop_sessions", "notify", "alarm"} == {
             action.kind for action in actions
         }
         assert {"done"} == {action.status for action in actions}
-        assert sum(len(site.house.performed(action.id)) for action in actions) == 2 + 1 + 2 + 2
+        assert sum(len(site.house.performed(action.id)) for action in actions) == 2 + 1 + 2 + 2 + 1
         stranger = await site.judged(lambda: site.town.login(bot(9)))
         assert ("refuse", case.id, case.id) == (stranger.treatment, stranger.incident, stranger.action)
         assert str(stranger.reason).startswith(f"{HELLO}: ")

@@ -19,7 +19,8 @@ from sekisho.service.messages import Deposit, IncidentAnswer, IncidentAsk, Judge
 from sekisho.service.watching import WatchRole
 from sekisho.store.house import Change, House
 from sekisho.testing.loop import run
-from sekisho.testing.world import Fakes, fakes
+from sekisho.testing.net import FakeNet
+from sekisho.testing.world import FakeDns, Fakes, fakes
 from sekisho.world import Unavailable
 
 HELLO = "hello@example.com"
@@ -69,13 +70,14 @@ class Site:
         self.house.save_account(Account(HELLO, language="ja"), CHANGE)
         self.fronts = [Front(), Front()]
         self.recording = Recording()
+        self.dns, self.net = FakeDns(), FakeNet()
         self.town = Town()
         (folder / "networks.table").write_bytes(TABLE_BYTES)
         self.start_again()
 
     def start_again(self) -> None:
         """A new process on the same house."""
-        self.fakes: Fakes = fakes(self.town.at)
+        self.fakes: Fakes = fakes(self.town.at, dns=self.dns, net=self.net)
         trouble = self.recording.trouble
         channels = [LocalChannel(front.handle, trouble, encode=True) for front in self.fronts]
         self.role = WatchRole(self.fakes.world, self.config, self.house, channels, self.recording)  # type: ignore[arg-type]

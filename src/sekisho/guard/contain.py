@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from sekisho.model.action import Action, Kind
+from sekisho.model.action import LOG, Action, Kind
 from sekisho.model.incident import Grade, Incident
 from sekisho.model.phrase import Phrase, phrase
 
@@ -20,12 +20,13 @@ NOWHERE_KEY = ""
 
 class Wish(Struct, frozen=True):
     """Who wants it, and whom to tell. `spare` are the account's confirmed networks; `gentle`: deny no
-    login."""
+    login. `alarm`: LOG, and names of webhooks."""
 
     by: str
     at: int
     spare: tuple[str, ...] = ()
     tell: tuple[str, ...] = ()
+    alarm: tuple[str, ...] = ()
     gentle: bool = False
 
 
@@ -46,7 +47,10 @@ def plan_containment(incident: Incident, wish: Wish, ident: Ident) -> tuple[Acti
 
 
 def plan_notices(incident: Incident, wish: Wish, ident: Ident) -> tuple[Action, ...]:
-    return tuple(_action(incident, wish, "notify", ident(), (), to=address) for address in wish.tell)
+    """By mail, then in the other ways: those are the operator's alone."""
+    letters = [_action(incident, wish, "notify", ident(), (), to=address) for address in wish.tell]
+    alarms = [_action(incident, wish, "alarm", ident(), (), to=name) for name in wish.alarm]
+    return (*letters, *alarms)
 
 
 def plan_release(
@@ -109,5 +113,9 @@ def describe(action: Action) -> Phrase:
             return phrase("end the sessions of {account} from unfamiliar networks", account=account)
         case "notify":
             return phrase("tell {address}", address=action.to)
+        case "alarm" if action.to == LOG:
+            return phrase("write a line of the log")
+        case "alarm":
+            return phrase("tell the webhook {name}", name=action.to)
         case _:
             return phrase("{kind} {account}", kind=action.kind, account=account)

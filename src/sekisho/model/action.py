@@ -16,16 +16,21 @@ Kind = Literal[
     "drop_sessions",
     "lock",
     "notify",
+    "alarm",
     "release_queue",
     "allow_logins",
 ]
 Status = Literal["planned", "done", "undone", "failed"]
-IRREVERSIBLE: frozenset[str] = frozenset({"drop_sessions", "notify"})
+LOG = ""
+"""`Action.to` of an alarm that is a line of the log."""
+
+IRREVERSIBLE: frozenset[str] = frozenset({"drop_sessions", "notify", "alarm"})
 
 
 class Action(Struct, frozen=True, omit_defaults=True):
     """`subject` is the account. `spare` are the network keys left alone. `by` is "guard", "operator NAME"
-    or "account". `to` is whom a notice goes to."""
+    or "account". `to` is whom a notice goes to; of an alarm LOG, or a
+    webhook's name."""
 
     id: str
     kind: Kind

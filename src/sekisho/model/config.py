@@ -14,6 +14,8 @@ from sekisho.model.config_guard import Guard as Guard
 from sekisho.model.config_hands import Hand as Hand
 from sekisho.model.config_listen import Listen as Listen
 from sekisho.model.config_listen import Protocol as Protocol
+from sekisho.model.config_notify import Notify as Notify
+from sekisho.model.config_notify import Webhook as Webhook
 from sekisho.model.config_oauth import OAuth
 from sekisho.model.config_proof import Spf
 from sekisho.model.config_returns import Returns
@@ -263,15 +265,6 @@ class Source(Settings, frozen=True):
     quarantine: Annotated[
         bool, _about("Mail that the guard had doubts about when it came leaves from here, whoever sent it.")
     ] = False
-
-
-class Notify(Settings, frozen=True):
-    operator: Annotated[
-        str, _about("Address that is told of incidents; empty: postmaster of the first domain.")
-    ] = ""
-    language: Annotated[
-        Literal["en", "ja"], _about("Language of notices to the operator and of accounts that chose none.")
-    ] = "en"
 
 
 class Vault(Settings, frozen=True):

@@ -72,7 +72,7 @@ class Casebook:
     async def remind(self, incident: Incident, at: int) -> None:
         """Tell the operator again."""
         operator = await self._containing.operator()
-        wish = Wish("guard", at, tell=(operator,) if operator else ())
+        wish = Wish("guard", at, tell=(operator,) if operator else (), alarm=self._containing.alarms.ways())
         await self._follow(incident, plan_notices(incident, wish, self._containing.ident))
 
     async def _follow(self, incident: Incident, actions: Sequence[Action]) -> bool:
@@ -98,7 +98,8 @@ class Casebook:
         memory = self._guard.memory(incident.subject)
         operator = await self._containing.operator()
         tell = tuple(dict.fromkeys(to for to in (incident.subject, operator) if to))
-        return Wish(by, at, (*memory.confirmed, *sorted(memory.lodgings())), tell, memory.gentle)
+        spare = (*memory.confirmed, *sorted(memory.lodgings()))
+        return Wish(by, at, spare, tell, self._containing.alarms.ways(), memory.gentle)
 
     async def close(self, incident: Incident, at: int, why: str) -> None:
         closed = replace(incident, closed=at, closed_why=why)
@@ -143,7 +144,8 @@ class Casebook:
         if not ask.dry_run:
             self.open[account] = incident
         spare = tuple(self._guard.memory(account).confirmed) if account in self._guard else ()
-        wish = Wish(ask.by, at, spare, (account,))
+        hooks = self._containing.alarms.ways()[1:]  # who has typed it reads no log
+        wish = Wish(ask.by, at, spare, (account,), hooks)
         actions = self._again(incident, plan_containment(incident, wish, self._containing.ident))
         return await self._do(incident, actions, ask)
 

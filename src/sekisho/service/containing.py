@@ -21,6 +21,7 @@ from sekisho.model.event import ActionDone, Event
 from sekisho.model.ident import make_id
 from sekisho.model.incident import Grade, Incident
 from sekisho.model.selector import Selector
+from sekisho.service.alarms import Alarms
 from sekisho.service.channel import Channel, NotDone
 from sekisho.service.messages import Deposit, DropSessions, HoldQueue, ReleaseQueue, Request
 from sekisho.service.notices import Sender, Stamp, operator_letter, owner_letter
@@ -58,10 +59,12 @@ class Containing:
         self._config: Config
         self._zone: tzinfo
         self._under_way: set[str] = set()
+        self.alarms = Alarms(world, house)
 
     def configure(self, config: Config) -> None:
         self._config = config
         self._zone = zone_of(config.zone)
+        self.alarms.configure(config)
 
     def ident(self) -> str:
         return make_id(self._world.clock.now(), self._world.chance.bits(30))
@@ -120,6 +123,8 @@ class Containing:
                 return [self._allow(action)]
             case "notify":
                 return [await self._notify(action)]
+            case "alarm":
+                return [await self.alarms.sound(action)]
         raise NotDone(f"nobody performs {action.kind}")
 
     async def _fronts_do(self, request: Request) -> list[Performed]:

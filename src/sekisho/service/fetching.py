@@ -5,12 +5,13 @@ The address that is called is the one that was judged: no second look into DNS s
 
 import asyncio
 import re
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from sekisho.model.secret import Secret
 from sekisho.queue.hops import is_private, is_self
-from sekisho.wire.http_reply import Answer, AnswerReader, BadAnswer, ask_json, get
+from sekisho.wire.http_reply import Answer, AnswerReader, BadAnswer, ask_json, get, post
 from sekisho.world import NotFound, NoTls, Stream, Unavailable, World
 
 HTTPS_PORT = 443
@@ -46,8 +47,7 @@ async def fetch_json(
     network. With `body` it is a POST. Raises Unavailable.
     """
     credentials = authorization.reveal() if authorization is not None else b""
-    host = url.host if url.port == HTTPS_PORT else f"{url.host}:{url.port}"
-    asked = ask_json(host, url.path, body, credentials)
+    asked = ask_json(_said_host(url), url.path, body, credentials)
     try:
         answer = await _answer(world, url, asked, limit_bytes, True)
     except NoTls as trouble:
@@ -57,31 +57,49 @@ async def fetch_json(
     return answer.body
 
 
+async def post_json(world: World, url: Url, body: bytes, fields: Mapping[str, str]) -> int:
+    """The status that a host of our own settings gives for it; what else it says is not read. Raises
+    Unavailable.
+    """
+    asked = post(_said_host(url), url.path, body, fields)
+    try:
+        return (await _exchange(world, url, asked, AnswerReader(0, head_only=True), private=True)).status
+    except NoTls as trouble:
+        raise Unavailable(url.host, str(trouble)) from trouble
+
+
 def url_of(text: str) -> Url | None:
     """The parts of an https URL; None for anything else."""
     found = _URL.fullmatch(text)
     return Url(found[1].lower(), int(found[2] or HTTPS_PORT), found[3] or "/") if found else None
 
 
+def _said_host(url: Url) -> str:
+    return url.host if url.port == HTTPS_PORT else f"{url.host}:{url.port}"
+
+
 async def _answer(world: World, url: Url, asked: bytes, limit_bytes: int, private: bool) -> Answer:
-    try:
-        async with asyncio.timeout(FETCH_S):
-            answer = await _ask(world, url, asked, limit_bytes, private)
-    except TimeoutError as error:
-        raise Unavailable(url.host, "no answer in time") from error
-    except BadAnswer as bad:
-        raise Unavailable(url.host, bad.why) from bad
+    answer = await _exchange(world, url, asked, AnswerReader(limit_bytes), private=private)
     if answer.status != 200:
         raise Unavailable(url.host, f"HTTP status {answer.status}")
     return answer
 
 
-async def _ask(world: World, url: Url, asked: bytes, limit_bytes: int, private: bool) -> Answer:
+async def _exchange(world: World, url: Url, asked: bytes, reader: AnswerReader, *, private: bool) -> Answer:
+    try:
+        async with asyncio.timeout(FETCH_S):
+            return await _ask(world, url, asked, reader, private)
+    except TimeoutError as error:
+        raise Unavailable(url.host, "no answer in time") from error
+    except BadAnswer as bad:
+        raise Unavailable(url.host, bad.why) from bad
+
+
+async def _ask(world: World, url: Url, asked: bytes, reader: AnswerReader, private: bool) -> Answer:
     stream = await _connect(world, url, private)
     try:
         await stream.start_tls(url.host, True)
         await stream.write(asked)
-        reader = AnswerReader(limit_bytes)
         while data := await stream.read():
             if (answer := reader.feed(data)) is not None:
                 return answer

@@ -19,7 +19,7 @@ from sekisho.world import World
 
 Answered = TypeVar("Answered", bound=Struct)
 
-ALWAYS: frozenset[Kind] = frozenset({"allow_logins"})
+ALWAYS: frozenset[Kind] = frozenset({"allow_logins", "alarm"})
 """What needs no hands: the guard's own grade is taken back."""
 
 

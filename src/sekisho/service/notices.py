@@ -14,6 +14,7 @@ from sekisho.mail.date import written
 from sekisho.mail.mime import header_text, text_part
 from sekisho.model.incident import Grade, Incident
 from sekisho.model.phrase import Phrase, phrase
+from sekisho.model.text import printable
 from sekisho.store.texts import Texts
 
 HOUR = 3600 * 1_000_000
@@ -101,6 +102,16 @@ def grade_name(grade: Grade) -> Phrase:
             return phrase("locked")
         case _:
             return phrase("clear")
+
+
+def grade_word(grade: Grade) -> str:
+    """For programs, always English."""
+    return str(grade_name(grade))
+
+
+def line_of(incident: Incident) -> str:
+    """One line for a log, in English, as logs are."""
+    return printable(f"incident {incident.id}: {grade_word(incident.grade)}: {incident.sentence}", 2000)
 
 
 def _letter(to: str, subject: Phrase, paragraphs: list[Phrase], stamp: Stamp) -> bytes:

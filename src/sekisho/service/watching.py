@@ -84,6 +84,7 @@ class WatchRole:
             self._take_up(incident, lifted=await self._cases.is_lifted(incident))
         await self._catch_up()
         self._world.spawn.task("watch", self._run())
+        self._containing.alarms.run(self._recorder.trouble)
 
     def _take_up(self, incident: Incident, *, lifted: bool) -> None:
         """A case is at least as grave as it was, whatever became of the memory, unless somebody lifted it."""
@@ -235,5 +236,6 @@ class WatchRole:
 
     async def stop(self) -> None:
         self._stopped = True
+        self._containing.alarms.stop()
         with contextlib.suppress(Unavailable):
             await self._memories.save()

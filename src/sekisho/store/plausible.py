@@ -79,6 +79,7 @@ def _rules() -> dict[Place, Rule]:
         ("guard", "webmail"): _networks,
         ("oauth", "jwks"): _https,
         ("oauth", "introspection"): _https,
+        ("notify", "webhooks", ANY, "url"): _https_needed,
         ("returns", "plain"): _domains,
         ("sendmail", "domain"): _hostname_or_none,
         ("sendmail", "accounts", ANY): _account,
@@ -141,6 +142,10 @@ def _https(value: str) -> Phrase | None:
     if not value or re.fullmatch(r"https://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?(/[!-~]*)?", value):
         return None
     return phrase("{value} is not a URL such as https://login.example.com/keys", value=printable(value, 100))
+
+
+def _https_needed(value: str) -> Phrase | None:
+    return _https(value or "-")
 
 
 def _proxies(value: list[str]) -> Phrase | None:

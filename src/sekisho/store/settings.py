@@ -254,6 +254,10 @@ def _resolved(config: Config, path: str) -> Config:
         name: replace(each, password_file=under(each.password_file))
         for name, each in config.outbound.smarthosts.items()
     }
+    webhooks = {
+        name: replace(each, secret_file=under(each.secret_file))
+        for name, each in config.notify.webhooks.items()
+    }
     return replace(
         config,
         state=state,
@@ -262,5 +266,6 @@ def _resolved(config: Config, path: str) -> Config:
         acme=replace(config.acme, roots=under(config.acme.roots)),
         outbound=replace(config.outbound, smarthost=smarthost, smarthosts=named),
         oauth=replace(config.oauth, secret_file=under(config.oauth.secret_file)),
+        notify=replace(config.notify, webhooks=webhooks),
         guard=replace(config.guard, networks=under(config.guard.networks)),
     )

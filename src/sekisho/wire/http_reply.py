@@ -1,9 +1,11 @@
 """Asks one question of HTTP/1.1 and reads its answer: status, content type, body within a limit (RFC 9110,
 RFC 9112).
 
-Bytes in, an answer out. Only what MTA-STS and identity providers need is spoken: no redirects, no
+Bytes in, an answer out. Only what MTA-STS, identity providers and webhooks need is spoken: no redirects, no
 compression, no second request.
 """
+
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -33,6 +35,14 @@ def get(host: str, path: str) -> bytes:
     ).encode("ascii")
 
 
+def post(host: str, path: str, body: bytes, fields: Mapping[str, str]) -> bytes:
+    """A POST of JSON with these fields, whose values are ours."""
+    lines = [f"POST {path} HTTP/1.1", f"Host: {host}", "User-Agent: sekisho", "Accept: */*"]
+    lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in fields.items()]
+    return "\r\n".join([*lines, "Connection: close", "", ""]).encode("ascii") + body
+
+
 def ask_json(host: str, path: str, body: bytes, authorization: bytes) -> bytes:
     """A GET, or a POST of a form if there is a body."""
     lines = [f"{'POST' if body else 'GET'} {path} HTTP/1.1", f"Host: {host}", "User-Agent: sekisho"]
@@ -47,11 +57,12 @@ def ask_json(host: str, path: str, body: bytes, authorization: bytes) -> bytes:
 class AnswerReader:
     """`feed` what arrives, `end` when nothing more comes; both give the answer once it is whole, else None.
 
-    Raise BadAnswer.
+    Raise BadAnswer. With `head_only` the status is the answer.
     """
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, *, head_only: bool = False) -> None:
         self._limit = limit_bytes
+        self._head_only = head_only
         self._buffer = bytearray()
         self._head: tuple[int, dict[str, str]] | None = None
         self._body = bytearray()
@@ -80,7 +91,7 @@ class AnswerReader:
     def _whole(self) -> Answer | None:
         assert self._head is not None
         status, fields = self._head
-        if status != 200:  # nothing of it is read, least of all where else to look
+        if status != 200 or self._head_only:  # nothing of it is read, least of all where else to look
             return Answer(status, "", b"")
         if self._is_chunked:
             if fields["transfer-encoding"].lower() != "chunked":
