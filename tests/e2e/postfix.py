@@ -1,5 +1,5 @@
-"""A real Postfix in a folder of its own, as a site runs it: submission with SASL by a real Dovecot, a port
-for mail, and everything else as Debian has it.
+"""A real Postfix in a folder of its own, as a site runs it: submission with SASL by a real Dovecot, another
+with whatever main.cf says, and everything else as Debian has it.
 
 Clients reach submission with a PROXY header, so that one machine can play the whole internet.
 """
@@ -50,12 +50,17 @@ MASTER = """\
   -o smtpd_sasl_path={sasl}
   -o smtpd_recipient_restrictions=reject_non_fqdn_recipient
   -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
+127.0.0.1:{second} inet n - n - - smtpd
+  -o syslog_name=postfix/second
+  -o smtpd_upstream_proxy_protocol=haproxy
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
 """
 
 
 class Postfix:
     def __init__(self, base: Path, sasl: str, sink: int, more: str = "") -> None:
-        self.base, self.port = base, free_port()
+        self.base, self.port, self.second = base, free_port(), free_port()
         self.config = base / "etc"
         self.config.mkdir(parents=True)
         for folder in ("queue", "data"):
@@ -64,7 +69,8 @@ class Postfix:
         given = Path("/usr/share/postfix/master.cf.dist")
         master = (given if given.exists() else Path("/etc/postfix/master.cf")).read_text()
         (self.config / "main.cf").write_text(MAIN.format(base=base, sink=sink, more=more))
-        (self.config / "master.cf").write_text(_closed(master) + MASTER.format(sasl=sasl, port=self.port))
+        services = MASTER.format(sasl=sasl, port=self.port, second=self.second)
+        (self.config / "master.cf").write_text(_closed(master) + services)
         self.environment = {**os.environ, "MAIL_CONFIG": str(self.config), "LC_ALL": "C"}
 
     def apply(self, text: str) -> None:
@@ -125,7 +131,8 @@ def postfix(sasl: str, sink: int, setup: str, more: str = "") -> Iterator[Postfi
         with server.serving():
             server.apply(setup)
             server.apply(setup)  # twice is once
-            until(lambda: socket.create_connection(("127.0.0.1", server.port)).close() or True)
+            for port in (server.port, server.second):
+                until(lambda port=port: socket.create_connection(("127.0.0.1", port)).close() or True)
             yield server
 
 

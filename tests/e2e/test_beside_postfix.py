@@ -9,12 +9,13 @@ import pytest
 
 from e2e.dovecot import dovecot
 from e2e.postfix import Claimed, Postfix, postfix
-from e2e.running import Installation
+from e2e.running import PASSWORD, Installation
 from e2e.test_containment import HOME, ordinary_days, tell
 from ports import free_port
+from waiting import until
 
-OWNER, OTHER = "hello@example.com", "other@example.com"
-STOLEN = "x"
+OWNER, OTHER, THIRD = "hello@example.com", "other@example.com", "third@example.com"
+STOLEN, CHANGED = "x", "another good password"
 STRANGERS = ("93.84.1.1", "212.56.200.7", "195.3.144.9", "200.1.2.3", "41.2.3.4", "103.9.8.7")
 """Six countries."""
 
@@ -22,6 +23,12 @@ BOOTH = """
 [listen.policy]
 address = "127.0.0.1:{port}"
 protocol = "policy"
+[listen.sasl]
+address = "127.0.0.1:{sasl}"
+protocol = "sasl"
+tarpit_s = 0
+[guard]
+help_url = "https://help.example/locked"
 [outbound.smarthost]
 host = "127.0.0.1:{dead}"
 """
@@ -46,13 +53,27 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ours = Installation(
-        tmp_path_factory.mktemp("beside") / "site", extra=BOOTH.format(port=free_port(), dead=free_port())
+        tmp_path_factory.mktemp("beside") / "site",
+        extra=BOOTH.format(port=free_port(), sasl=free_port(), dead=free_port()),
     )
+    ours.add_account(THIRD)
     tell(ours, ordinary_days(40))
     with ours.serving(), dovecot(OWNER, OTHER, extra=AUTH) as auth:
         setup = ours.run("configure", "postfix")
         with postfix(str(auth.folder / "run" / "sasl"), free_port(), setup) as theirs:
             yield Site(ours, theirs)
+
+
+def answer(site: Site, address: str, password: str = PASSWORD, mechanism: str = "PLAIN") -> str:
+    """To AUTH, where Postfix asks our SASL booth."""
+    with Claimed(site.theirs.second, address) as client:
+        client.ehlo()
+        client.user, client.password = THIRD, password
+        try:
+            code, text = client.auth(mechanism, getattr(client, f"auth_{mechanism.lower()}"))
+        except smtplib.SMTPAuthenticationError as error:
+            code, text = error.smtp_code, error.smtp_error
+        return f"{code} {text.decode()}"
 
 
 def send(site: Site, address: str, *recipients: str, account: str = OWNER) -> int:
@@ -100,3 +121,25 @@ def test_a_guard_killed_in_the_middle_stops_no_mail(site: Site) -> None:
     for stranger in STRANGERS:
         assert 250 == send(site, stranger, f"c-{stranger}@far.example", account=OTHER)
     assert before != site.theirs.held()
+
+
+def test_postfix_has_us_judge_passwords(site: Site) -> None:
+    """PLAIN and LOGIN; the wrong one; whoever is contained hears where help is; with a new password and a
+    release all is well; a server that is gone is 454.
+    """
+    assert answer(site, HOME).startswith("235 ")
+    assert answer(site, HOME, mechanism="LOGIN").startswith("235 ")
+    assert answer(site, HOME, "wrong").startswith("535 5.7.8 Error: authentication failed:")
+    assert "help.example" not in answer(site, HOME, "wrong")
+    said = [answer(site, stranger) for stranger in STRANGERS]
+    locked = "535 5.7.8 Error: authentication failed: Access from this place is suspended"
+    assert said[0].startswith("235 ") and said[-1].startswith(locked)
+    assert said[-1].endswith("https://help.example/locked") and answer(site, HOME).startswith("235 ")
+    site.ours.run("account", "password", THIRD, stdin=CHANGED + "\n")
+    site.ours.run("incident", "release", THIRD, "--yes")
+    until(lambda: answer(site, STRANGERS[-1], CHANGED).startswith("235 "))
+    assert answer(site, STRANGERS[-1]).startswith("535 5.7.8 ")
+    site.ours.kill()
+    assert answer(site, HOME, CHANGED).startswith("454 4.7.0 ")
+    site.ours.start()
+    until(lambda: answer(site, HOME, CHANGED).startswith("235 "))

@@ -24,19 +24,19 @@ def command(server: str, path: str) -> None:
     """
     listening = _listening(settings(path))
     setup = SETUPS[server]
-    for protocol in setup.needs:
-        if protocol not in listening:
-            speech.fail(
-                phrase(
-                    "{server} asks at a listener of protocol {protocol}, and there is none: add to {file}\n"
-                    '[listen.{protocol}]\naddress = "{address}"\nprotocol = "{protocol}"',
-                    server=server,
-                    protocol=protocol,
-                    file=path,
-                    address=EXAMPLES[protocol],
-                ),
-                78,
-            )
+    if not set(setup.needs) & set(listening):
+        protocol = setup.needs[0]
+        speech.fail(
+            phrase(
+                "{server} asks at a listener of protocol {protocol}, and there is none: add to {file}\n"
+                '[listen.{protocol}]\naddress = "{address}"\nprotocol = "{protocol}"',
+                server=server,
+                protocol=protocol,
+                file=path,
+                address=EXAMPLES[protocol],
+            ),
+            78,
+        )
     click.echo(setup.text(listening), nl=False)
 
 

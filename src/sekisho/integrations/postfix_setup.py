@@ -22,12 +22,21 @@ for service in $(postconf -M | awk '$2 == "inet" && $8 == "smtpd" {{ print $1 }}
     postconf -P "$service/inet/$list=\\$$name"
   done
 done
-postfix reload
 """
+
+SASL = """\
+# Postfix has sekisho judge passwords, those of the accounts that `sekisho account add` has made.
+# A service with smtpd_sasl_path or smtpd_sasl_type of its own in master.cf keeps these.
+postconf -e smtpd_sasl_type=dovecot 'smtpd_sasl_path={where}'
+"""
+
+LAST = "postfix reload\n"
 
 
 def text(listening: Mapping[str, str]) -> str:
-    return POLICY.format(where=place(listening["policy"]))
+    parts = [("policy", POLICY), ("sasl", SASL)]
+    given = [part.format(where=place(listening[name])) for name, part in parts if name in listening]
+    return "".join((*given, LAST))
 
 
 def place(address: str) -> str:

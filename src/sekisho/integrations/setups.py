@@ -11,17 +11,18 @@ Listening = Mapping[str, str]
 
 
 class Setup(Struct, frozen=True):
-    """`needs`: protocols without which there is nothing to set up."""
+    """`needs`: without one of these protocols there is nothing to set up."""
 
     needs: tuple[str, ...]
     text: Callable[[Listening], str]
 
 
 SETUPS: Mapping[str, Setup] = {
-    "postfix": Setup(("policy",), postfix_setup.text),
+    "postfix": Setup(("policy", "sasl"), postfix_setup.text),
 }
 
 EXAMPLES: Mapping[str, str] = {
     "policy": "127.0.0.1:10031",
+    "sasl": "127.0.0.1:12345",
 }
 """An address for each, where the settings have none yet."""

@@ -4,8 +4,12 @@ from typing import Annotated, Literal
 
 from sekisho.model.config_base import Settings, about
 
-BOOTHS = ("policy",)
+BOOTHS = ("policy", "sasl")
 """Protocols of listeners where no mail comes in, only questions about it."""
+
+
+LONGEST_TARPIT_S = 8
+"""Postfix waits 10 s for the answer about a password; Exim longer."""
 
 
 class Booth(Settings, frozen=True):
@@ -14,7 +18,7 @@ class Booth(Settings, frozen=True):
     peers: Annotated[
         tuple[str, ...],
         about(
-            "Networks of the mail servers that may ask here (protocol policy); "
+            "Networks of the mail servers that may ask where no mail comes in; "
             '"unix" stands for a unix socket. What they say about logins and letters is believed.'
         ),
     ] = ("127.0.0.0/8", "::1/128", "unix")
@@ -32,6 +36,18 @@ class Booth(Settings, frozen=True):
             "puts mail off (450)."
         ),
     ] = "open"
+    tarpit_s: Annotated[
+        int,
+        about(
+            "How long the answer to a wrong password waits (protocol sasl); the asking server waits 10 s.",
+            ge=0,
+            le=LONGEST_TARPIT_S,
+        ),
+    ] = 2
     domain: Annotated[
-        str, about("Stands behind the login names that come without one; empty: the hostname.")
+        str,
+        about(
+            "Stands behind the login names that come without one; empty: the hostname (policy) or nothing "
+            "(sasl)."
+        ),
     ] = ""

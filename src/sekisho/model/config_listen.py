@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from sekisho.model.config_base import about
 from sekisho.model.config_booth import Booth
 
-Protocol = Literal["smtp", "submission", "submissions", "lmtp", "local", "policy"]
+Protocol = Literal["smtp", "submission", "submissions", "lmtp", "local", "policy", "sasl"]
 Speaks = Literal["sekisho", "qmail"]
 
 
@@ -16,8 +16,8 @@ class Listen(Booth, frozen=True, kw_only=True):
         about(
             "smtp (mail for our domains), submission (STARTTLS, then AUTH), submissions (TLS at once), "
             "lmtp (mail for our domains from a server in front of us), local (sekisho-sendmail here: a unix "
-            "socket that every system user may use); no mail comes in at policy (another mail server asks "
-            "what to do with its own, see docs/beside.md)."
+            "socket that every system user may use). At the others no mail comes in: another mail server "
+            "asks there (docs/beside.md)."
         ),
     ]
     requires_proxy: Annotated[

@@ -1,7 +1,10 @@
 """Which clerk sits at which booth."""
 
+from collections.abc import Callable
+
 from sekisho.service.booth import Booth, Clerk
 from sekisho.service.booth_policy import PolicyClerk
+from sekisho.service.booth_sasl import SaslClerk
 from sekisho.service.front import Front
 
 
@@ -10,5 +13,5 @@ def booth_of(name: str, protocol: str, front: Front) -> Booth:
 
 
 def _clerk_of(name: str, protocol: str, front: Front) -> Clerk:
-    assert protocol == "policy"
-    return PolicyClerk(name, front)
+    clerks: dict[str, Callable[[str, Front], Clerk]] = {"policy": PolicyClerk, "sasl": SaslClerk}
+    return clerks[protocol](name, front)
