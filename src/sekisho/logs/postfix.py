@@ -14,10 +14,11 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from sekisho.logs.facts import Login, ip_address
+from sekisho.logs.facts import Login, Why, ip_address
 from sekisho.logs.ledger import Ledger
 from sekisho.logs.postfix_queue import Delivery, Queue, is_inside
 from sekisho.logs.saying import Saying
+from sekisho.logs.whispers import Attempt, Whispers
 from sekisho.model.address import normal
 from sekisho.model.text import printable
 
@@ -48,8 +49,10 @@ _FAILED = re.compile(
     r"(?: (.*?))??(?:,? ?sasl_username=(.*))?",
     re.DOTALL,
 )
-_NOT_JUDGED = ("Connection lost to auth", "Invalid authentication mech", "Temporary", "temporary", "generic")
+_NOT_JUDGED = ("Connection lost to auth", "Temporary", "temporary", "generic")
 """Reasons for which no password was looked at: ours, not the client's."""
+
+_REFUSED = "Invalid authentication mech"
 
 _ACCEPTED = re.compile(rf"(?:NOQUEUE: )?proxy-accept: END-OF-MESSAGE[^:;]*: 250 [^;]*?queued as {_ID}")
 _ACTION = re.compile(
@@ -107,8 +110,9 @@ class Postfix:
     name = NAME
     programs = _Programs()
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, whispers: Whispers) -> None:
         self._ledger = ledger
+        self._whispers = whispers
         self._queue = Queue(ledger)
         self._sessions: dict[tuple[bytes, str, int], _Session] = {}
         self._handlers: dict[str, Callable[[Saying], bool]] = {
@@ -188,8 +192,9 @@ class Postfix:
         address = ip_address(where)
         if address and not (reason or "").startswith(_NOT_JUDGED):
             account = printable(normal(user or ""))
-            login = Login(service_of(said.program), False, account, address, mechanism.upper(), "password")
-            self._ledger.add(said.at, self._ledger.key(login), said.line, said.pid)
+            why: Why = "denied" if (reason or "").startswith(_REFUSED) else ""
+            attempt = Attempt(service_of(said.program), account, address, mechanism.upper(), 1, why)
+            self._whispers.failed(said, attempt)
         return True
 
     def _passed(self, said: Saying, ident: str) -> None:

@@ -57,6 +57,7 @@ class Reader:
 
     def begin(self, place: Place) -> None:
         """Blocks that follow are from this file, beginning at its first line."""
+        self._voices.turn()
         self.ledger.begin_file()
         self._place = place
         self.line = 0

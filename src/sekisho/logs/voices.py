@@ -7,11 +7,12 @@ else.
 from collections.abc import Container
 from typing import Protocol
 
-from sekisho.logs import exim, postfix, sendmail
+from sekisho.logs import dovecot, exim, postfix, sendmail
 from sekisho.logs.books import Books
 from sekisho.logs.saying import Saying, take_apart, without_program
+from sekisho.logs.whispers import Whispers
 
-NAMES = (exim.NAME, sendmail.NAME, postfix.NAME)
+NAMES = (exim.NAME, sendmail.NAME, postfix.NAME, dovecot.NAME)
 
 PROGRAMS_KEPT = 10_000
 """Names of programs whose dialect is remembered; a log full of rubbish has names without number."""
@@ -31,8 +32,12 @@ class Dialect(Protocol):
 
 class Voices:
     def __init__(self, books: Books, only: frozenset[str] = frozenset()) -> None:
-        self._postfix = postfix.Postfix(books.ledger)
-        every: tuple[Dialect, ...] = (exim.Exim(books), sendmail.Sendmail(books), self._postfix)
+        self._whispers = Whispers(books.ledger)
+        self._postfix = postfix.Postfix(books.ledger, self._whispers)
+        every: tuple[Dialect, ...] = (
+            exim.Exim(books), sendmail.Sendmail(books), self._postfix,
+            dovecot.Dovecot(books.ledger, self._whispers),
+        )  # fmt: skip
         self._dialects = tuple(one for one in every if not only or one.name in only)
         self._by_program: dict[str, Dialect | None] = {}
 
@@ -60,8 +65,13 @@ class Voices:
             self._by_program[program] = next((one for one in self._dialects if program in one.programs), None)
         return self._by_program[program]
 
+    def turn(self) -> None:
+        """A file is over: what was told in it belongs to it."""
+        self._whispers.settle()
+
     def settle(self) -> None:
         """All has been read: what a dialect could know only at the end, it knows now."""
+        self._whispers.settle()
         self._postfix.settle()
 
 

@@ -87,6 +87,7 @@ def _investigate(reading: Reading, wanted: Wanted) -> Report:
     }
     found = findings(guarded, reading.find, Grade.LOCK if wanted.what_if else Grade.CONTAIN)
     verdicts = _verdicts(stories, found, reading.find, wanted)
+    verdicts = _without_noise(reading.ledger, summaries, verdicts, wanted.account)
     cases = _cases(reading, stories, verdicts, found, wanted)
     return _report(reading, summaries, cases, (found, verdicts, stories), wanted)
 
@@ -129,11 +130,35 @@ def _verdicts(stories: Mapping[str, Story], found: Found, find: Find, wanted: Wa
             verdict = nothing(story)
         if verdict is not None and (not wanted.account or account == wanted.account):
             verdicts[account] = verdict
+    return verdicts
+
+
+def _without_noise(
+    ledger: Ledger, summaries: Mapping[str, Summary], verdicts: dict[str, Verdict], asked: str
+) -> dict[str, Verdict]:
+    """Of accounts that are only guessed at, those that exist as far as the log tells, the most tried first. A
+    log without any sign-in does not tell."""
     guessed = [account for account, verdict in verdicts.items() if verdict.kind == "failures_only"]
     guessed.sort(key=lambda account: -len(verdicts[account].attempts))
-    for account in guessed[FAILURES_ONLY_MAX:]:
-        del verdicts[account]
-    return verdicts
+    unknown = {account for account in guessed if not summaries[account].exists}
+    if unknown and any(summary.logins for summary in summaries.values()):
+        unknown -= _mailboxes(ledger)
+    else:
+        unknown.clear()
+    known = [account for account in guessed if account not in unknown]
+    dropped = {*unknown, *known[FAILURES_ONLY_MAX:]} - {asked}
+    return {account: verdict for account, verdict in verdicts.items() if account not in dropped}
+
+
+def _mailboxes(ledger: Ledger) -> set[str]:
+    """Whose mail was delivered in this house."""
+    return {
+        letter.address_at(attempt.place)
+        for group in ledger.letters.values()
+        for letter in group
+        for attempt in letter.tries
+        if attempt.result == "delivered" and letter.recipients[attempt.place].startswith(b"local ")
+    }
 
 
 def _cases(

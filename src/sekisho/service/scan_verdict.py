@@ -48,7 +48,7 @@ def sights(visits: Sequence[Visit], find: Callable[[str], Network]) -> list[Sigh
     return [
         Sight(
             visit.at, visit.login.address, find(visit.login.address), visit.login.ok,
-            visit.login.ok or visit.login.why in ("password", "guard"), visit.row,
+            visit.login.ok or visit.login.why in ("password", "guard", ""), visit.row,
         )
         for visit in visits
     ]  # fmt: skip
