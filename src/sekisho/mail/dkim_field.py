@@ -56,22 +56,34 @@ class Signature(Struct, frozen=True):
         return self.signed.decode("ascii")[:8]
 
 
+def bare_signature_of(value: bytes) -> Signature | Malformed:
+    """An ARC-Seal, which signs no body and always the same fields (RFC 8617 4.1.3)."""
+    if isinstance(given := tags.parsed(value), tags.TagError):
+        return Malformed(given.why)
+    if b"h" in given:
+        return Malformed("h= in a seal")
+    return signature_of(value.rstrip(b"; \t\r\n") + b"; h=; bh=AAAA; c=relaxed/relaxed", versioned=False)
+
+
 def signature_of(value: bytes, *, versioned: bool = True) -> Signature | Malformed:
-    """RFC 6376 6.1.1. Not `versioned`: an ARC-Message-Signature, which has no v= and no i= of this kind."""
+    """RFC 6376 6.1.1. Not `versioned`: an ARC-Message-Signature, which has no v=, a number in i=, and may
+    sign what it likes.
+    """
     fields = tags.parsed(value)
     if isinstance(fields, tags.TagError):
         return Malformed(fields.why)
     domain, selector = _text(fields, b"d"), _text(fields, b"s")
-    why = _missing(fields, versioned) or _unusable(fields)
+    why = _missing(fields, versioned) or _unusable(fields, versioned)
     name = host_name(domain)
     if not why and (not name or not askable(f"{selector}._domainkey.{name}") or not selector):
         why = "d= and s= give no name"
-    identity = _text(fields, b"i") or f"@{domain}"
+    identity = (_text(fields, b"i") if versioned else "") or f"@{domain}"
     if not why and versioned and not is_within(a_name(identity.rpartition("@")[2]).lower(), name):
         why = "i= is not within d="
     if why:
         return Malformed(why, domain, selector)
-    head_form, _, body_form = fields.get(b"c", b"simple/simple").partition(b"/")
+    usual = b"simple/simple" if versioned else b"relaxed/relaxed"  # as all who write and read ARC take it
+    head_form, _, body_form = fields.get(b"c", usual).partition(b"/")
     return Signature(
         fields[b"a"],
         tags.without_space(fields[b"b"]),
@@ -97,12 +109,12 @@ def _missing(fields: tags.Tags, versioned: bool) -> str:
     if versioned and fields.get(b"v") != b"1":
         return "v= is not 1"
     for name in (b"a", b"b", b"bh", b"d", b"h", b"s"):
-        if not fields.get(name):
+        if not fields.get(name) and (versioned or name != b"h" or name not in fields):
             return f"{name.decode()}= is missing"
     return ""
 
 
-def _unusable(fields: tags.Tags) -> str:
+def _unusable(fields: tags.Tags, versioned: bool) -> str:
     names = tags.colon_list(fields[b"h"])
     if fields[b"a"] not in ALGORITHMS:
         return "a= is no algorithm that counts"  # RFC 8301 3.1: rsa-sha1 proves nothing
@@ -115,7 +127,7 @@ def _unusable(fields: tags.Tags) -> str:
         return "q= is not dns/txt"
     if len(names) > NAMES_MAX:
         return "h= names too many fields"
-    if b"from" not in [name.lower() for name in names]:
+    if versioned and b"from" not in [name.lower() for name in names]:
         return "h= does not name From"  # RFC 6376 5.4
     for name in (b"l", b"t", b"x"):
         if name in fields and tags.number_of(fields[name]) is None:
