@@ -10,7 +10,6 @@ from cli.eximtown import EximTown
 from cli.mailtown import VICTIM, Attack, botnet, knocking, office, polling, telephone
 from cli.test_scan import only, report
 from command import sekisho
-from covers import covers
 
 BERLIN = timezone(timedelta(hours=2))
 
@@ -31,7 +30,6 @@ def found_in(path: Path, *words: str) -> dict[str, Any]:
     return report(path, "--zone", "+02:00", *words, code=1)
 
 
-@covers("L-05")
 @pytest.mark.parametrize(("seed", "long_ids"), [(1, False), (2, True)])
 def test_a_planted_takeover_in_exim_s_log(tmp_path: Path, seed: int, long_ids: bool) -> None:
     """Both forms of message ids; every letter is joined to its sign-in for certain; none is stolen by a

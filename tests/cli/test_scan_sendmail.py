@@ -8,12 +8,10 @@ import pytest
 from cli.mailtown import VICTIM, botnet, knocking, office, polling, telephone
 from cli.sendmailtown import SendmailTown
 from cli.test_scan import only, report
-from covers import covers
 
 WEST = timezone(timedelta(hours=-5))
 
 
-@covers("L-05")
 @pytest.mark.parametrize(("seed", "new"), [(1, True), (2, False)])
 def test_a_planted_takeover_in_sendmail_s_log(tmp_path: Path, seed: int, new: bool) -> None:
     """Each letter is joined to the sign-in of its session, less surely where its protocol does not say that

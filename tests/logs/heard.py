@@ -23,18 +23,29 @@ class Heard(NamedTuple):
     dialects: dict[str, int]
 
 
-def heard(*lines: str, stream: str = "mail.log") -> Heard:
+def heard(*lines: str) -> Heard:
     """Each line is read as a follower of a growing log reads it."""
-    ledger = Ledger()
-    reader = Reader(ledger)
-    reader.begin(Place(0, stream.encode(), Calendar(UTC, NEAR)))
-    for line in lines:
-        reader.read_line(line.encode("utf-8", "surrogateescape"))
+    reader = read(*lines)
+    ledger = reader.ledger
     visits = [visit for story in ledger.visits([*ledger.accounts()]).values() for visit in story]
-    nameless = [login for login in ledger.logins if not login.account]
+    nameless = [login for login in ledger.logins if not login.account and login.address]
     told = [visit.login for visit in sorted(visits, key=lambda visit: visit.row)]
     letters = [letter for group in ledger.letters.values() for letter in group]
     return Heard(told + nameless, letters, reader.shapes.count, dict(reader.dialects))
+
+
+def verdicts(*lines: str) -> dict[str, int]:
+    """What qmail-smtpd and its patches decided, by kind."""
+    return dict(read(*lines).verdicts)
+
+
+def read(*lines: str) -> Reader:
+    reader = Reader(Ledger())
+    reader.begin(Place(0, b"mail.log", Calendar(UTC, NEAR)))
+    for line in lines:
+        reader.read_line(line.encode("utf-8", "surrogateescape"))
+    reader.settle()
+    return reader
 
 
 class Expected(NamedTuple):

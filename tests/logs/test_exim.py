@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covers import covers
 from logs.heard import crowdsec, fail2ban, heard
 
 FAILED = re.compile(r"authenticator failed for .*: 535 ")
@@ -28,7 +27,6 @@ def quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-@covers("L-05")
 @pytest.mark.parametrize("name", ["exim", "exim-spam"])
 def test_fail2ban_s_lines(name: str) -> None:
     """Each wrong password has the address that fail2ban expects; what is no sign-in makes none."""

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covers import covers
 from logs.heard import fail2ban, heard
 
 JUDGED = re.compile(r"AUTH failure \(|possible SMTP attack: command=AUTH")
@@ -24,7 +23,6 @@ one_line = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")),
 hostile = st.lists(st.one_of(st.sampled_from(FORGED), one_line), min_size=1, max_size=3).map("".join)
 
 
-@covers("L-05")
 @pytest.mark.parametrize(("name", "count"), [("sendmail-auth", 13), ("sendmail-reject", 0)])
 def test_fail2ban_s_lines(name: str, count: int) -> None:
     """Each wrong password has the address that fail2ban expects; what is no sign-in makes none."""

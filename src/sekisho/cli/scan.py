@@ -14,8 +14,8 @@ from sekisho.guard.network_csv import BadRow
 from sekisho.guard.networks import NetworkTable
 from sekisho.guard.packing import BadTable
 from sekisho.host import HostClock
-from sekisho.logs import own, qmail, spamd, voices, vpopmail
 from sekisho.logs.detect import Circumstances
+from sekisho.logs.reading import FORMATS
 from sekisho.logs.stamp import fixed_zone, iso_offset
 from sekisho.model.address import normal
 from sekisho.model.phrase import phrase
@@ -26,7 +26,6 @@ from sekisho.service.scanning import Around, Wanted, read
 from sekisho.store import logfiles, networktable
 from sekisho.store.logfiles import LogFile
 
-FORMATS = (qmail.NAME, vpopmail.NAME, spamd.NAME, *voices.NAMES, own.NAME)
 LOCAL_ZONE = "/etc/localtime"
 PROGRESS_EVERY = 16 * 1024 * 1024
 """Bytes of text between two signs of life on a terminal."""

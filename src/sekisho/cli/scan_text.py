@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sekisho.cli import speech
+from sekisho.logs.reading import FORMATS
 from sekisho.model.phrase import Phrase, phrase, phrases
 
 ADDRESSES_SHOWN = 10
@@ -11,6 +12,7 @@ JOINS_SHOWN = 5
 EVIDENCE_SHOWN = 12
 SHAPES_SHOWN = 5
 BURSTS_SHOWN = 12
+VERDICTS_SHOWN = 12
 
 Told = dict[str, Any]
 
@@ -161,14 +163,25 @@ def _basis(report: Told) -> Iterator[str]:
             )
         )
     elif report["lines"]:
-        yield say(phrase("No line of it is of a kind that is known here (qmail, vpopmail, spamd, sekisho)."))
+        yield say(
+            phrase("No line of it is of a kind that is known here ({formats}).", formats=", ".join(FORMATS))
+        )
     else:
         yield say(phrase("There is not a single line in it."))
     for file in report["files"]:
         for note in file["notes"]:
             yield f"{file['name']}: {note}"
+    yield from _verdicts(report)
     yield from _unparsed(report)
     yield from _bothered(report)
+
+
+def _verdicts(report: Told) -> Iterator[str]:
+    if not report["verdicts"]:
+        return
+    yield say(phrase("What qmail-smtpd and its patches decided:"))
+    for kind, count in sorted(report["verdicts"].items(), key=lambda each: -each[1])[:VERDICTS_SHOWN]:
+        yield f"    {count:8d}  {kind}"
 
 
 def _unparsed(report: Told) -> Iterator[str]:

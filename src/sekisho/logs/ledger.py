@@ -79,6 +79,20 @@ class Ledger:
         self._pid.append(pid)
         return len(self._at) - 1
 
+    def login_at(self, row: int) -> Login:
+        return self.logins[self._key[row]]
+
+    def last(self, pid: int) -> tuple[Login, int] | None:
+        """The latest login and its time, if it is of this process."""
+        if not self._pid or self._pid[-1] != pid:
+            return None
+        return self.logins[self._key[-1]], self._at[-1]
+
+    def replace(self, rows: Iterable[int], login: Login) -> None:
+        """These rows say this instead."""
+        for row in rows:
+            self._key[row] = self.key(login)
+
     def add_event(self, at: int, key: int, line: int, event: str) -> None:
         """A login of our own archive. The same event again, from a copy of the file, changes nothing."""
         if event in self._rows_of_event or not self.since <= at < self.until:

@@ -9,7 +9,7 @@ from collections import Counter
 
 from msgspec import Struct
 
-from sekisho.logs import grammar, own, qmail, spamd, vpopmail
+from sekisho.logs import grammar, own, qmail, spamd, voices, vpopmail
 from sekisho.logs.books import Books
 from sekisho.logs.ledger import Ledger
 from sekisho.logs.mailroom import Mailroom
@@ -18,6 +18,9 @@ from sekisho.logs.saying import Saying
 from sekisho.logs.shapes import Shapes
 from sekisho.logs.stamp import SECOND, Calendar
 from sekisho.logs.voices import Dialect, Voices
+
+FORMATS = (qmail.NAME, vpopmail.NAME, spamd.NAME, *voices.NAMES, own.NAME)
+"""Every dialect by its name."""
 
 TEXTS_KEPT = 300_000
 """Distinct login texts whose meaning is remembered; failures with passwords in them could be without
@@ -106,7 +109,7 @@ class Reader:
                     if fact is not None:
                         self._room.take(int(epoch.replace(b".", b"")), line, fact)
                     else:
-                        self.shapes.add(send)
+                        self._beside(host, int(epoch.replace(b".", b"")), send, line)
                 else:
                     self._send((stamp, host, epoch, send), line)
                     if turns != calendar.turns:
@@ -138,6 +141,11 @@ class Reader:
         self._collect()
         if misses * 2 > read:
             self._fast = fastest(block)
+
+    @property
+    def verdicts(self) -> Counter[str]:
+        """What qmail-smtpd and its patches decided, by kind."""
+        return self._voices.smtpd.verdicts
 
     def settle(self) -> None:
         """All files have been read: what could be known only at the end is known now."""
@@ -222,11 +230,25 @@ class Reader:
     def _fact(self, host: bytes, at: int | None, send: bytes, number: int) -> None:
         fact = qmail.parse(send)
         if fact is None or at is None:
-            self.shapes.add(send)
+            self._beside(host, at, send, number)
             return
         if host != self._host:
             self._host, self._room = host, self._room_of(host)
         self._room.take(at, number, fact)
+
+    def _beside(self, host: bytes, at: int | None, text: bytes, number: int) -> None:
+        """What splogger's `qmail` says is not always qmail-send's: qmail-smtpd may write there too."""
+        assert self._place is not None
+        beside = self._voices.smtpd
+        said = Saying(b"", host or self._place.stream, qmail.NAME, 0, text.decode("utf-8", "surrogateescape"))
+        if at is None or (self._only and beside.name not in self._only) or not beside.claims(said.text):
+            self.shapes.add(text)
+            return
+        said.at, said.file, said.line = at, self._place.file, number
+        self.dialects[qmail.NAME] -= 1
+        self.dialects[beside.name] += 1
+        if not beside.hear(said):
+            self.shapes.add(text)
 
     def _room_of(self, host: bytes) -> Mailroom:
         """The queue that a line is about: that of its host; without a host, that of its file's name."""

@@ -15,7 +15,8 @@ _PRIORITY = rb"(?:\xef\xbb\xbf)?(?:<\d{1,3}>(?:1 )?)?"
 _STAMP = rb"(" + CLASSIC + rb"|" + ISO + rb"|" + TAI64N + rb"|" + EPOCH + rb")"
 _HOST = rb"(?:<\w+\.\w+> )?(?:([^ \n\[<{]++)(?<!:) )?"
 _PROGRAM = (
-    rb"([A-Za-z][\w./+-]{0,63})(?:\[(\d{0,9})\]?(?:\([\w.-]+\))?: |: | (\d{1,9}|-) \S+ (?:-|\[[^\n]*?\]) )"
+    rb"([A-Za-z][\w./+-]{0,63})(?:\(pam_unix\))?"
+    rb"(?:\[(\d{0,9})\]?(?:\([\w.-]+\))?: |: | (\d{1,9}|-) \S+ (?:-|\[[^\n]*?\]) )"
     rb"(?:\[ID \d+ \w+\.\w+\] )?(?:\xef\xbb\xbf)?"
 )
 _HEAD = re.compile(_PRIORITY + _STAMP + rb" (?:" + _HOST + _PROGRAM + rb")?")

@@ -63,7 +63,7 @@ _ABOUT = re.compile(
 class _Session(Struct, frozen=True):
     at: int
     login: Login
-    event: str
+    row: int
 
 
 class Sendmail:
@@ -145,7 +145,7 @@ class Sendmail:
         if session is not None and _is_same(session, said, _address(match[5])):
             protocol = _PROTOCOL.match(match[4])
             sure = protocol is not None and protocol[1].endswith("A")
-            self._books.sign(letter, session.login, session.event, SURE if sure else LIKELY)
+            self._books.sign(letter, session.login, session.row, SURE if sure else LIKELY)
         self._books.enter(letter)
         return True
 

@@ -23,7 +23,9 @@ _HEADER = re.compile(
 )
 _ADDRESS = re.compile(r"[^\s<>,;'\"]+@[^\s<>,;'\"]+")
 _NUMBER = re.compile(r"\b(?:[0-9a-fA-F]*\d[0-9a-fA-F]*[:.-]?)+\b")
-_TOLD = re.compile(r"(?i)(pass\w*|pwd|secret|AUTH (?:PLAIN|LOGIN)|given)(\s*[:='\"(]|\s+\S).*", re.DOTALL)
+_TOLD = re.compile(
+    r"(?i)(pass\w*|pwd|secret|AUTH (?:PLAIN|LOGIN)|given|cmd|command)(\s*[:='\"(]|\s+\S).*", re.DOTALL
+)
 """Where a password may follow: of the rest of the line nothing is shown."""
 
 

@@ -7,20 +7,38 @@ else.
 from collections.abc import Container
 from typing import Protocol
 
-from sekisho.logs import dovecot, exim, postfix, sendmail
+from sekisho.logs import (
+    courier,
+    cyrus,
+    dovecot,
+    exim,
+    opensmtpd,
+    postfix,
+    saslauthd,
+    sendmail,
+    smtpd,
+    uwimap,
+)
 from sekisho.logs.books import Books
 from sekisho.logs.saying import Saying, take_apart, without_program
 from sekisho.logs.whispers import Whispers
 
-NAMES = (exim.NAME, sendmail.NAME, postfix.NAME, dovecot.NAME)
+NAMES = (
+    exim.NAME, sendmail.NAME, postfix.NAME, dovecot.NAME, opensmtpd.NAME, smtpd.NAME, courier.NAME,
+    cyrus.NAME, uwimap.NAME, saslauthd.NAME,
+)  # fmt: skip
 
 PROGRAMS_KEPT = 10_000
 """Names of programs whose dialect is remembered; a log full of rubbish has names without number."""
 
 
+ELSEWHERE = frozenset({"qmail"})
+"""Programs whose lines are not all read here: others know those that nobody claims."""
+
+
 class Dialect(Protocol):
-    """`hear` is False for a line that it should know and does not; `claims` tells whether a line without a
-    program's name is its own."""
+    """`hear` is False for a line that it should know and does not; `claims` tells whether a line is its own
+    that has no program's name, or one that several dialects have."""
 
     @property
     def name(self) -> str: ...
@@ -34,12 +52,15 @@ class Voices:
     def __init__(self, books: Books, only: frozenset[str] = frozenset()) -> None:
         self._whispers = Whispers(books.ledger)
         self._postfix = postfix.Postfix(books.ledger, self._whispers)
+        self.smtpd = smtpd.Smtpd(books)
+        self._books = books
         every: tuple[Dialect, ...] = (
             exim.Exim(books), sendmail.Sendmail(books), self._postfix,
-            dovecot.Dovecot(books.ledger, self._whispers),
+            dovecot.Dovecot(books.ledger, self._whispers), opensmtpd.OpenSmtpd(books), self.smtpd,
+            courier.Courier(books), cyrus.Cyrus(books), uwimap.UwImap(books), saslauthd.Saslauthd(books),
         )  # fmt: skip
         self._dialects = tuple(one for one in every if not only or one.name in only)
-        self._by_program: dict[str, Dialect | None] = {}
+        self._by_program: dict[str, tuple[Dialect, ...]] = {}
 
     def whose(self, raw: bytes) -> tuple[Dialect, Saying] | None:
         """None for a line that none of these programs wrote."""
@@ -47,22 +68,21 @@ class Voices:
         if said is None:
             return None
         if said.program:
-            dialect = self._of_program(said.program)
-            if dialect is not None:
-                return dialect, said
+            several = self._of_program(said.program)
+            if several:
+                alone = len(several) == 1 and said.program not in ELSEWHERE
+                claimed = None if alone else _claimed(several, said)
+                return claimed if claimed or said.program in ELSEWHERE else (several[0], said)
             if not _is_own_stamp(said.stamp):
                 return None
             said = without_program(said, raw)
-        for dialect in self._dialects:
-            if dialect.claims(said.text):
-                return dialect, said
-        return None
+        return _claimed(self._dialects, said)
 
-    def _of_program(self, program: str) -> Dialect | None:
+    def _of_program(self, program: str) -> tuple[Dialect, ...]:
         if program not in self._by_program:
             if len(self._by_program) >= PROGRAMS_KEPT:
                 self._by_program.clear()
-            self._by_program[program] = next((one for one in self._dialects if program in one.programs), None)
+            self._by_program[program] = tuple(one for one in self._dialects if program in one.programs)
         return self._by_program[program]
 
     def turn(self) -> None:
@@ -73,6 +93,11 @@ class Voices:
         """All has been read: what a dialect could know only at the end, it knows now."""
         self._whispers.settle()
         self._postfix.settle()
+        self._books.settle()
+
+
+def _claimed(dialects: tuple[Dialect, ...], said: Saying) -> tuple[Dialect, Saying] | None:
+    return next(((one, said) for one in dialects if one.claims(said.text)), None)
 
 
 def _is_own_stamp(stamp: bytes) -> bool:

@@ -226,6 +226,7 @@ def _report(
         accounts=Accounts(sum(1 for summary in summaries.values() if summary.exists), _busiest(summaries)),
         unrelated_messages=ledger.letter_count - theirs,
         incidents=cases,
+        verdicts=dict(sorted(reader.verdicts.items())),
         account_days=_account_days(summaries, span) if wanted.what_if else UNSET,
         would_have_bothered=_bothered(found, verdicts, show) if wanted.what_if else UNSET,
     )

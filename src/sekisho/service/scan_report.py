@@ -151,6 +151,7 @@ class Report(Struct, frozen=True):
     accounts: Accounts
     unrelated_messages: int
     incidents: tuple[Case, ...]
+    verdicts: dict[str, int]
     account_days: int | UnsetType = UNSET
     would_have_bothered: tuple[Bothered, ...] | UnsetType = UNSET
 
