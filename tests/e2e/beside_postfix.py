@@ -37,11 +37,11 @@ maillog_file_prefixes = {base}
 local_recipient_maps =
 alias_maps =
 alias_database =
-"""
+{more}"""
 
 
 class WaitingPostfix:
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, more: str = "") -> None:
         self.config, self.port, self._log = base / "etc", free_port(), base / "postfix.log"
         self.config.mkdir()
         for folder in ("queue", "data"):
@@ -49,7 +49,7 @@ class WaitingPostfix:
         shutil.chown(base / "data", "postfix")
         given = Path("/usr/share/postfix/master.cf.dist")
         master = (given if given.exists() else Path("/etc/postfix/master.cf")).read_text()
-        (self.config / "main.cf").write_text(MAIN.format(base=base))
+        (self.config / "main.cf").write_text(MAIN.format(base=base, more=more))
         (self.config / "master.cf").write_text(
             _closed(master) + f"127.0.0.1:{self.port} inet n - n - - smtpd\n"
         )
@@ -69,12 +69,14 @@ class WaitingPostfix:
             return [smtplib.SMTP("127.0.0.1", self.port, "client.example", timeout=60)]
         return []
 
-    def send(self, sender: str, recipients: list[str], letter: str, *, login: str = "") -> str:
+    def send(
+        self, sender: str, recipients: list[str], letter: str, *, login: str = "", address: str = "192.0.2.7"
+    ) -> str:
         """The queue id."""
         (client,) = self.client()
         with client:
             client.ehlo()
-            client.docmd("XCLIENT", f"ADDR=192.0.2.7 LOGIN={login or '[UNAVAILABLE]'}")
+            client.docmd("XCLIENT", f"ADDR={address} LOGIN={login or '[UNAVAILABLE]'}")
             client.ehlo()
             client.mail(sender)
             for recipient in recipients:
@@ -99,7 +101,7 @@ class WaitingPostfix:
 
 
 @contextlib.contextmanager
-def waiting_postfix() -> Iterator[WaitingPostfix]:
+def waiting_postfix(more: str = "") -> Iterator[WaitingPostfix]:
     """Skips with a reason where there is none; fails in CI."""
     program("postfix")
     if os.getuid():
@@ -107,7 +109,7 @@ def waiting_postfix() -> Iterator[WaitingPostfix]:
         pytest.skip("Postfix starts only as root")
     with tempfile.TemporaryDirectory(prefix="postfix-") as name:
         Path(name).chmod(0o755)
-        server = WaitingPostfix(Path(name))
+        server = WaitingPostfix(Path(name), more)
         with server.serving():
             yield server
 

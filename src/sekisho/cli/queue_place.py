@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import click
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sekisho.cli import speech
 from sekisho.cli.where import settings
@@ -78,11 +79,17 @@ def _hand(config: Config, on: str, given: tuple[str, str, str]) -> Hand:
     said = (hand.config, hand.queue, hand.tools)
     both = zip(given, said, strict=True)
     theirs, queue, programs = (os.path.abspath(new) if new else old for new, old in both)
-    return Hand(program=hand.program, config=theirs, queue=queue, tools=programs)
+    return replace(hand, config=theirs, queue=queue, tools=programs)
 
 
 def _desk(config: Config, hand: Hand) -> ForeignDesk:
+    from sekisho.guard.networks import NetworkTable
     from sekisho.host import HostClock, HostDisk
     from sekisho.service.foreign_queues import desk_of
+    from sekisho.store import networktable
 
-    return desk_of(config, hand, HostDisk(), HostClock().now)
+    @functools.cache
+    def table() -> NetworkTable:
+        return networktable.of(config)
+
+    return desk_of(config, hand, HostDisk(), HostClock().now, lambda address: table().find(address).key)

@@ -4,6 +4,7 @@ that it makes.
 Their queues move whole letters: what is done to one recipient of a letter is done to all.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -12,6 +13,10 @@ from msgspec import Struct
 from sekisho.model.queue_row import QueueRow
 
 State = Literal["waiting", "trying", "failed", "purged"]
+
+
+RETURNED_BYTES = 16 * 1024
+_RECEIVED_FROM = re.compile(rb"(?im)^received: from [^;]*?\[((?:IPv6:)?[0-9a-f.:]{3,50})\]")
 
 
 class BadListing(Exception):
@@ -80,6 +85,17 @@ def rows(letter: ForeignLetter, program: str, held_by: Sequence[str] = ()) -> li
         )
         for pending in letter.recipients
     ]
+
+
+def returned_from(report: bytes) -> str:
+    """The address from which the letter came that a bounce returns: in the topmost Received field of what is
+    returned, which the bouncing server wrote itself. "" where there is none.
+    """
+    _, returned, letter = report.partition(b"message/rfc822")
+    if not returned:
+        _, _, letter = report.partition(b"text/rfc822-headers")
+    found = _RECEIVED_FROM.search(letter[:RETURNED_BYTES])
+    return (found[1].decode().removeprefix("IPv6:")) if found else ""
 
 
 def subject_in(header: bytes) -> bytes:

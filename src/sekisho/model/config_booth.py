@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from sekisho.model.config_base import Settings, about
 
-BOOTHS = ("policy", "sasl")
+BOOTHS = ("policy", "sasl", "milter")
 """Protocols of listeners where no mail comes in, only questions about it."""
 
 

@@ -16,4 +16,7 @@ class Hand(Settings, frozen=True):
     queue: Annotated[
         str, _about("The queue's folder, where their settings do not tell: qmail, sendmail.")
     ] = ""
+    domain: Annotated[
+        str, _about("Stands behind login names in their queue that come without one; empty: the hostname.")
+    ] = ""
     tools: Annotated[str, _about("Folder of their programs; empty: looked for where programs are.")] = ""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from sekisho.service.booth import Booth, Clerk
+from sekisho.service.booth_milter import MilterClerk
 from sekisho.service.booth_policy import PolicyClerk
 from sekisho.service.booth_sasl import SaslClerk
 from sekisho.service.front import Front
@@ -13,5 +14,9 @@ def booth_of(name: str, protocol: str, front: Front) -> Booth:
 
 
 def _clerk_of(name: str, protocol: str, front: Front) -> Clerk:
-    clerks: dict[str, Callable[[str, Front], Clerk]] = {"policy": PolicyClerk, "sasl": SaslClerk}
+    clerks: dict[str, Callable[[str, Front], Clerk]] = {
+        "policy": PolicyClerk,
+        "sasl": SaslClerk,
+        "milter": MilterClerk,
+    }
     return clerks[protocol](name, front)

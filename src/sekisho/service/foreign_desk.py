@@ -16,7 +16,7 @@ from sekisho.model.queue_row import QueueRow
 from sekisho.model.selector import Selector
 from sekisho.model.text import printable
 from sekisho.service.channel import NotDone
-from sekisho.service.foreign_select import Choice
+from sekisho.service.foreign_select import Choice, Names
 from sekisho.service.foreign_sums import counted, groups
 from sekisho.service.messages import QueueAnswer, QueueAsk
 from sekisho.store.bounded import Bounded
@@ -70,12 +70,12 @@ class ForeignDesk:
         queue: ForeignQueue,
         taken: Taken,
         now: Callable[[], int],
-        network_of: Callable[[str], str] | None = None,
+        names: Names,
     ) -> None:
         self._queue = queue
         self._taken = taken
         self._now = now
-        self._network_of = network_of
+        self._names = replace(names, claimed=self._claimed_by)
         self._looked_into: Bounded[tuple[str, int], ForeignLetter] = Bounded(REMEMBERED)
 
     def answer(self, ask: QueueAsk) -> QueueAnswer:
@@ -126,7 +126,7 @@ class ForeignDesk:
 
     def _meant(self, verb: str, selector: Selector, *, whole: bool = False) -> list[ForeignLetter]:
         """What the verb would change. `whole`: with all that is known of each letter."""
-        choice = Choice(selector, self._now(), self._queue.text, self._network_of)
+        choice = Choice(selector, self._now(), self._queue.text, self._names)
         listed = [letter for letter in self._queue.letters() if choice.on_the_list(letter)]
         listed = [letter for letter in listed if _fits(verb, letter)]
         if selector.held_by:
@@ -171,7 +171,7 @@ class ForeignDesk:
         def text(letter: ForeignLetter) -> bytes:
             return b"\n".join(self._taken.parts(texts[letter.id])).replace(b"\n", b"\r\n")
 
-        choice, found = Choice(replace(selector, states=()), self._now(), text, self._network_of), []
+        choice, found = Choice(replace(selector, states=()), self._now(), text, self._names), []
         for kept in self._taken.kept():
             texts[kept.letter.id] = kept
             ours = not selector.held_by or kept.action == selector.held_by

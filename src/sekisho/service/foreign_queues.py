@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sekisho.model.config import Config, Hand
 from sekisho.service import tools
 from sekisho.service.foreign_desk import ForeignDesk, ForeignQueue
+from sekisho.service.foreign_select import Names
 from sekisho.service.postfix_hands import PostfixQueue, Where
 from sekisho.store.taken import Taken
 from sekisho.world import Disk, Unavailable
@@ -21,7 +22,8 @@ def desk_of(
     queue, place = _opened(hand)
     mark = hashlib.sha256(os.path.realpath(place).encode("utf-8", "surrogateescape")).hexdigest()[:8]
     taken = Taken(disk, os.path.join(config.state, "hands", f"{hand.program}-{mark}"))
-    desk = ForeignDesk(queue, taken, now, network_of)
+    names = Names(hand.domain or config.hostname, network_of)
+    desk = ForeignDesk(queue, taken, now, names)
     desk.tidy(config.queue.keep_purged_s, config.queue.keep_purged_bytes)
     return desk
 

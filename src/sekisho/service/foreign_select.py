@@ -5,26 +5,43 @@ What the list alone tells is asked first; only letters that are still meant are 
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from sekisho.integrations.foreign import ForeignLetter
-from sekisho.model.selector import Selector
+from msgspec import Struct
+
+from sekisho.integrations.foreign import ForeignLetter, returned_from
+from sekisho.mail.return_path import mark_of
+from sekisho.model.selector import Cause, Selector
 from sekisho.store.spool_patterns import BODY_BYTES, Matchers, is_expression
 
 SECOND = 1_000_000
 Text = Callable[[ForeignLetter], bytes]
 
 
-class Choice:
-    """`text` fetches a letter's header and body; `network_of` is the guard's name for a network."""
+def nothing(_: str) -> frozenset[str]:
+    return frozenset()
 
-    def __init__(
-        self, selector: Selector, now: int, text: Text, network_of: Callable[[str], str] | None = None
-    ) -> None:
+
+class Names(Struct, frozen=True):
+    """`domain` stands behind logins without one; `network_of` is the guard's name for an address's network;
+    `claimed` has the letters that an action holds.
+    """
+
+    domain: str = ""
+    network_of: Callable[[str], str] | None = None
+    claimed: Callable[[str], Collection[str]] = nothing
+
+
+class Choice:
+    """`text` fetches a letter's header and body."""
+
+    def __init__(self, selector: Selector, now: int, text: Text, names: Names) -> None:
         self.selector = selector
         self._now = now
         self._text = text
-        self._network_of = network_of
+        self._names = names
+        holds = selector.cause.holds if selector.cause is not None else ()
+        self._claimed = {ident for action in holds for ident in names.claimed(action)}
         self._matchers = Matchers()
 
     @property
@@ -55,7 +72,8 @@ class Choice:
         """After `on_the_list`, and for a letter that was looked into."""
         wanted, matches = self.selector, self._matchers.matches
         return (
-            (not wanted.account or (letter.account != "" and self._addressed(letter.account, wanted.account)))
+            self._signed_in(letter.account, wanted.account)
+            and self._caused(letter, wanted.cause)
             and (not wanted.address or _in_network(letter.address, wanted.address))
             and (not wanted.subject or matches(letter.subject, wanted.subject))
             and self._from_there(letter)
@@ -63,6 +81,32 @@ class Choice:
             and (not wanted.header or self._matchers.in_header(self._text(letter), wanted.header))
             and (not wanted.body or self._has_words(letter, wanted.body))
         )
+
+    def _signed_in(self, account: str, wanted: str) -> bool:
+        """A login without a domain is known by its name, and by its address."""
+        if not wanted:
+            return True
+        names = (account,) if "@" in account else (account, f"{account}@{self._names.domain}")
+        return account != "" and any(self._addressed(name, wanted) for name in names)
+
+    def _caused(self, letter: ForeignLetter, cause: Cause | None) -> bool:
+        """What an incident holds, what of its account is held since it began, and the bounces of its letters;
+        but nothing that came, or whose cause came, from the account's own networks.
+        """
+        if cause is None or letter.id in self._claimed:
+            return True
+        if letter.accepted_at + SECOND <= cause.since or 0 < cause.until < letter.accepted_at:
+            return False  # their queues count in whole seconds
+        if letter.held and self._signed_in(letter.account, cause.account):
+            return not self._is_spared(letter.address, cause)
+        to_account = any(to.address.lower() == cause.account.lower() for to in letter.recipients)
+        return (
+            not letter.sender and to_account and not self._is_spared(returned_from(self._text(letter)), cause)
+        )
+
+    def _is_spared(self, address: str, cause: Cause) -> bool:
+        network_of = self._names.network_of
+        return address != "" and network_of is not None and mark_of(network_of(address)) in cause.spare
 
     def _addressed(self, address: str, pattern: str) -> bool:
         """An address, "@domain", a glob with `*`, an expression, or "<>" for the null sender."""
@@ -82,9 +126,9 @@ class Choice:
         wanted = self.selector
         if not (wanted.spare or wanted.networks):
             return True
-        if not letter.address or self._network_of is None:  # from nobody knows where: nothing spares it
+        if not letter.address or self._names.network_of is None:  # from nobody knows where: nothing spares it
             return not wanted.networks
-        network = self._network_of(letter.address)
+        network = self._names.network_of(letter.address)
         return network not in wanted.spare and (not wanted.networks or network in wanted.networks)
 
     def _reports_on(self, letter: ForeignLetter, cause: str) -> bool:
