@@ -74,16 +74,16 @@ def envelopes(lines: Iterable[bytes]) -> Iterator[tuple[str, Envelope]]:
     """
     records: dict[bytes, bytes] = {}
     header: list[bytes] = []
-    where = b""
+    where = place = b""
     for raw in lines:
         line = raw.rstrip(b"\n")
-        if line.startswith(_BEGIN):
+        if where != _CONTENTS and line.startswith(_BEGIN):
             records, header, where = {}, [], _BEGIN
+            place = line.removeprefix(_BEGIN).removesuffix(b" ***")
         elif where == _BEGIN and line.startswith(_CONTENTS):
             where = _CONTENTS
-        elif where == _CONTENTS and line.startswith(_END):
+        elif where == _CONTENTS and line == _END + place + b" ***":
             where = b""
-            place = line.removeprefix(_END).removesuffix(b" ***")
             yield place.rpartition(b"/")[2].decode("ascii", "replace"), _envelope(records, header, place)
         elif where == _BEGIN and line.startswith(_ATTRIBUTE):
             name, _, value = line.removeprefix(_ATTRIBUTE).partition(b"=")

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from sekisho.model.config import Config, Hand
 from sekisho.service import tools
+from sekisho.service.exim_hands import EximQueue, exim_program
+from sekisho.service.exim_hands import Where as EximWhere
 from sekisho.service.foreign_desk import ForeignDesk, ForeignQueue
 from sekisho.service.foreign_select import Names
 from sekisho.service.postfix_hands import PostfixQueue, Where
@@ -30,7 +32,7 @@ def desk_of(
 
 def post(hand: Hand, recipient: str, letter: bytes) -> None:
     """A notice of ours, from the null sender, through their sendmail. Raises Unavailable."""
-    path = tools.find("sendmail", hand.tools)
+    path = exim_program(hand.tools) if hand.program == "exim" else tools.find("sendmail", hand.tools)
     config = {"MAIL_CONFIG": hand.config} if hand.program == "postfix" and hand.config else {}
     words = [path, *_sendmail_options(hand), "-i", "-f", "<>", "--", recipient]
     with tools.running(words, letter, config) as ran:
@@ -48,4 +50,7 @@ def _opened(hand: Hand) -> tuple[ForeignQueue, str]:
         case "postfix":
             postfix = PostfixQueue(Where(hand.config, hand.tools))
             return postfix, postfix.folder
+        case "exim":
+            exim = EximQueue(EximWhere(hand.config, hand.tools))
+            return exim, exim.folder
     raise Unavailable(hand.program, "its queue is not known")

@@ -86,6 +86,18 @@ def _run(words: Sequence[str], files: Files, environment: dict[str, str]) -> int
             process.wait()
 
 
+def start(words: Sequence[str]) -> None:
+    """Goes on by itself, whatever becomes of us. Raises Unavailable when it does not start."""
+    environment = {"PATH": PLACES, "LC_ALL": "C"}
+    try:
+        subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=environment, cwd="/", start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise Unavailable(os.path.basename(words[0]), error.strerror or str(error)) from error
+
+
 def output_of(words: Sequence[str], extra: Mapping[str, str] | None = None) -> bytes:
     """What it says, where nothing but success will do. Raises Unavailable."""
     with running(words, extra=extra) as ran:
