@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from sekisho.checks.ask import AskedSpf, Client, Judgement, Known
+from sekisho.checks.ask import AskedDkim, AskedDmarc, AskedSpf, Client, Judgement, Known
 from sekisho.model.incident import Standing
 from sekisho.model.verdict import Verdict
 
@@ -34,6 +34,8 @@ class Answers(Struct):
     when_full: str = "later"
     counted: int = 0
     proof: AskedSpf | None = None
+    signed: AskedDkim | None = None
+    author: AskedDmarc | None = None
     asked: list[str] = []
 
     async def is_local_domain(self, domain: str) -> bool:
@@ -76,6 +78,12 @@ class Answers(Struct):
 
     async def spf(self) -> AskedSpf | None:
         return self.proof
+
+    async def dkim(self) -> AskedDkim | None:
+        return self.signed
+
+    async def dmarc(self) -> AskedDmarc | None:
+        return self.author
 
     async def count(self, table: str, key: str) -> int:
         return self.counted

@@ -8,8 +8,19 @@ from answers import ALICE, NOW, STRANGER, TRUSTED, Answers, verdict
 from msgspec.structs import replace
 
 from sekisho import checks
-from sekisho.checks.ask import AskedSpf, BodyFacts, Client, Judgement, MailFacts, RcptFacts, SessionFacts
+from sekisho.checks.ask import (
+    AskedDkim,
+    AskedDmarc,
+    AskedSpf,
+    BodyFacts,
+    Client,
+    Judgement,
+    MailFacts,
+    RcptFacts,
+    SessionFacts,
+)
 from sekisho.checks.registry import REGISTRY, STAGES, Entry, mistakes, policy
+from sekisho.mail.dmarc import Dmarc
 from sekisho.mail.headers import Head
 from sekisho.mail.spf import Spf
 from sekisho.model.incident import Standing
@@ -56,6 +67,8 @@ HOSTILE = Answers(
     room=False,
     counted=1000,
     proof=AskedSpf(6, Spf("fail", "example.com")),
+    signed=AskedDkim((), {"none": "reject"}),
+    author=AskedDmarc(Dmarc("fail", "example.com", "reject", "reject"), obeyed=True),
 )
 """Answers by which every check refuses what it may refuse."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,13 +19,12 @@ from sekisho.mail.canon import BodyHash, body_hash, unstuffed
 from sekisho.mail.dkim import Dkim
 from sekisho.mail.dkim_field import signed_fields
 from sekisho.mail.dkim_key import PREHASHED, Key, NoKey, key_of
-from sekisho.mail.dkim_sign import Signer, finished, prepared, unsigned
+from sekisho.mail.dkim_sign import finished, unsigned
 from sekisho.mail.headers import Head, fields_of, head_of
 from shared import shared
+from signing import ED, RSA, public, sign
 
 NOW_S = 1_700_000_000
-RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-ED = ed25519.Ed25519PrivateKey.generate()
 LETTER = (
     b"Received: from a by b; x\r\nFrom: Joe <joe@example.com>\r\nTo: sue@example.net\r\n"
     b"Subject: Is dinner\r\n ready?\r\nDate: Fri, 11 Jul 2003 21:00:37 -0700\r\n"
@@ -44,15 +43,6 @@ SHARED_KEYS = {
     ),
     "sed._domainkey.test.ex": "k=ed25519; p=yi50DjK5O9pqbFpNHklsv9lqaS0ArSYu02qp1S0DW1Y=",
 }
-
-
-def public(key: Any) -> str:
-    form = serialization.PublicFormat
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        raw = key.public_key().public_bytes(serialization.Encoding.Raw, form.Raw)
-        return f"v=DKIM1; k=ed25519; p={base64.b64encode(raw).decode()}"
-    der = key.public_key().public_bytes(serialization.Encoding.DER, form.SubjectPublicKeyInfo)
-    return f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}"
 
 
 def zone(**records: str) -> Zone:
@@ -74,16 +64,6 @@ def checked(text: bytes, at: Zone | None = None, now_s: int = NOW_S) -> tuple[Dk
 
 def results(text: bytes, **known: Any) -> list[str]:
     return [each.result for each in checked(text, **known)]
-
-
-def sign(text: bytes, selector: str = "rsa", at_s: int = NOW_S) -> bytes:
-    head = head_of(text)
-    assert head is not None
-    algorithm = "ed25519-sha256" if selector == "ed" else "rsa-sha256"
-    hashed = body_hash(text[head.size :], b"relaxed")
-    field = prepared(Signer("example.com", selector, algorithm), head.fields, hashed, at_s)
-    signature = ED.sign(field.digest) if selector == "ed" else RSA.sign(field.digest, PKCS1v15(), PREHASHED)
-    return finished(field, signature) + text
 
 
 def altered(text: bytes, old: bytes, new: bytes) -> bytes:

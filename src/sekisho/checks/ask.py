@@ -4,10 +4,13 @@ Every answer is given once per transaction and changes nothing. A door that does
 through the check, and the runner turns that into *defer*; a check never sees it.
 """
 
+from collections.abc import Mapping
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from sekisho.mail.dkim import Dkim
+from sekisho.mail.dmarc import Dmarc
 from sekisho.mail.headers import Head
 from sekisho.mail.spf import Spf
 from sekisho.model.incident import Standing
@@ -108,6 +111,32 @@ class AskedSpf(Struct, frozen=True):
     explanation: str = ""
 
 
+BEST_FIRST = ("pass", "policy", "temperror", "fail", "permerror", "none")
+UNSIGNED = Dkim("none")
+
+
+class AskedDkim(Struct, frozen=True):
+    """One result for each signature, and what the settings want done by the best of them."""
+
+    found: tuple[Dkim, ...]
+    acts: Mapping[str, str] = {}
+
+    @property
+    def best(self) -> Dkim:
+        return min(self.found, key=lambda each: BEST_FIRST.index(each.result), default=UNSIGNED)
+
+
+class AskedDmarc(Struct, frozen=True):
+    """`obeyed`: what the author's domain wants is done; `quarantine` how that is meant. `excused`: a
+    forwarder whom we trust says that it was all right before.
+    """
+
+    found: Dmarc
+    obeyed: bool = False
+    quarantine: str = "tag"
+    excused: str = ""
+
+
 class Ask(Protocol):
     async def is_local_domain(self, domain: str) -> bool: ...
 
@@ -145,6 +174,12 @@ class Ask(Protocol):
 
     async def spf(self) -> AskedSpf | None:
         """None: the settings do not want it asked of this client."""
+
+    async def dkim(self) -> AskedDkim | None:
+        """None: as above."""
+
+    async def dmarc(self) -> AskedDmarc | None:
+        """None: as above."""
 
     async def count(self, table: str, key: str) -> int:
         """The sum of what verdicts asked to be remembered (`Note`) and is not yet over."""

@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from sekisho.checks import (
     backscatter,
+    dkim,
+    dmarc,
     free_space,
     login_required,
     mailbox_full,
@@ -79,6 +81,9 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("body", mailbox_room.check, phrase("Is there a mailbox with room for a letter of this size?")),
     Entry("body", received_loop.check, phrase("Does the message go round in circles?")),
     Entry("body", backscatter.check, phrase("Does a bounce answer a message of ours?"),
+          about="strangers"),
+    Entry("body", dkim.check, phrase("Do the letter's signatures hold (DKIM)?"), about="strangers"),
+    Entry("body", dmarc.check, phrase("Does the author's domain answer for the letter (DMARC)?"),
           about="strangers"),
     Entry("body", takeover.check, phrase("Is somebody else using this account?"), last=True,
           about="accounts"),

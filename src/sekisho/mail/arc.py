@@ -139,7 +139,7 @@ def _claim(seal: Field) -> bytes:
 
 async def _message(letter: Opened, newest: Set, names: Names) -> Dkim:
     signature = newest.signature
-    digest, size = BodyHashes(letter, [signature]).of(signature)
+    digest, size = (await BodyHashes.made(letter, [signature])).of(signature)
     if digest != signature.body_hash or (signature.length or 0) > size:
         return Dkim("fail", why="the body has been changed")
     taken = signed_fields(signature.names, letter.head.fields, newest.signed)

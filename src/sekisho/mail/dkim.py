@@ -3,7 +3,7 @@
 Pure: keys are asked of `Names`, the body is hashed once for each form and length that a signature wants.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
@@ -51,11 +51,11 @@ class Opened(Struct, frozen=True):
 
     raw: bytes
     head: Head
-    hash_body: Callable[[Sequence[BodyHash]], None]
+    hash_body: Callable[[Sequence[BodyHash]], Awaitable[None]]
 
 
 def opened(raw: bytes, head: Head, body: bytes) -> Opened:
-    def feed(hashers: Sequence[BodyHash]) -> None:
+    async def feed(hashers: Sequence[BodyHash]) -> None:
         for hasher in hashers:
             hasher.update(body)
 
@@ -65,12 +65,16 @@ def opened(raw: bytes, head: Head, body: bytes) -> Opened:
 class BodyHashes:
     """The digests that signatures want, made in one pass over the body."""
 
-    def __init__(self, letter: Opened, signatures: Sequence[Signature | Malformed]) -> None:
+    def __init__(self, found: dict[tuple[bytes, int | None], tuple[bytes, int]]) -> None:
+        self._found = found
+
+    @classmethod
+    async def made(cls, letter: Opened, signatures: Sequence[Signature | Malformed]) -> "BodyHashes":
         wanted = {(each.body_form, each.length) for each in signatures if isinstance(each, Signature)}
         hashers = {place: BodyHash(*place) for place in sorted(wanted, key=repr)}
         if hashers:
-            letter.hash_body(tuple(hashers.values()))
-        self._found = {place: (hasher.finish(), hasher.size) for place, hasher in hashers.items()}
+            await letter.hash_body(tuple(hashers.values()))
+        return cls({place: (hasher.finish(), hasher.size) for place, hasher in hashers.items()})
 
     def of(self, signature: Signature) -> tuple[bytes, int]:
         """The digest, and the size of the whole body in that form."""
@@ -85,7 +89,7 @@ def signatures_of(head: Head) -> list[tuple[Field, Signature | Malformed]]:
 async def check(letter: Opened, names: Names, now_s: int) -> tuple[Dkim, ...]:
     """One result for each signature, in the order of the letter."""
     found = signatures_of(letter.head)
-    bodies = BodyHashes(letter, [signature for _, signature in found])
+    bodies = await BodyHashes.made(letter, [signature for _, signature in found])
     return tuple([await _verified(letter, each, bodies, names, now_s) for each in found])
 
 

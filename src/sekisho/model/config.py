@@ -17,7 +17,7 @@ from sekisho.model.config_listen import Protocol as Protocol
 from sekisho.model.config_notify import Notify as Notify
 from sekisho.model.config_notify import Webhook as Webhook
 from sekisho.model.config_oauth import OAuth
-from sekisho.model.config_proof import Spf
+from sekisho.model.config_proof import Dkim, Dmarc, Spf
 from sekisho.model.config_returns import Returns
 from sekisho.model.config_routing import Routing
 from sekisho.model.config_sendmail import Sendmail
@@ -363,6 +363,8 @@ class Config(Settings, frozen=True):
     source: Annotated[dict[str, Source], _about("Local addresses and EHLO names by sender.")] = {}
     guard: Annotated[Guard, _about("The takeover guard.")] = Guard()
     spf: Annotated[Spf, _about("Which hosts may send mail of other domains (RFC 7208).")] = Spf()
+    dkim: Annotated[Dkim, _about("Signatures of domains (RFC 6376).")] = Dkim()
+    dmarc: Annotated[Dmarc, _about("Whether the author is who he seems to be (RFC 9989).")] = Dmarc()
     returns: Annotated[Returns, _about("Return paths, and what comes back to them.")] = Returns()
     notify: Annotated[Notify, _about("Who is told.")] = Notify()
     vault: Annotated[Vault, _about("Passwords.")] = Vault()

@@ -1,6 +1,6 @@
-"""Settings of what a letter proves about where it comes from: SPF (`docs/authentication.md`)."""
+"""Settings of what a letter proves about where it comes from: SPF, DKIM, DMARC (`docs/authentication.md`)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -50,3 +50,44 @@ class Spf(Settings, frozen=True):
             "7208 7 may stand in it."
         ),
     ] = "See https://www.rfc-editor.org/rfc/rfc7208 and ask the administrators of %{o}"
+
+
+class Dkim(Settings, frozen=True):
+    verify: Annotated[
+        bool, about("Verify the signatures of strangers' mail; Authentication-Results says what was found.")
+    ] = False
+    results: Annotated[
+        dict[
+            Literal["none", "pass", "fail", "policy", "temperror", "permerror"],
+            Literal["pass", "tag", "hold", "defer", "reject"],
+        ],
+        about(
+            "What becomes of a letter by the best result of its signatures, as in fail = "
+            '"reject". Not named: pass. A mailing list breaks signatures honestly.'
+        ),
+    ] = {}
+
+
+class Dmarc(Settings, frozen=True):
+    policy: Annotated[
+        Literal["off", "observe", "obey"],
+        about(
+            "observe: DMARC is evaluated (with SPF and DKIM), and nobody is refused for it. obey: what "
+            "the author's domain asks for is done, and a letter whose From names nobody in particular "
+            "is refused."
+        ),
+    ] = "off"
+    quarantine: Annotated[
+        Literal["tag", "hold", "reject"],
+        about(
+            "What quarantine means. tag: the letter is delivered, Authentication-Results says so. hold: "
+            "it waits in the queue until it is released."
+        ),
+    ] = "tag"
+    trusted_sealers: Annotated[
+        tuple[str, ...],
+        about(
+            "Domains of forwarders and mailing lists: a letter whose whole chain of seals (ARC) is theirs, "
+            "and holds, is taken although DMARC fails."
+        ),
+    ] = ()

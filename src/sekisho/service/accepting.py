@@ -49,6 +49,7 @@ async def _judge(session: Session, step: BodyEnd, taking: Taking) -> Answer:
     flaw = body.flaw or (_header_flaw(body) if "SMTPUTF8" in transaction.options else None)
     if flaw is not None:
         return session.refused("body", "header", flaw)
+    session.asking.proofs.arrived(kept)
     client, policy = transaction.client, front.policy
     letter = InHand(session, client, transaction, transaction.recipients, body, front.now())
     event = accepted(letter)

@@ -4,7 +4,7 @@ means).
 
 from typing import Any, TypeVar
 
-from sekisho.checks.ask import AskedSpf, Judgement, Known
+from sekisho.checks.ask import AskedDkim, AskedDmarc, AskedSpf, Judgement, Known
 from sekisho.checks.takeover import held_under
 from sekisho.model.delivery import Kind
 from sekisho.model.event import Event
@@ -130,6 +130,12 @@ class Asking:
 
     async def spf(self) -> AskedSpf | None:
         return await self.proofs.spf()
+
+    async def dkim(self) -> AskedDkim | None:
+        return await self.proofs.dkim()
+
+    async def dmarc(self) -> AskedDmarc | None:
+        return await self.proofs.dmarc()
 
     async def count(self, table: str, key: str) -> int:
         return self._front.counts.sum(table, key, self._front.now())
