@@ -22,7 +22,8 @@ def command(server: str, path: str) -> None:
 
     Example: sekisho configure postfix -c /srv/mail/sekisho.toml | ssh root@mx sh
     """
-    listening = _listening(settings(path))
+    config = settings(path)
+    listening = _listening(config)
     setup = SETUPS[server]
     if not set(setup.needs) & set(listening):
         protocol = setup.needs[0]
@@ -37,7 +38,23 @@ def command(server: str, path: str) -> None:
             ),
             78,
         )
+    if "wforce" in setup.needs:
+        listening["password"] = _password(config)
     click.echo(setup.text(listening), nl=False)
+
+
+def _password(config: Config) -> str:
+    """The one that the other side has to show."""
+    names = [each.password_file for each in config.listen.values() if each.protocol == "wforce"]
+    path = os.path.join(config.state, names[0])
+    try:
+        with open(path, encoding="utf-8") as file:
+            word = file.read().strip()
+    except (OSError, UnicodeDecodeError):
+        word = ""
+    if not word:
+        speech.fail(phrase("there is no password in {file}: put a long random word there", file=path), 78)
+    return word
 
 
 def _listening(config: Config) -> dict[str, str]:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from sekisho.integrations import postfix_setup
+from sekisho.integrations import dovecot_setup, postfix_setup
 
 Listening = Mapping[str, str]
-"""Protocol of a booth -> its address, as the settings have it."""
+"""Protocol of a booth -> its address, as the settings have it; `password`: what clients of wforce show."""
 
 
 class Setup(Struct, frozen=True):
@@ -18,11 +18,14 @@ class Setup(Struct, frozen=True):
 
 
 SETUPS: Mapping[str, Setup] = {
+    "dovecot": Setup(("wforce",), dovecot_setup.text),
+    "dovecot-2.4": Setup(("wforce",), dovecot_setup.text_24),
     "postfix": Setup(("policy", "sasl"), postfix_setup.text),
 }
 
 EXAMPLES: Mapping[str, str] = {
     "policy": "127.0.0.1:10031",
     "sasl": "127.0.0.1:12345",
+    "wforce": "127.0.0.1:8084",
 }
 """An address for each, where the settings have none yet."""

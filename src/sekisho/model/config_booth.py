@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from sekisho.model.config_base import Settings, about
 
-BOOTHS = ("policy", "sasl", "milter")
+BOOTHS = ("policy", "sasl", "milter", "wforce")
 """Protocols of listeners where no mail comes in, only questions about it."""
 
 
@@ -39,15 +39,26 @@ class Booth(Settings, frozen=True):
     tarpit_s: Annotated[
         int,
         about(
-            "How long the answer to a wrong password waits (protocol sasl); the asking server waits 10 s.",
+            "How long the answer to a wrong password waits (protocol sasl), or a login under watch (wforce): "
+            "Postfix waits 10 s for us.",
             ge=0,
             le=LONGEST_TARPIT_S,
         ),
     ] = 2
+    asked_twice: Annotated[
+        bool,
+        about(
+            "The asking server asks before it looks at the password and once more after it, as Dovecot does "
+            "with auth_policy_check_before_auth = yes (protocol wforce): the first question is answered yes."
+        ),
+    ] = False
+    password_file: Annotated[
+        str, about("File with the password that clients of protocol wforce show (HTTP Basic, any name).")
+    ] = ""
     domain: Annotated[
         str,
         about(
-            "Stands behind the login names that come without one; empty: the hostname (policy) or nothing "
-            "(sasl)."
+            "Stands behind the login names that come without one; empty: the hostname, or with protocol sasl "
+            "nothing."
         ),
     ] = ""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from sekisho.model.config_base import about
 from sekisho.model.config_booth import Booth
 
-Protocol = Literal["smtp", "submission", "submissions", "lmtp", "local", "policy", "sasl", "milter"]
+Protocol = Literal["smtp", "submission", "submissions", "lmtp", "local", "policy", "sasl", "milter", "wforce"]
 Speaks = Literal["sekisho", "qmail"]
 
 

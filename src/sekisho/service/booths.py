@@ -6,6 +6,7 @@ from sekisho.service.booth import Booth, Clerk
 from sekisho.service.booth_milter import MilterClerk
 from sekisho.service.booth_policy import PolicyClerk
 from sekisho.service.booth_sasl import SaslClerk
+from sekisho.service.booth_wforce import WforceClerk
 from sekisho.service.front import Front
 
 
@@ -18,5 +19,6 @@ def _clerk_of(name: str, protocol: str, front: Front) -> Clerk:
         "policy": PolicyClerk,
         "sasl": SaslClerk,
         "milter": MilterClerk,
+        "wforce": WforceClerk,
     }
     return clerks[protocol](name, front)

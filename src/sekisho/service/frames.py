@@ -21,6 +21,7 @@ Requests = (
     messages.Observe
     | messages.Report
     | messages.Judge
+    | messages.Consult
     | messages.VerifyPassword
     | messages.AskSalt
     | messages.VerifyProof

@@ -15,7 +15,7 @@ from sekisho.model.config import Guard
 from sekisho.model.event import Event
 from sekisho.model.incident import Standing
 from sekisho.service.channel import Channel, NotDone
-from sekisho.service.messages import Judge
+from sekisho.service.messages import Consult, Judge, Request
 from sekisho.store.bounded import Bounded
 from sekisho.world import Unavailable
 
@@ -49,30 +49,37 @@ class Judging:
 
     async def judge(self, event: Event) -> Judgement:
         """Never raises: a guard that is gone does not stop mail."""
+        return await self._ask(Judge(event), event.account, event.address)
+
+    async def consult(self, account: str, address: str) -> Judgement:
+        """The standing as it is; the question is no evidence of anything. Never raises either."""
+        return await self._ask(Consult(account, address), account, address)
+
+    async def _ask(self, request: Request, account: str, address: str) -> Judgement:
         if not self._enabled:
-            return Judgement(Standing(event.account, event.address))
+            return Judgement(Standing(account, address))
         if self._open >= OPEN_MOST:
-            return self._last_word(event)
-        question = asyncio.ensure_future(self._watch.ask(Judge(event), Standing))
+            return self._last_word(account, address)
+        question = asyncio.ensure_future(self._watch.ask(request, Standing))
         self._open += 1
         question.add_done_callback(partial(self._closed, asyncio.get_running_loop().time()))
         await asyncio.wait((question,), timeout=PATIENCE_S if self._silent < SILENT_MOST else 0)
         if not question.done():
             self._silent += 1
             question.add_done_callback(self._answered_late)
-            return self._last_word(event)
-        return self._word(question, event)
+            return self._last_word(account, address)
+        return self._word(question, account, address)
 
     def _closed(self, asked: float, question: "asyncio.Future[Standing]") -> None:
         self._open -= 1
         if asyncio.get_running_loop().time() - asked <= PATIENCE_S:
             self._silent = 0  # it answers as it should, whether or not anybody waited
 
-    def _word(self, question: "asyncio.Future[Standing]", event: Event) -> Judgement:
+    def _word(self, question: "asyncio.Future[Standing]", account: str, address: str) -> Judgement:
         try:
             standing = question.result()
         except (Unavailable, NotDone, asyncio.CancelledError):
-            return self._last_word(event)
+            return self._last_word(account, address)
         self._remember(standing)
         return Judgement(standing, help_url=self._help_url)
 
@@ -86,9 +93,9 @@ class Judging:
         if standing.place == "unfamiliar":
             self._last.put((standing.account, ""), standing)
 
-    def _last_word(self, event: Event) -> Judgement:
-        last = self._last.get((event.account, event.address))
+    def _last_word(self, account: str, address: str) -> Judgement:
+        last = self._last.get((account, address))
         if last is None:
-            stranger = self._last.get((event.account, "")) or Standing(event.account, event.address)
-            last = replace(stranger, address=event.address, place="unfamiliar", network="")
+            stranger = self._last.get((account, "")) or Standing(account, address)
+            last = replace(stranger, address=address, place="unfamiliar", network="")
         return Judgement(last, fresh=False, help_url=self._help_url)

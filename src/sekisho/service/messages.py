@@ -51,6 +51,13 @@ class Judge(Request, frozen=True, tag="judge"):
     event: Event
 
 
+class Consult(Request, frozen=True, tag="consult"):
+    """How does this account stand for this address? Answered with Standing; nothing is remembered of it."""
+
+    account: str
+    address: str
+
+
 # To the vault, from fronts.
 
 

@@ -25,7 +25,16 @@ from sekisho.service.casebook import Casebook
 from sekisho.service.channel import Channel, NotDone
 from sekisho.service.containing import Containing
 from sekisho.service.memories import SAVED_AT, Memories
-from sekisho.service.messages import IncidentAnswer, IncidentAsk, Judge, Kept, Observe, Report, Request
+from sekisho.service.messages import (
+    Consult,
+    IncidentAnswer,
+    IncidentAsk,
+    Judge,
+    Kept,
+    Observe,
+    Report,
+    Request,
+)
 from sekisho.service.recording import Recorder
 from sekisho.service.rereading import Change
 from sekisho.store import networktable
@@ -107,6 +116,9 @@ class WatchRole:
         match request:
             case Judge(event=event):
                 return await self._judge(event)
+            case Consult(account=account, address=address):
+                await self._memories.recall((account,))
+                return self.guard.standing(account, address, self._world.clock.now())
             case Observe(events=events):
                 await self._observe(events)
                 return None

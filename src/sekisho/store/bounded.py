@@ -1,5 +1,6 @@
 """A dictionary with a limit: the oldest entry makes room."""
 
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
@@ -19,6 +20,9 @@ class Bounded(Generic[Key, Value]):
         self._entries[key] = value
         if len(self._entries) > self._limit:
             del self._entries[next(iter(self._entries))]
+
+    def items(self) -> Iterable[tuple[Key, Value]]:
+        return self._entries.items()
 
     def clear(self) -> None:
         self._entries.clear()

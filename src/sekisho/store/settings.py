@@ -229,6 +229,8 @@ def _listener_contradictions(listeners: Mapping[str, Listen]) -> Iterator[tuple[
             yield from _local_contradictions(("listen", name), listener)
         if listener.protocol == "lmtp" and listener.speaks != "sekisho":
             yield ("listen", name, "speaks"), phrase("LMTP has no other words")
+        if listener.protocol == "wforce" and not listener.password_file:
+            yield ("listen", name, "password_file"), phrase("wforce needs one, with a long random word")
         if listener.address in taken and not listener.address.endswith(":0"):
             yield ("listen", name, "address"), phrase("another listener has this address")
         taken.add(listener.address)
