@@ -32,12 +32,15 @@ def complete(program: Path, libraries: Path | None = None) -> Path:
     return program
 
 
-def with_users(folder: Path, program: Path, *names: str) -> Path:
-    """A script that runs the program where these users exist: in a mount namespace of its own."""
+def with_users(folder: Path, program: Path, *names: str, over: dict[Path, str] | None = None) -> Path:
+    """A script that runs the program where these users exist: in a mount namespace of its own. `over`: what
+    lies over other paths there.
+    """
     for name, line in (("passwd", "{}:x:65534:65534::/:/bin/false\n"), ("group", "{}:x:65534:\n")):
         extra = "".join(line.format(user) for user in names)
         (folder / name).write_text(Path("/etc", name).read_text() + extra)
-    mounts = " && ".join(f"mount --bind {folder}/{name} /etc/{name}" for name in ("passwd", "group"))
+    places = {folder / name: f"/etc/{name}" for name in ("passwd", "group")} | (over or {})
+    mounts = " && ".join(f"mount --bind {ours} {theirs}" for ours, theirs in places.items())
     words = f'{mounts} && exec "$0" "$@"'
     script = folder / "bin" / program.name
     script.parent.mkdir(exist_ok=True)

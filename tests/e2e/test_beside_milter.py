@@ -5,9 +5,11 @@ release of the incident lets them go again, by our hands in its queue.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from command import sekisho
 from covers import covers
 from e2e.beside_postfix import WaitingPostfix, waiting_postfix
 from e2e.running import Installation
@@ -42,6 +44,11 @@ class Site:
         letter = "Subject: x\r\n\r\nx\r\n"
         return self.theirs.send(login, [recipient], letter, login=login, address=address)
 
+    def listed(self, *words: str) -> list[Any]:
+        result = sekisho("queue", "list", "--on", "mx", "-c", str(self.ours.settings), "--json", *words)
+        assert 0 == result.code, result.err
+        return result.rows()
+
     def held(self) -> set[str]:
         rows = [json.loads(line) for line in self.theirs.run("postqueue", "-j").splitlines()]
         return {row["queue_id"] for row in rows if row["queue_name"] == "hold"}
@@ -69,19 +76,14 @@ def test_a_filter_holds_and_the_release_lets_go(site: Site) -> None:
     assert own not in site.held()
     assert strays[0] in site.theirs.log() and "milter triggers HOLD action" in site.theirs.log()
     (incident,) = json.loads(site.ours.run("incident", "show", OWNER, "--json"))["incidents"]
-    on = ("queue", "--on", "mx")
-    rows = [json.loads(line) for line in site.ours.run(*(on[0], "list", *on[1:], "--json")).splitlines()]
-    held = {row["message"]: row["held_by"] for row in rows if row.get("held_by")}
+    held = {row["message"]: row["held_by"] for row in site.listed() if row.get("held_by")}
     assert set(strays) == set(held)
-    marked = site.ours.run(
-        "queue", "list", "--on", "mx", "--json", "--header", "x-sekisho-held: "
-    ).splitlines()
+    marked = site.listed("--header", "x-sekisho-held: ")
     assert 5 == len(marked)
     returned = "Subject: no\r\nContent-Type: message/rfc822\r\n\r\nReceived: from x (y [{address}])\r\n\r\n"
     caused = site.theirs.send("", [OWNER], returned.format(address=STRANGERS[0]))
     usual = site.theirs.send("", [OWNER], returned.format(address=HOME))
-    meant = ("queue", "list", "--on", "mx", "--incident", incident["id"], "--json")
-    found = {json.loads(line)["message"] for line in site.ours.run(*meant).splitlines()}
+    found = {row["message"] for row in site.listed("--incident", incident["id"])}
     assert {*strays, caused} == found and usual not in found
     site.ours.run("incident", "release", OWNER, "--keep-password", "--yes")
     until(lambda: not site.held())

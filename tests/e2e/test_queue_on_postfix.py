@@ -187,7 +187,7 @@ def test_a_containment_holds_what_waits_and_what_comes(theirs: WaitingPostfix, s
         rows = listed(theirs)
         assert {spam, mine, later} == {ident for ident, row in rows.items() if "held_by" in row}
         assert ["1k0zt57sgk6d4kkh5"] == rows[later]["held_by"] and others in rows
-        assert {spam, later} == set(await beside().release("1k0zt57sgk6d4kkh5", (spam,)))
+        assert {spam, later} == set(await beside().release("1k0zt57sgk6d4kkh5", (spam,), HELLO))
         await beside().look()
         assert {mine} == {ident for ident, row in listed(theirs).items() if "held_by" in row}
         await beside().post("postmaster@example.com", b"Subject: told\n\nA login was stopped.\n")

@@ -32,7 +32,7 @@ class Elsewhere:
         self.held |= {"4F1", "4F2"}
         return ("4F1", "4F2")
 
-    async def release(self, held: str, ids: Sequence[str]) -> Sequence[str]:
+    async def release(self, held: str, ids: Sequence[str], account: str) -> Sequence[str]:
         self.held -= set(ids)
         return ids
 

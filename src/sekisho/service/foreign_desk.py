@@ -232,6 +232,18 @@ class ForeignDesk:
         finally:
             unlock()
 
+    def claim(self, action: str, account: str) -> None:
+        """Letters of the account that are held by nobody that we know: their server was told to by us."""
+        unlock = self._locked()
+        try:
+            if self._taken.deed(action) is None:
+                claimed = self._holders()
+                held = self._meant("release", Selector(account=account))
+                ids = tuple(letter.id for letter in held if letter.id not in claimed)
+                self._taken.write(Deed(action, "hold", self._now(), ids, ids, count=len(ids), done=True))
+        finally:
+            unlock()
+
     def orders(self) -> list[tuple[str, Selector]]:
         """Actions that hold what comes."""
         deeds = self._taken.deeds()

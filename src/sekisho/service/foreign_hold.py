@@ -47,8 +47,10 @@ class ForeignHands:
         desk = await self._desk()
         return await self._beside(partial(desk.stand_guard, action, selector, claims=self._asks_us))
 
-    async def release(self, held: str, ids: Sequence[str]) -> Sequence[str]:
+    async def release(self, held: str, ids: Sequence[str], account: str) -> Sequence[str]:
         desk = await self._desk()
+        if self._asks_us and account:
+            await self._beside(partial(desk.claim, held, account))
         for action, selector in await self._beside(desk.orders):
             if action == held:  # what came since the last look is ours to let go as well
                 await self._beside(partial(desk.stand_guard, action, selector, claims=self._asks_us))

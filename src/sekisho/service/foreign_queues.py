@@ -11,6 +11,8 @@ from sekisho.service.exim_hands import Where as EximWhere
 from sekisho.service.foreign_desk import ForeignDesk, ForeignQueue
 from sekisho.service.foreign_select import Names
 from sekisho.service.postfix_hands import PostfixQueue, Where
+from sekisho.service.sendmail_hands import SendmailQueue
+from sekisho.service.sendmail_hands import Where as SendmailWhere
 from sekisho.store.taken import Taken
 from sekisho.world import Disk, Unavailable
 
@@ -53,4 +55,7 @@ def _opened(hand: Hand) -> tuple[ForeignQueue, str]:
         case "exim":
             exim = EximQueue(EximWhere(hand.config, hand.tools))
             return exim, exim.folder
+        case "sendmail":
+            sendmail = SendmailQueue(SendmailWhere(hand.config, hand.queue, hand.tools))
+            return sendmail, sendmail.folder
     raise Unavailable(hand.program, "its queue is not known")

@@ -38,8 +38,10 @@ class Hands(Protocol):
     async def hold(self, action: str, selector: Selector) -> Sequence[str]:
         """Waiting mail that matches stays where it is, and so does what comes, until `action` is released."""
 
-    async def release(self, held: str, ids: Sequence[str]) -> Sequence[str]:
-        """What the action `held` holds may go again; `ids` is what `hold` returned for it."""
+    async def release(self, held: str, ids: Sequence[str], account: str) -> Sequence[str]:
+        """What the action `held` holds may go again; `ids` is what `hold` returned for it, if it was ever
+        asked to: that server may have held letters of `account` on our word alone.
+        """
 
     async def purge(self, selector: Selector) -> Sequence[str]:
         """Take letters, and the bounces that they caused, out of the queue."""
@@ -69,7 +71,10 @@ class HandsChannel:
             case HoldQueue(action=action, selector=selector):
                 return self._performed(action, await self._hands.hold(action, selector))
             case ReleaseQueue(action=action, held=held):
-                return self._performed(action, await self._hands.release(held, await self._held(held)))
+                account = await self._account(held)
+                return self._performed(
+                    action, await self._hands.release(held, await self._held(held), account)
+                )
             case Deposit(action=action, recipient=recipient, letter=letter):
                 await self._hands.post(recipient, letter)
                 return self._performed(action, (recipient,))
@@ -80,6 +85,16 @@ class HandsChannel:
     async def _held(self, action: str) -> Sequence[str]:
         done = await self._world.spawn.thread(partial(self._house.performed, action))
         return tuple(name for performed in done for name in performed.changed)
+
+    async def _account(self, held: str) -> str:
+        """Whose mail it is: `held` is an action of a case, or the case itself."""
+
+        def found() -> str:
+            case = self._house.action(held) or self._house.incident(held)
+            return case.subject if case is not None else ""
+
+        account: str = await self._world.spawn.thread(found)
+        return account
 
     def _performed(self, action: str, changed: Sequence[str]) -> Performed:
         now = self._world.clock.now()
