@@ -112,7 +112,7 @@ def test_the_certificate_is_the_servers(state: Path) -> None:
 def test_a_bad_plan_makes_nothing(tmp_path: Path, words: tuple[str, ...], why: str) -> None:
     """One sentence, exit code 1, no folder."""
     result = sekisho("init", str(tmp_path / "state"), *words)
-    assert 1 == result.code and why in result.err
+    assert 64 == result.code and why in result.err
     assert [] == os.listdir(tmp_path)
 
 
@@ -160,5 +160,5 @@ def test_settings_may_stand_elsewhere_with_users_for_the_roles(tmp_path: Path) -
     assert 1 == sekisho(*words).code
     words[1], words[5] = str(tmp_path / "other"), str(tmp_path / "other.toml")
     for name in ('x"\nevil = 1', "Root", "a" * 26):
-        assert 1 == sekisho(*words[:-1], name).code
+        assert 64 == sekisho(*words[:-1], name).code
     assert not (tmp_path / "other").exists()

@@ -1,14 +1,19 @@
 """What a hostile tester found over the command line: each mishap is one sentence and the right exit code."""
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from command import sekisho
+from sekisho.cli.clicks import SENTENCES
 
+CLICKS = ("core", "decorators", "exceptions", "formatting", "parser", "termui", "types")
 PROGRAM = str(Path(sys.executable).parent / "sekisho")
 LOGIN = "vpopmail[1]: vchkpw-smtp: (PLAIN) login success a@b.example:1.2.3.4"
 
@@ -88,6 +93,8 @@ def test_a_full_disk_under_the_output_is_one_sentence(tmp_path: Path) -> None:
         (("trace", ""), 64),
         (("explain", " "), 64),
         (("init", "/proc/foo", "--domain", "example.com"), 69),
+        (("init", "x", "--domain", "x y"), 64),
+        (("init", "x", "--domain", "example.com", "--address", "here"), 64),
         (("simulate", "--pace", "nan"), 64),
         (("simulate", "--refused", "nan"), 64),
     ],
@@ -130,3 +137,53 @@ def test_settings_that_cannot_be_meant_are_mistakes(tmp_path: Path, text: str, p
     path.write_text('hostname = "mx.example.com"\n' + text)
     done = sekisho("config", "check", "-c", str(path))
     assert 78 == done.code and place in done.err + done.out
+
+
+@pytest.mark.parametrize(
+    ("damage", "remedy"),
+    [("absent", "sekisho init"), ("garbage", "backup"), ("folder", "sekisho init"), ("locked", "try again")],
+)
+def test_a_database_that_does_not_work_names_a_remedy(tmp_path: Path, damage: str, remedy: str) -> None:
+    """69, one sentence: which file, what is wrong, what helps."""
+    state = tmp_path / "site"
+    assert 0 == sekisho("init", str(state), "--domain", "example.com").code
+    house = state / "house.db"
+    match damage:
+        case "absent":
+            house.unlink()
+        case "garbage":
+            house.write_bytes(b"not a database, but long enough to look at" * 100)
+        case "folder":
+            house.unlink()
+            house.mkdir()
+    with contextlib.closing(sqlite3.connect(state / "vault.db" if damage != "locked" else house)) as other:
+        if damage == "locked":
+            other.execute("begin exclusive")
+        done = sekisho("domain", "list", "-c", str(state / "sekisho.toml"))
+    assert 69 == done.code and 1 == done.err.count("\n")
+    assert f"{house} is not available: " in done.err and remedy in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nosuch",), ("queue", "lisst"), ("account", "add"), ("init", "x"), ("queue", "list", "--nosuch"),
+        ("queue", "list", "--limit"), ("queue", "list", "--older", "x"), ("queue", "list", "--by", "x"),
+        ("queue", "list", "--limit", "0"), ("alias", "list", "a", "b"), ("status", "--json=x"),
+    ],
+)  # fmt: skip
+def test_mistakes_on_the_command_line_are_told_in_the_users_language(words: tuple[str, ...]) -> None:
+    """Usage, hint and mistake: of English only what is typed, and the names of types."""
+    done = sekisho(*words, language="ja")
+    assert 64 == done.code
+    for line in filter(None, done.err.splitlines()):
+        assert not line.isascii(), line
+    english = sekisho(*words)
+    assert 64 == english.code and english.err.startswith(("Usage: ", "Error: ")) and english.err.isascii()
+
+
+def test_every_sentence_of_clicks_is_one_that_it_says() -> None:
+    """What click words otherwise by now would be said in English."""
+    said = "".join(Path(click.__file__).with_name(f"{name}.py").read_text() for name in CLICKS)
+    patterns = [repr(each.pattern)[1:-1] for each in SENTENCES]
+    assert [] == [pattern for pattern in patterns if pattern not in said]

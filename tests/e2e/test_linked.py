@@ -1,6 +1,7 @@
 """From a delivery back to the login: where the reply of a far host leads an operator, joining no logs."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ def test_a_delivery_leads_to_its_login(site: Installation) -> None:
     }
     (login,) = [event for event in told if event["event"] == "login_tried"]
     (accepted,) = [event for event in told if event["event"] == "accepted"]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}[+-]\d\d:\d\d", event["at"]) for event in told)
     assert {login["id"]} == {event["login"] for event in (*tries, accepted)}
     assert {login["session"]} == {event["session"] for event in (*tries, accepted)}
     assert {("127.0.0.1", HELLO)} == {

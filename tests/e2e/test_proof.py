@@ -33,6 +33,8 @@ PACE_S = 0.02
 STILL_S = 60
 """Nothing more arrives: so long nothing did."""
 
+pytestmark = pytest.mark.timeout(300 + (LETTERS + BURST) // 20 + 20 * ROUNDS)
+
 ANNA, BOB = "anna@example.com", "bob@example.com"
 
 

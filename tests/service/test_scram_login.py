@@ -19,12 +19,12 @@ from sekisho.model.incident import Standing
 from sekisho.model.secret import Secret
 from sekisho.service.accounts import Accounts, Hands
 from sekisho.service.messages import AskSalt, Request, Salted, Verified, VerifyPassword, VerifyProof
-from sekisho.service.vaulting import VaultRole
+from sekisho.service.vaulting import KEYS_AGAIN, VaultRole
 from sekisho.store.directory import Directory
 from sekisho.store.hashes import Hashes
 from sekisho.store.hashing import make_hash
 from sekisho.store.house import Change, House
-from sekisho.store.scram_keys import make_keys
+from sekisho.store.scram_keys import ScramKeys, make_keys
 from sekisho.store.vault import Vault
 from sekisho.testing.loop import run
 from sekisho.testing.world import fakes
@@ -135,6 +135,27 @@ def test_keys_that_are_lost_are_made_again_without_a_restart(place: Place) -> No
         assert ("", "password") == why(await place.scram(ALICE))
         assert (ALICE, "") == why(await place.plain(ALICE))
         assert (ALICE, "") == why(await place.scram(ALICE))
+
+    run(scene())
+
+
+def test_keys_that_could_not_be_kept_are_kept_later(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk was full at the first login. Not at each login meanwhile: keys cost a tenth of a second."""
+    tried = []
+
+    def full(self: Hashes, address: str, stored: str, keys: ScramKeys) -> None:
+        tried.append(address)
+        raise Unavailable("vault.db", "database or disk is full")
+
+    async def scene() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Hashes, "keep", full)
+            assert (BOB, "") == why(await place.plain(BOB))
+            assert (BOB, "") == why(await place.plain(BOB))
+        assert [BOB] == tried and ("", "password") == why(await place.scram(BOB))
+        await place.fakes.clock.sleep(KEYS_AGAIN / 1_000_000)
+        assert (BOB, "") == why(await place.plain(BOB))
+        assert (BOB, "") == why(await place.scram(BOB))
 
     run(scene())
 

@@ -8,9 +8,9 @@ from sekisho.cli import speech
 from sekisho.cli.household import Household, household
 from sekisho.cli.where import config_option, json_option, when
 from sekisho.model.account import Alias
-from sekisho.model.phrase import phrase, phrases
+from sekisho.model.phrase import Phrase, phrase, phrases
 from sekisho.service.aliasing import lead
-from sekisho.service.names import Refusal, alias_address
+from sekisho.service.names import Misspelt, alias_address
 
 reject_option = click.option(
     "--reject", is_flag=True, help="Refuse mail to this address, whatever the catch-all says."
@@ -129,24 +129,29 @@ def set_(address: str, targets: tuple[str, ...], reject: bool, path: str) -> Non
 
 @command.command("remove")
 @click.argument("address")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @config_option
-def remove(address: str, path: str) -> None:
+def remove(address: str, yes: bool, dry_run: bool, path: str) -> None:
     """Remove an alias or a refusal.
 
-    Example: sekisho alias remove sales@example.com
+    Example: sekisho alias remove sales@example.com --dry-run
     """
     with household(path) as home:
-        alias = home.aliases.remove(address)
-        speech.tell(phrase("{name} is removed.", name=alias.address))
+        alias = home.aliases.get(address)
+        plan = phrase("Removes an alias: {alias}. Queued mail keeps the way it has.", alias=_sentence(alias))
+        if speech.confirm(plan, yes, dry_run):
+            home.aliases.remove(alias.address)
+            speech.tell(phrase("{name} is removed.", name=alias.address))
 
 
 def _wanted(targets: tuple[str, ...], reject: bool) -> tuple[str, ...]:
     if reject == bool(targets):
-        raise Refusal(phrase("give either targets or --reject"))
+        raise Misspelt(phrase("give either targets or --reject"))
     return targets
 
 
-def _sentence(alias: Alias) -> Any:
+def _sentence(alias: Alias) -> Phrase:
     if alias.refuses:
         return phrase("{name} is refused", name=alias.address)
     return phrase("{name} leads to {targets}", name=alias.address, targets=", ".join(alias.targets))

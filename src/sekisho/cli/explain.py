@@ -3,7 +3,7 @@
 import click
 
 from sekisho.cli import speech
-from sekisho.cli.where import archive, config_option, json_option, settings, when
+from sekisho.cli.where import archive, config_option, dated, json_option, settings, when
 from sekisho.model.event import Judged
 from sekisho.model.phrase import phrase
 from sekisho.model.text import printable
@@ -26,7 +26,7 @@ def command(session: str, path: str, as_json: bool) -> int:
     events = tracing.explain(archive(config), session)
     for event in events:
         if as_json:
-            speech.emit(event)
+            speech.emit(dated(event, config))
         else:
             won = "* " if isinstance(event, Judged) and event.won else "  "
             speech.tell(f"{when(event.at, config)} {won}{speech.texts().say(sentence(event))}")

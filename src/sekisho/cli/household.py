@@ -18,7 +18,7 @@ from sekisho.model.text import printable
 from sekisho.queue.routing import Table
 from sekisho.service.accounts import Accounts, Hands
 from sekisho.service.aliasing import Aliases
-from sekisho.service.names import Refusal
+from sekisho.service.names import Misspelt, Refusal
 from sekisho.store.hashing import PASSWORD_BYTES
 from sekisho.store.house import House
 from sekisho.store.vault import Vault
@@ -52,7 +52,7 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:
-        speech.fail(refusal.sentence)
+        speech.fail(refusal.sentence, speech.USAGE if isinstance(refusal, Misspelt) else 1)
 
 
 def hands() -> Hands:

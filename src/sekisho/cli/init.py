@@ -15,7 +15,7 @@ from sekisho.host import HostDisk
 from sekisho.model.phrase import phrase
 from sekisho.model.text import printable
 from sekisho.service.founding import HIGH_PORTS, PORTS, Plan, found, records
-from sekisho.service.names import Refusal, domain_name
+from sekisho.service.names import Misspelt, domain_name
 from sekisho.store.plausible import is_address
 from sekisho.store.settings import load
 
@@ -74,13 +74,13 @@ def command(folder: str, domain: str, as_json: bool, **place: str) -> None:
 
 def _user_name(name: str) -> str:
     if name and not USER_NAME.fullmatch(name):
-        raise Refusal(phrase("{value} is not the name of a user", value=printable(name, 100)))
+        raise Misspelt(phrase("{value} is not the name of a user", value=printable(name, 100)))
     return name
 
 
 def _plan(folder: str, domain: str, hostname: str, address: str) -> Plan:
     name = domain_name(domain)
     if not is_address(address):
-        raise Refusal(phrase("{value} is not an IP address", value=address))
+        raise Misspelt(phrase("{value} is not an IP address", value=address))
     ports = PORTS if os.geteuid() == 0 else HIGH_PORTS
     return Plan(os.path.abspath(folder), name, domain_name(hostname or f"mx.{name}"), address, ports)

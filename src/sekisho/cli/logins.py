@@ -6,7 +6,7 @@ import click
 
 from sekisho.cli import speech
 from sekisho.cli.household import refusals
-from sekisho.cli.where import config_option, json_option, settings, when
+from sekisho.cli.where import config_option, dated, json_option, settings, when
 from sekisho.host import HostClock
 from sekisho.model.event import LoginTried
 from sekisho.model.phrase import phrase
@@ -36,7 +36,7 @@ def logins(address: str, days: int, path: str, as_json: bool) -> None:
         if isinstance(event, LoginTried) and event.account == key:
             count += 1
             if as_json:
-                speech.emit(event)
+                speech.emit(dated(event, config))
             else:
                 speech.tell(f"{when(event.at, config)}  {speech.texts().say(sentence(event))}")
     if not count and not as_json:

@@ -12,7 +12,7 @@ from copy import copy
 
 import click
 
-from sekisho.cli import speech
+from sekisho.cli import clicks, speech
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.store.texts import Texts
 from sekisho.world import Unavailable
@@ -86,6 +86,7 @@ def _hangups_waiting() -> Iterator[None]:
 
 def _run() -> None:
     try:
+        clicks.speak()
         spoken = in_language(sekisho, speech.texts())
         code = spoken.main(standalone_mode=False) or 0
         sys.stdout.flush()  # here, where a full disk can still be told

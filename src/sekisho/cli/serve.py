@@ -113,8 +113,7 @@ async def _reload_when(hung_up: asyncio.Event, server: Runs, manager: Manager, s
         task = asyncio.get_running_loop().create_task(server.reload(), name="reload")
         await asyncio.wait((task,))
         trouble = _trouble(task)
-        if trouble is not None:
-            speech.complain(trouble)
+        speech.complain(trouble or phrase("the settings were read again"))
         manager.ready(_said(trouble or serving))
 
 

@@ -3,7 +3,7 @@
 import click
 
 from sekisho.cli import speech
-from sekisho.cli.where import archive, config_option, json_option, settings, when
+from sekisho.cli.where import archive, config_option, dated, json_option, settings, when
 from sekisho.model.phrase import phrase
 from sekisho.model.text import printable
 from sekisho.service import tracing
@@ -27,7 +27,7 @@ def command(key: str, path: str, as_json: bool) -> int:
     events = tracing.trace(archive(config), key)
     if as_json:
         for event in events:
-            speech.emit(event)
+            speech.emit(dated(event, config))
     else:
         for event in events:
             speech.tell(f"{when(event.at, config)}  {speech.texts().say(sentence(event))}")

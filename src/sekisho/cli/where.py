@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
+import msgspec
 
 from sekisho.cli import speech
 from sekisho.model.config import Config
@@ -43,6 +44,12 @@ def settings(path: str) -> Config:
 
 def archive(config: Config) -> Callable[[], Iterable[Event]]:
     return lambda: read_events(os.path.join(config.state, "events"))
+
+
+def dated(event: Event, config: Config) -> dict[str, Any]:
+    """An event for programs."""
+    told: dict[str, Any] = msgspec.to_builtins(event)
+    return told | {"at": when(event.at, config)}
 
 
 def when(at: int, config: Config) -> str:

@@ -13,7 +13,7 @@ from sekisho.model.phrase import phrase
 from sekisho.model.quota import written
 from sekisho.model.secret import Secret
 from sekisho.model.text import printable
-from sekisho.service.names import Refusal, account_address, domain_name
+from sekisho.service.names import Misspelt, Refusal, account_address, domain_name
 from sekisho.store.hashing import PASSWORD_BYTES, SALT_BYTES, make_hash, prepared
 from sekisho.store.house import Change, House
 from sekisho.store.scram_keys import make_keys, salt_of
@@ -158,14 +158,14 @@ def kept_quota(text: str) -> str:
     quota = written(text)
     if quota is None:
         given = printable(text, 100)
-        raise Refusal(phrase('{given} is not a quota, such as 500M, 2G, "2G,10000" or none', given=given))
+        raise Misspelt(phrase('{given} is not a quota, such as 500M, 2G, "2G,10000" or none', given=given))
     return str(quota)
 
 
 def _delimiters(text: str) -> str:
     if any(char not in DELIMITERS for char in text):
         given = printable(text)
-        raise Refusal(phrase("delimiters can be {allowed}, not {given}", allowed=DELIMITERS, given=given))
+        raise Misspelt(phrase("delimiters can be {allowed}, not {given}", allowed=DELIMITERS, given=given))
     return "".join(dict.fromkeys(text))
 
 

@@ -20,12 +20,16 @@ class Refusal(Exception):
         self.sentence = sentence
 
 
+class Misspelt(Refusal):
+    """What was typed can be no name of that kind, whatever is here."""
+
+
 def domain_name(text: str) -> str:
     """A domain in its A-label form. A full-width letter or the like is a twin of a plain one: refused."""
     plain = unicodedata.normalize("NFC", text)
     mailbox = _parsed("x@" + plain) if unicodedata.normalize("NFKC", plain) == plain else None
     if mailbox is None or mailbox.domain.startswith("["):
-        raise Refusal(phrase("{name} is not the name of a domain", name=printable(text, SHOWN)))
+        raise Misspelt(phrase("{name} is not the name of a domain", name=printable(text, SHOWN)))
     return mailbox.domain
 
 
@@ -33,10 +37,10 @@ def account_address(text: str) -> str:
     """The key of an account. Only ASCII stands before the @: without SMTPUTF8 nobody could write to it."""
     mailbox = _parsed(text)
     if mailbox is None or not mailbox.domain or mailbox.domain.startswith("["):
-        raise Refusal(phrase("{name} is not a mail address", name=printable(text, SHOWN)))
+        raise Misspelt(phrase("{name} is not a mail address", name=printable(text, SHOWN)))
     if not mailbox.local.isascii():
         name = printable(text, SHOWN)
-        raise Refusal(phrase("{name}: only plain ASCII can stand before the @", name=name))
+        raise Misspelt(phrase("{name}: only plain ASCII can stand before the @", name=name))
     return key_of(f"{mailbox.local}@{domain_name(mailbox.domain)}")
 
 
@@ -62,7 +66,7 @@ def _list(text: str) -> str:
     path = text.removeprefix(INCLUDE)
     if not path.startswith("/") or printable(path) != path or ".." in path.split("/"):
         name = printable(text, SHOWN)
-        raise Refusal(phrase("{name}: a list is a file by its absolute path, without links", name=name))
+        raise Misspelt(phrase("{name}: a list is a file by its absolute path, without links", name=name))
     return text
 
 

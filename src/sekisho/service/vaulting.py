@@ -39,8 +39,18 @@ from sekisho.world import Unavailable, World
 UNDER_WAY_PER_LOGIN = 8
 """Most passwords of one login being hashed or waiting: who guesses does not take everybody's turns."""
 
+KEYS_AGAIN = 60 * 1_000_000
+"""Microseconds until keys are made again that could not be kept: each time they cost 0.1 s of a core."""
+
 Verify = Callable[[str, bytes], bool]
 """Stored hash and password; runs in a thread."""
+
+
+class _Keyed(Struct, frozen=True):
+    """For which hash keys were made last, and how long nobody looks whether they are kept."""
+
+    stored: str
+    until: int
 
 
 class VaultRole:
@@ -70,7 +80,7 @@ class VaultRole:
         self._judged: dict[bool, Bounded[bytes, int]] = {
             right: Bounded(limits.cache_entries) for right in (True, False)
         }
-        self._keyed: Bounded[str, str] = Bounded(limits.cache_entries)  # for which hash keys were made
+        self._keyed: Bounded[str, _Keyed] = Bounded(limits.cache_entries)
 
     async def handle(self, request: Request) -> Struct | None:
         """For a channel. Raises Unavailable when too many passwords wait or a database does not answer."""
@@ -125,11 +135,12 @@ class VaultRole:
         return Verified("", "denied") if _denied(account) else Verified(account.address, signature=signature)
 
     def _give_keys(self, login: str, stored: str, password: bytes) -> None:
-        """Once for each password; should it fail, at the next start."""
-        if not self._limits.scram_rounds or self._keyed.get(login) == stored:
+        """Once for each password; should it fail, again after a while."""
+        known, now = self._keyed.get(login), self._world.clock.ticks()
+        if not self._limits.scram_rounds or (known and known.stored == stored and now < known.until):
             return
         if self._hashes.scram(login) is None:
-            self._keyed.put(login, stored)
+            self._keyed.put(login, _Keyed(stored, now + KEYS_AGAIN))
             self._world.spawn.task("scram keys", self._make_keys(login, stored, password))
 
     async def _make_keys(self, login: str, stored: str, password: bytes) -> None:
@@ -137,7 +148,7 @@ class VaultRole:
         work = functools.partial(make_keys, password, salt, self._limits.scram_rounds)
         async with self._turns:
             keys = await self._world.spawn.thread(work)
-        with contextlib.suppress(Unavailable):  # they log in as before, and are asked again
+        with contextlib.suppress(Unavailable):  # they log in as before, and get keys another time
             await self._world.spawn.thread(functools.partial(self._hashes.keep, login, stored, keys))
 
     async def _is_right(self, login: str, stored: str, password: bytes) -> bool:

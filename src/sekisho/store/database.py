@@ -27,6 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from sekisho.store.paths import uri
+from sekisho.store.remedies import advised
 from sekisho.world import Unavailable
 
 BUSY_S = 5.0
@@ -126,7 +127,7 @@ class Database:
         try:
             yield
         except DatabaseError as error:
-            raise Unavailable(self._path, str(error.orig)) from error
+            raise Unavailable(self._path, advised(str(error.orig))) from error
         except PoolTimeout as error:
             raise Unavailable(self._path, "too many threads wait for it") from error
 

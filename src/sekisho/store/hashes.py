@@ -9,6 +9,7 @@ from typing import Self
 
 from sekisho.store.bounded import Bounded
 from sekisho.store.paths import uri
+from sekisho.store.remedies import advised
 from sekisho.store.scram_keys import ScramKeys
 from sekisho.store.window import Window
 from sekisho.world import Clock, Unavailable
@@ -80,7 +81,7 @@ class Hashes:
                 connection.execute(_KEEP[2])
                 connection.execute("commit")
         except sqlite3.Error as error:
-            raise Unavailable(self._path, str(error)) from error
+            raise Unavailable(self._path, advised(str(error))) from error
 
     def _read_keys(self, address: str) -> ScramKeys | None:
         if not self._window.rows("select 1 from sqlite_master where type = 'table' and name = 'scram'"):

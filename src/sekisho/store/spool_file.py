@@ -11,6 +11,7 @@ from typing import Any
 
 import apsw
 
+from sekisho.store.remedies import advised
 from sekisho.store.sql import statements
 from sekisho.world import Unavailable
 
@@ -57,7 +58,7 @@ class SpoolFile:
             connection.set_wal_hook(self._notice_length)
             connection.execute("begin immediate; " + statements("spool")["schema"] + "; commit")
         except TROUBLE as error:
-            raise Unavailable(self._path, str(error)) from error
+            raise Unavailable(self._path, advised(str(error))) from error
         return connection
 
     def _open_reader(self) -> Any:
@@ -66,7 +67,7 @@ class SpoolFile:
             connection.set_busy_timeout(BUSY_MS)
             connection.pragma("cache_size", -8 * 1024)
         except TROUBLE as error:
-            raise Unavailable(self._path, str(error)) from error
+            raise Unavailable(self._path, advised(str(error))) from error
         return connection
 
     @contextlib.contextmanager

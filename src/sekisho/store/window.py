@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sekisho.store.paths import uri
+from sekisho.store.remedies import advised
 from sekisho.world import Clock, Unavailable
 
 POLL_US = 200_000
@@ -22,6 +23,8 @@ AGAIN_US = 20_000
 
 BUSY_MS = 250
 """Longest wait for somebody's commit, in milliseconds: the event loop stands still meanwhile."""
+
+OTHER_SCHEMA = "made by another version of sekisho; restart the server, so that all of it is one version"
 
 
 class Window:
@@ -86,7 +89,7 @@ class Window:
             self._file = _identity(self._path)
             if self._note("schema") != self._schema:
                 self.close()
-                raise Unavailable(self._path, "made by another version of sekisho")
+                raise Unavailable(self._path, OTHER_SCHEMA)
         return self._connection
 
     @contextlib.contextmanager
@@ -94,7 +97,7 @@ class Window:
         try:
             yield
         except sqlite3.Error as error:
-            raise Unavailable(self._path, str(error)) from error
+            raise Unavailable(self._path, advised(str(error))) from error
 
     def close(self) -> None:
         with self._lock:
