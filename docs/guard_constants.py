@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 GUARD = Path(__file__).parent.parent / "src" / "sekisho" / "guard"
-MODULES = ("logins", "crowd", "letters", "volume", "bounces", "grading", "evidence", "memory")
+MODULES = ("logins", "crowd", "letters", "volume", "bounces", "grading", "evidence", "memory", "tally", "failures")
 UNITS = ("SECOND", "MINUTE", "HOUR", "DAY")
 
 Constant = tuple[str, str, str]

@@ -45,6 +45,36 @@ def once(path: Path, *words: str, code: int) -> list[Any]:
     return result.rows()
 
 
+@covers("F-01", "O-02")
+def test_failing_mail_is_told_with_the_account(tmp_path: Path) -> None:
+    """The source's case by its logs: an hour of ordinary mail, then one account's letters of which nearly
+    half are refused. One alarm, within five minutes, not before; `incident list` has it."""
+    for name in ("house", "log"):
+        (tmp_path / name).mkdir()
+    home = MailHome(tmp_path / "house")
+    began = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=70)
+    town = Town(3, began)
+    for minute in range(60):
+        at = began + timedelta(minutes=minute)
+        town.login(at, "submission", "clerk@corp.example", "60.1.1.10")
+        town.message(at, "clerk@corp.example", [f"friend{minute % 9}@friends{minute % 5}.example"])
+    attack = began + timedelta(hours=1)
+    for number in range(8):
+        at = attack + timedelta(seconds=40 * number)
+        town.login(at, "submission", VICTIM, town.address())
+        strangers = [f"x{number}.{place}@d{place}.example" for place in range(20)]
+        town.message(at + timedelta(seconds=4), VICTIM, strangers, 9)
+    (tmp_path / "log" / "maillog").write_bytes(town.text())
+    found = home("watch", str(tmp_path / "log" / "maillog"), "--once", "--json").rows()
+    (alarm,) = [case for case in found if case["kind"] == "failure_rate"]
+    opened = datetime.fromtimestamp(alarm["opened"] / 1e6, UTC)
+    assert VICTIM == alarm["subject"]
+    assert attack <= opened <= attack + timedelta(minutes=5)
+    (line,) = [line for line in home("incident", "list").out.splitlines() if "mail fails" in line]
+    assert VICTIM in line and "refused (5yz)" in line
+    assert "拒否 (5yz)" in home("incident", "show", alarm["id"], language="ja").out
+
+
 @covers("O-01")
 def test_a_theft_is_found_by_the_logs_alone(tmp_path: Path) -> None:
     """Without any set-up: the rotated files taught what is usual, the present one shows the strangers."""

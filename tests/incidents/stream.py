@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from command import sekisho
+from sekisho.guard.failures import Failures
 from sekisho.guard.guard import Guard
 from sekisho.guard.network_csv import read_rows
 from sekisho.guard.networks import NetworkTable
@@ -38,7 +39,8 @@ TEACHES = "count the strangers"
 
 class Head(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """`finds`: account -> the event that raised its grade -> that grade. `leaked`: messages taken from
-    strangers before the account was contained. `treats`: what the client met at an event. `report`: what scan
+    strangers before the account was contained. `alarms`: the result that raised an alarm of the failure rate
+    -> whose, and the commonest cause. `treats`: what the client met at an event. `report`: what scan
     must say, in part.
 
     `holds`: constant -> changes of it under which this stream, or its honest companion, is no longer true.
@@ -52,6 +54,7 @@ class Head(Struct, forbid_unknown_fields=True, omit_defaults=True):
     finds: dict[str, dict[str, str]] = field(default_factory=dict)
     leaked: dict[str, int] = field(default_factory=dict)
     treats: dict[str, str] = field(default_factory=dict)
+    alarms: dict[str, str] = field(default_factory=dict)
     report: list[dict[str, Any]] = field(default_factory=list)
     door: str = "watch"
     new_table_at: int = 0
@@ -75,6 +78,7 @@ class Outcome(Struct):
     finds: dict[str, dict[str, str]] = field(default_factory=dict)
     leaked: dict[str, int] = field(default_factory=dict)
     treats: dict[str, str] = field(default_factory=dict)
+    alarms: dict[str, str] = field(default_factory=dict)
     report: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -101,6 +105,8 @@ def differs(stream: Stream, outcome: Outcome) -> str:
     for account, messages in head.leaked.items():
         if outcome.leaked.get(account, 0) != messages:
             return f"{outcome.leaked.get(account, 0)} messages of {account} leaked, not {messages}"
+    if outcome.alarms != head.alarms:
+        return f"alarmed {outcome.alarms}, not {head.alarms}"
     for event, treatment in head.treats.items():
         if outcome.treats.get(event) != treatment:
             return f"{event} was {outcome.treats.get(event)}, not {treatment}"
@@ -125,6 +131,7 @@ class _Watch:
         self._stream = stream
         self._table = NetworkTable(pack(read_rows(stream.head.networks)))
         self._guard = Guard(replace(config.Guard(), **stream.head.settings), self._table)
+        self._failures = Failures()
         self._outcome = Outcome()
 
     def play(self) -> Outcome:
@@ -147,8 +154,16 @@ class _Watch:
                     self._outcome.leaked[event.account] += standing.treatment in ("pass", "delay")
             case LoginTried() | DeliveryTried() | Returned():
                 self._follow(event, self._guard.observe(event))
+                if isinstance(event, DeliveryTried):
+                    self._alarm(event)
             case ActionDone(kind="allow_logins"):
                 self._guard.release(event.subject, event.at, teach=TEACHES in event.text)
+
+    def _alarm(self, event: DeliveryTried) -> None:
+        self._failures.settle(event.at)
+        jump = self._failures.observe(event)
+        if jump is not None:
+            self._outcome.alarms[event.id] = f"{jump.subject} {jump.cause}"
 
     def _follow(self, event: Event, findings: tuple[Finding, ...]) -> None:
         for finding in findings:

@@ -19,7 +19,7 @@ from sekisho.model.action import Action
 from sekisho.model.phrase import phrase
 from sekisho.model.text import printable
 from sekisho.service.messages import IncidentAnswer
-from sekisho.service.notices import grade_name
+from sekisho.service.notices import state_name
 from sekisho.store.texts import Texts
 
 FORMATS = ("json", "csv", "md", "html")
@@ -105,7 +105,7 @@ def _deed(action: Action, answer: IncidentAnswer, texts: Texts) -> str:
 
 def _facts(answer: IncidentAnswer, texts: Texts, when: When) -> list[tuple[str, str]]:
     incident = answer.incidents[0]
-    state = phrase("closed") if incident.closed else grade_name(incident.grade)
+    state = state_name(incident)
     facts = [
         (texts.say(phrase("incident")), incident.id),
         (texts.say(phrase("account")), incident.subject),

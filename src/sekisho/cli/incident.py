@@ -21,7 +21,7 @@ from sekisho.model.phrase import Phrase, phrase
 from sekisho.service.channel import NotDone
 from sekisho.service.control import call
 from sekisho.service.messages import IncidentAnswer, IncidentAsk
-from sekisho.service.notices import grade_name
+from sekisho.service.notices import state_name
 
 
 @click.group("incident")
@@ -182,6 +182,6 @@ async def _without_server(config: Config, wish: IncidentAsk) -> IncidentAnswer:
 
 
 def _line(incident: Incident, config: Config) -> str:
-    state = phrase("closed") if incident.closed else grade_name(incident.grade)
+    state = state_name(incident)
     say = speech.texts().say
     return f"{incident.id}  {when(incident.opened, config)}  {say(state)}  {say(incident.sentence)}"

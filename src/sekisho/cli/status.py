@@ -54,6 +54,8 @@ def _tell(answer: StatusAnswer) -> None:
         found = [count for key, count in answer.counts.items() if key.rpartition(".")[2] == name]
         if found:
             speech.tell(f"{sum(found):9}  {_said(meaning)}")
+    for alarm in answer.alarms:
+        speech.tell(alarm)
     for role in answer.silent:
         speech.tell(phrase("{role} does not answer", role=role))
 

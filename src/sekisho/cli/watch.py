@@ -14,7 +14,7 @@ from sekisho.cli import speech
 from sekisho.cli.where import json_option, settings, when
 from sekisho.model.config import Config
 from sekisho.model.incident import Finding, Grade, Incident
-from sekisho.model.phrase import phrase
+from sekisho.model.phrase import Phrase, phrase
 from sekisho.service.lookout import Lookout
 from sekisho.store.house import House
 
@@ -63,18 +63,26 @@ class Voice:
             return
         self._told.add((incident.id, finding.grade))
         self.found = True
+        self._say(incident, finding.at, finding.sentence)
+
+    def _say(self, incident: Incident, at: int, sentence: Phrase) -> None:
         if self._json:
             speech.emit(incident)
         else:
-            at, say = when(finding.at, self._config), speech.texts().say
-            speech.tell(f"{at} {incident.id} {say(finding.sentence)}")
+            speech.tell(f"{when(at, self._config)} {incident.id} {speech.texts().say(sentence)}")
         sys.stdout.flush()
+
+
+    def alarmed(self, incident: Incident) -> None:
+        """Of the failure rate: once for each jump."""
+        self.found = True
+        self._say(incident, incident.opened, incident.sentence)
 
 
 async def _follow(config: Config, paths: tuple[str, ...], voice: Voice, *, keeps: bool, once: bool) -> int:
     lookout = Lookout(config, paths, keeps=keeps)
     loop = asyncio.get_running_loop()
-    alone = await lookout.start(voice)
+    alone = await lookout.start(voice, voice.alarmed)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lookout.end)
     try:

@@ -7,6 +7,9 @@ from msgspec import Struct
 
 from sekisho.model.phrase import Phrase
 
+FAILURE_RATE = "failure_rate"
+"""The kind of a case about deliveries that fail: it says that, accuses nobody, and holds nothing."""
+
 
 class Grade(IntEnum):
     """How sure the guard is, per account. What follows for a client depends on where it calls from."""

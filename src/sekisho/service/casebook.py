@@ -13,7 +13,7 @@ from sekisho.guard.contain import Wish, describe, plan_containment, plan_notices
 from sekisho.guard.guard import Guard
 from sekisho.guard.incident import fold
 from sekisho.model.action import Action
-from sekisho.model.incident import Finding, Grade, Incident
+from sekisho.model.incident import FAILURE_RATE, Finding, Grade, Incident
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.service.channel import NotDone
 from sekisho.service.containing import Containing
@@ -36,7 +36,8 @@ class Casebook:
     async def read(self) -> None:
         """The cases that were open when watch stopped."""
         found = await self._containing.keep(lambda: self._house.incidents(open_only=True))
-        self.open = {incident.subject: incident for incident in reversed(found)}
+        cases = [incident for incident in reversed(found) if incident.kind != FAILURE_RATE]
+        self.open = {incident.subject: incident for incident in cases}
 
     def fold(self, finding: Finding) -> Incident:
         """The account's case with this finding in it, not yet written down."""
@@ -116,7 +117,8 @@ class Casebook:
                 incident = await self._find(ask.ident)
                 if not incident.closed and "seen" not in incident.counters:
                     incident = replace(incident, counters={**incident.counters, "seen": 1})
-                    self.open[incident.subject] = incident
+                    if incident.kind != FAILURE_RATE:
+                        self.open[incident.subject] = incident
                     await self.save(incident)
                 return await self._file(incident)
             case "contain":
@@ -179,6 +181,8 @@ class Casebook:
         incident = await self._find(ask.ident)
         if incident.closed:
             return await self._file(incident)
+        if incident.kind == FAILURE_RATE:
+            return await self._dismiss(incident, ask, at)
         if not (ask.teach or ask.keep_password):
             blocked = await self._containing.keep(still_opens, self._house, incident)
             if blocked is not None:
@@ -192,6 +196,15 @@ class Casebook:
             return answer
         await self.close(replace(answer.incidents[0], closed=at), at, f"released by {ask.by}")
         return replace(answer, incidents=(await self._find(incident.id),))
+
+    async def _dismiss(self, incident: Incident, ask: IncidentAsk, at: int) -> IncidentAnswer:
+        """An alarm holds nothing: it is closed."""
+        plan = (phrase("close the alarm; nothing is held for it"),)
+        if ask.dry_run:
+            return IncidentAnswer((incident,), plan=plan)
+        closed = replace(incident, closed=at, closed_why=f"released by {ask.by}")
+        await self.save(closed)
+        return replace(await self._file(closed), plan=plan, changed=True)
 
     async def _undo(self, ask: IncidentAsk, at: int) -> IncidentAnswer:
         action = await self._containing.keep(self._house.action, ask.ident)

@@ -19,7 +19,7 @@ from sekisho.model.action import Action, Kind, Performed
 from sekisho.model.config import Config
 from sekisho.model.event import ActionDone, Event
 from sekisho.model.ident import make_id
-from sekisho.model.incident import Grade, Incident
+from sekisho.model.incident import FAILURE_RATE, Grade, Incident
 from sekisho.model.selector import Selector
 from sekisho.service.alarms import Alarms
 from sekisho.service.channel import Channel, NotDone
@@ -162,7 +162,7 @@ class Containing:
         account = await self.keep(self._house.account, action.to)
         texts = Texts.of((account.language if account else "") or self._config.notify.language)
         stamp = Stamp(await self._sender(), texts, action.id, self._world.clock.now())
-        if action.to == action.subject:
+        if action.to == action.subject and incident.kind != FAILURE_RATE:
             letter = owner_letter(incident, stamp)
         else:
             notes = await self.keep(remarks, self._house, incident)

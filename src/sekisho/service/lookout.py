@@ -10,17 +10,16 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from sekisho.model.config import Config
-from sekisho.model.incident import Finding, Incident
+from sekisho.model.incident import Incident
 from sekisho.service.channel import Channel, ChannelServer, LocalChannel, NotDone, SocketChannel
 from sekisho.service.control import call, control_path, run_folder
 from sekisho.service.desk import Desk
 from sekisho.service.messages import Request, StatusAnswer, StatusAsk
 from sekisho.service.roles import WatchTower, real_world, recorder_of
+from sekisho.service.watching import Listener, WatchRole
 from sekisho.service.watchman import Watchman
 from sekisho.service.zone import zone_of
 from sekisho.store.positions import Positions
-
-Listener = Callable[[Incident, Finding], None]
 
 
 class Lookout:
@@ -32,28 +31,31 @@ class Lookout:
         self.recorder = recorder_of(self.world, config, "watch-logs")
         self._tower: WatchTower | None = None
         self._control: ChannelServer | None = None
+        self._role: WatchRole
         self._places = places
         self._positions = Positions(config.state if keeps else "")
         self._unlock: Callable[[], None] = lambda: None
         self.watchman: Watchman
 
-    async def start(self, listener: Listener) -> bool:
-        """True when the guard runs here; then `listener` hears of each finding. Raises Unavailable."""
+    async def start(self, listener: Listener, alarmed: Callable[[Incident], None]) -> bool:
+        """True when the guard runs here; then these hear of each finding and alarm. Raises Unavailable."""
         config = self._config
         os.makedirs(run_folder(config.state), mode=0o700, exist_ok=True)
         self._unlock = self.world.disk.lock(os.path.join(config.state, "watch.lock"))
         self.world.spawn.task("events", self.recorder.run())
         alone = call(config.state, StatusAsk(), StatusAnswer) is None
-        watch = await self._open(listener) if alone else SocketChannel("server", control_path(config.state))
+        watch: Channel = SocketChannel("server", control_path(config.state))
+        if alone:
+            watch = await self._open()
+            self._role.listen(listener, alarmed)
         self.watchman = Watchman(
             self.world, self._places, self._positions, zone_of(config.zone), watch
         )
         return alone
 
-    async def _open(self, listener: Listener) -> Channel:
+    async def _open(self) -> Channel:
         self._tower = WatchTower(self.world, self._config, self.recorder)
-        role = await self._tower.open([])
-        role.listen(listener)
+        self._role = await self._tower.open([])
         watch = LocalChannel(self._tower.handle, self.recorder.trouble)
         desk = Desk(watch, [LocalChannel(_nobody, self.recorder.trouble)], self.status, self._keep)
         self._control = ChannelServer(control_path(self._config.state), desk.handle, self.recorder.trouble)
@@ -63,7 +65,8 @@ class Lookout:
     async def status(self) -> StatusAnswer:
         man = self.watchman
         counts = {"files": len(man.files), "lines": man.lines, "events": man.events}
-        return StatusAnswer(True, os.getpid(), {}, {**counts, "not_understood": man.unparsed()})
+        counts["not_understood"] = man.unparsed()
+        return StatusAnswer(True, os.getpid(), {}, counts, alarms=self._role.alarms)
 
     async def _keep(self) -> None:
         """Settings are read at the start only."""

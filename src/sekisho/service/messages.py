@@ -268,6 +268,8 @@ class StatusAnswer(Struct, frozen=True):
     counts: dict[str, int] = {}
     silent: tuple[str, ...] = ()
     """Roles that do not answer."""
+    alarms: tuple[Phrase, ...] = ()
+    """Of the failure rate, those that stand now."""
 
 
 class Reload(Request, frozen=True, tag="reload"):

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from sekisho.mail.date import written
 from sekisho.mail.mime import header_text, text_part
-from sekisho.model.incident import Grade, Incident
+from sekisho.model.incident import FAILURE_RATE, Grade, Incident
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
 from sekisho.store.texts import Texts
@@ -60,6 +60,8 @@ def owner_letter(incident: Incident, stamp: Stamp) -> bytes:
 
 def operator_letter(incident: Incident, notes: Sequence[Phrase], to: str, stamp: Stamp) -> bytes:
     """The first alarm, or a reminder: what has waited longer than an hour says so."""
+    if incident.kind == FAILURE_RATE:
+        return _alarm_letter(incident, to, stamp)
     subject = phrase("{grade}: {account}", grade=grade_name(incident.grade), account=incident.subject)
     paragraphs = [incident.sentence, *notes]
     if stamp.at - incident.opened > HOUR:
@@ -73,6 +75,21 @@ def operator_letter(incident: Incident, notes: Sequence[Phrase], to: str, stamp:
         phrase("To let the held mail go and allow the logins:"),
         Phrase("  sekisho incident release {id}", {"id": incident.id}),
     ]
+    return _letter(to, subject, paragraphs, stamp)
+
+
+def _alarm_letter(incident: Incident, to: str, stamp: Stamp) -> bytes:
+    subject = phrase("Deliveries fail: {account}", account=incident.subject)
+    paragraphs = [
+        incident.sentence,
+        phrase("Nothing is held for this alone. To see it:"),
+        Phrase("  sekisho incident show {id}", {"id": incident.id}),
+    ]
+    if "@" in incident.subject:
+        paragraphs += [
+            phrase("If somebody else is sending by this account:"),
+            Phrase("  sekisho incident contain {account}", {"account": incident.subject}),
+        ]
     return _letter(to, subject, paragraphs, stamp)
 
 
@@ -104,6 +121,13 @@ def grade_name(grade: Grade) -> Phrase:
             return phrase("clear")
 
 
+def state_name(incident: Incident) -> Phrase:
+    """What is said of a case in a list."""
+    if incident.closed:
+        return phrase("closed")
+    return phrase("mail fails") if incident.kind == FAILURE_RATE else grade_name(incident.grade)
+
+
 def grade_word(grade: Grade) -> str:
     """For programs, always English."""
     return str(grade_name(grade))
@@ -111,7 +135,7 @@ def grade_word(grade: Grade) -> str:
 
 def line_of(incident: Incident) -> str:
     """One line for a log, in English, as logs are."""
-    return printable(f"incident {incident.id}: {grade_word(incident.grade)}: {incident.sentence}", 2000)
+    return printable(f"incident {incident.id}: {state_name(incident)}: {incident.sentence}", 2000)
 
 
 def _letter(to: str, subject: Phrase, paragraphs: list[Phrase], stamp: Stamp) -> bytes:

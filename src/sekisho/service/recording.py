@@ -95,7 +95,9 @@ class Recorder:
 
 def _teaches(event: Event) -> bool:
     match event:
-        case DeliveryTried(account=account) | Returned(account=account):
+        case DeliveryTried(account=account, local=local):
+            return bool(account) or not local
+        case Returned(account=account):
             return bool(account)
         case LoginTried(ok=ok):
             return not ok

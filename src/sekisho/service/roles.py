@@ -16,6 +16,7 @@ from sekisho.host import HostChance, HostClock, HostDisk, HostSpawn
 from sekisho.model.action import Performed
 from sekisho.model.config import Config
 from sekisho.model.delivery import Kind
+from sekisho.model.phrase import Phrase
 from sekisho.net.dial import Dialer
 from sekisho.net.resolver import Resolver
 from sekisho.service.addressing import Addressing
@@ -281,8 +282,13 @@ class WatchTower:
 
     async def handle(self, request: Request) -> Struct | None:
         if isinstance(request, StatusAsk):
-            return StatusAnswer(True, os.getpid(), {})
+            return StatusAnswer(True, os.getpid(), {}, alarms=self.alarms)
         return await self._role.handle(request)
+
+    @property
+    def alarms(self) -> tuple[Phrase, ...]:
+        """Alarms of the failure rate that stand now."""
+        return self._role.alarms
 
     def prepared(self, config: Config) -> Change:
         """The network table may be wrong."""

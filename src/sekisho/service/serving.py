@@ -11,7 +11,7 @@ from functools import partial
 from socket import socket
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from sekisho.model.config import Config
 from sekisho.net import listen
@@ -84,7 +84,7 @@ class Server:
     async def status(self) -> StatusAnswer:
         answer = await self._front.handle(StatusAsk())
         assert isinstance(answer, StatusAnswer)
-        return answer
+        return structs.replace(answer, alarms=self._watch.alarms)
 
     def well(self) -> bool:
         """Its loop turns: there is no more to know of one process."""
@@ -187,7 +187,8 @@ class Post:
             for count, value in {**answer.counts, "pid": answer.pid}.items()
         }
         silent = tuple(name for name in answers if name not in heard)
-        return StatusAnswer(not silent, os.getpid(), listening, counts, silent)
+        alarms = self._role.alarms if isinstance(self._role, WatchTower) else ()
+        return StatusAnswer(not silent, os.getpid(), listening, counts, silent, alarms)
 
     async def _reload_all(self, fronts: Sequence[Channel]) -> None:
         await self.reload()

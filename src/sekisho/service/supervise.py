@@ -248,7 +248,8 @@ class Supervisor:
                 counts[f"{role}.pid"] = answer.pid
         silent = tuple(role for role, answer in answers.items() if answer is None)
         listening = {name: listen.bound_name(opened) for name, opened in self._sockets.items()}
-        return StatusAnswer(not silent, os.getpid(), listening, counts, silent)
+        alarms = tuple(alarm for answer in answers.values() if answer is not None for alarm in answer.alarms)
+        return StatusAnswer(not silent, os.getpid(), listening, counts, silent, alarms)
 
     async def reload(self) -> tuple[str, ...]:
         """Every role reads its settings again, once they are known to be good: else ConfigError, and nobody

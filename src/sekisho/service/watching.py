@@ -20,6 +20,8 @@ from sekisho.model.action import Kind
 from sekisho.model.config import Config
 from sekisho.model.event import Accepted, Event
 from sekisho.model.incident import Finding, Grade, Incident, Standing
+from sekisho.model.phrase import Phrase
+from sekisho.service.alarming import Alarming
 from sekisho.service.boundary import boundary
 from sekisho.service.casebook import Casebook
 from sekisho.service.channel import Channel, NotDone
@@ -76,14 +78,22 @@ class WatchRole:
         self._containing = Containing(world, house, self.guard, fronts, recorder.record, kinds)
         self._containing.configure(config)
         self._cases = Casebook(house, self.guard, self._containing)
+        self._alarming = Alarming(house, self._containing)
         self._undone: list[tuple[Incident, Finding]] = []
         self._told: set[str] = set()
         self._listeners: list[Listener] = []
         self._stopped = False
 
-    def listen(self, listener: Listener) -> None:
-        """Calls `listener` with each finding, and the case as it stands with it."""
+    def listen(self, listener: Listener, alarmed: Callable[[Incident], None]) -> None:
+        """Calls `listener` with each finding, and the case as it stands with it; `alarmed` with each alarm of
+        the failure rate."""
         self._listeners.append(listener)
+        self._alarming.listeners.append(alarmed)
+
+    @property
+    def alarms(self) -> tuple[Phrase, ...]:
+        """Alarms of the failure rate that stand now."""
+        return self._alarming.alarms
 
     async def start(self) -> None:
         """Open cases first, then what was lost since the last save; planned actions are finished beside."""
@@ -91,6 +101,7 @@ class WatchRole:
         await self._memories.recall(self._cases.open)
         for incident in self._cases.open.values():
             self._take_up(incident, lifted=await self._cases.is_lifted(incident))
+        await self._alarming.start()
         await self._catch_up()
         self._world.spawn.task("watch", self._run())
         self._containing.alarms.run(self._recorder.trouble)
@@ -162,6 +173,8 @@ class WatchRole:
                 self._let_rest(findings)
             else:
                 await self._follow(findings)
+        with contextlib.suppress(Unavailable):
+            await self._alarming.observe(events, self._world.clock.now())
 
     def _let_rest(self, findings: Sequence[Finding]) -> None:
         """Long ago: it taught, and who has not stopped since will be found again."""
@@ -194,6 +207,7 @@ class WatchRole:
         answer = await self._cases.answer(ask, self._world.clock.now())
         if answer.changed:
             await self._memories.save()
+            self._alarming.dismiss(answer.incidents)
         return replace(answer, incidents=tuple(self._counted(incident) for incident in answer.incidents))
 
     def _counted(self, incident: Incident) -> Incident:
@@ -216,6 +230,7 @@ class WatchRole:
             await self._act(incident, finding)
         await self._containing.finish(self._memories.recall)
         now = self._world.clock.now()
+        await self._alarming.turn(now)
         for incident in list(self._cases.open.values()):
             await self._look_after(incident, now)
 
@@ -251,3 +266,4 @@ class WatchRole:
         self._containing.alarms.stop()
         with contextlib.suppress(Unavailable):
             await self._memories.save()
+            await self._alarming.save(self._world.clock.now())
