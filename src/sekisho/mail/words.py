@@ -34,15 +34,20 @@ def readable(value: bytes) -> str:
     return "".join(out)
 
 
+def is_codec_of_text(charset: str) -> bool:
+    """`charset` in lower case."""
+    return _CODECS.fullmatch(charset) is not None
+
+
 def _decoded(match: re.Match[bytes]) -> str:
     charset = match[1].decode().lower()
-    if _CODECS.fullmatch(charset):
+    if is_codec_of_text(charset):
         try:
             raw = _quoted(match[3]) if match[2] in b"Qq" else _unpacked(match[3])
             return raw.decode(charset, "replace")
         except (binascii.Error, LookupError):
             pass
-    return match[0].decode()
+    return match[0].decode("utf-8", "surrogateescape")
 
 
 def _unpacked(text: bytes) -> bytes:
