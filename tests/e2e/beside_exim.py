@@ -5,9 +5,10 @@ import os
 import shutil
 import signal
 import smtplib
+import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from debian import complete, unpacked, with_users
@@ -52,6 +53,10 @@ plain:
 """
 
 
+LIBRARIES = ("libmariadb3", "libspf2-2", "libpq5", "libperl5.36", "libsasl2-2")
+"""Of exim4-daemon-heavy, where they are not installed."""
+
+
 class WaitingExim:
     def __init__(self, base: Path, program: Path, itself: Path) -> None:
         self.program, self.config, self.port, self.base = program, base / "exim.conf", free_port(), base
@@ -67,11 +72,16 @@ class WaitingExim:
             start_new_session=True,
         )  # fmt: skip
         try:
-            until(lambda: self.client())[0].close()
+            until(self.listens)
             yield
         finally:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait(60)
+
+    def listens(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 60):
+            return True
+        return False
 
     def client(self) -> list[smtplib.SMTP]:
         with contextlib.suppress(OSError):
@@ -110,5 +120,28 @@ def waiting_exim() -> Iterator[WaitingExim]:
         root = unpacked(folder, "exim4-daemon-light")
         program = complete(root / "usr" / "sbin" / "exim4")
         server = WaitingExim(folder, with_users(folder, program, "Debian-exim"), program)
+        with server.serving():
+            yield server
+
+
+@contextlib.contextmanager
+def asking_exim(changed: Callable[[str], str]) -> Iterator[WaitingExim]:
+    """The larger one of Debian's, which knows PROXY headers and Dovecot's SASL protocol, with its libraries.
+    `changed` makes its settings of those above.
+    """
+    with tempfile.TemporaryDirectory(prefix="exim-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        root = unpacked(folder, "exim4-daemon-heavy", *LIBRARIES)
+        program = root / "usr" / "sbin" / "exim4"
+        program.chmod(0o755)  # the dynamic linker takes no path from anybody for a program with setuid
+        (native,) = root.glob("usr/lib/*-linux-gnu")
+        libraries = Path(f"{native}:{native.parent}")
+        complete(program, libraries)
+        itself = folder / "exim-with-libraries"
+        itself.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH={libraries} exec {program} "$@"\n')
+        itself.chmod(0o755)
+        server = WaitingExim(folder, with_users(folder, itself, "Debian-exim"), itself)
+        server.config.write_text(changed(server.config.read_text()))
         with server.serving():
             yield server

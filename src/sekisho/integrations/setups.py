@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from sekisho.integrations import dovecot_setup, postfix_setup, sendmail_setup
+from sekisho.integrations import dovecot_setup, exim_setup, postfix_setup, sendmail_setup
 
 Listening = Mapping[str, str]
 """Protocol of a booth -> its address, as the settings have it; `password`: what clients of wforce show."""
@@ -20,6 +20,7 @@ class Setup(Struct, frozen=True):
 SETUPS: Mapping[str, Setup] = {
     "dovecot": Setup(("wforce",), dovecot_setup.text),
     "dovecot-2.4": Setup(("wforce",), dovecot_setup.text_24),
+    "exim": Setup(("policy", "sasl"), exim_setup.text),
     "sendmail": Setup(("milter",), sendmail_setup.text),
     "postfix": Setup(("policy", "sasl"), postfix_setup.text),
 }
