@@ -68,6 +68,15 @@ class Dkim(Settings, frozen=True):
     ] = {}
 
 
+    sign: Annotated[
+        bool,
+        about(
+            "Sign mail of our domains that leaves for other hosts, bounces and forwarded mail too, with the "
+            "keys in keys/dkim/DOMAIN; what is forwarded after it was verified is also sealed (ARC)."
+        ),
+    ] = False
+
+
 class Dmarc(Settings, frozen=True):
     policy: Annotated[
         Literal["off", "observe", "obey"],

@@ -180,6 +180,16 @@ key = "keys/key.pem"
 # address = "unix:/run/sekisho/sendmail"
 # protocol = "local"
 
+# Mail of our domains leaves signed (docs/authentication.md): publish the keys as `init` printed them.
+[dkim]
+sign = true
+# Look at signatures, sender hosts and authors of the mail that comes in; it needs a DNS resolver.
+# verify = true
+# [spf]
+# level = 3
+# [dmarc]
+# policy = "observe"
+
 {users}# IPv6 is a listener of its own:
 # [listen.mx6]
 # address = "[::]:25"

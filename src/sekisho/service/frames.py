@@ -26,6 +26,8 @@ Requests = (
     | messages.AskSalt
     | messages.VerifyProof
     | messages.AskAccount
+    | messages.AskSigners
+    | messages.SignDigests
     | messages.Carry
     | messages.Sweep
     | messages.AskRoom

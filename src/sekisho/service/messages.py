@@ -109,6 +109,31 @@ class Verified(Struct, frozen=True):
     signature: bytes = b""
 
 
+class AskSigners(Request, frozen=True, tag="ask_signers"):
+    """Which keys sign mail of this domain? Answered with Signers."""
+
+    domain: str
+
+
+class Signers(Struct, frozen=True):
+    """Algorithm by selector; empty: nobody signs for the domain."""
+
+    algorithms: dict[str, str]
+
+
+class SignDigests(Request, frozen=True, tag="sign_digests"):
+    """Sign these SHA-256 digests, each with the key of its selector: answered with Signatures."""
+
+    domain: str
+    items: tuple[tuple[str, bytes], ...]
+
+
+class Signatures(Struct, frozen=True):
+    """In the order of the question; b"" where there is no such key."""
+
+    values: tuple[bytes, ...]
+
+
 # To the local role, from fronts.
 
 

@@ -4,34 +4,46 @@ Small ones are hashed where they are, larger ones in a thread, block by block fr
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+
+from msgspec import Struct
 
 from sekisho.mail.canon import BodyHash, unstuffed
 from sekisho.mail.dkim import Opened
 from sekisho.mail.headers import HEAD_BYTES, Head, TooLarge, fields_of, head_of
 from sekisho.store.bodies import PART_BYTES, BigBody
-from sekisho.world import World
+from sekisho.world import Unavailable, World
 
-Kept = tuple[bytes, ...] | BigBody
+
+class Source(Struct, frozen=True):
+    """A letter in wire form: our fields above it, then what is in memory, then its file."""
+
+    parts: tuple[bytes, ...]
+    path: str = ""
+    above: bytes = b""
+
+
+def source_of(kept: tuple[bytes, ...] | BigBody) -> Source:
+    """`kept` as `Arriving.finish` gives it."""
+    return Source((), kept.path) if isinstance(kept, BigBody) else Source(kept)
+
 
 AT_ONCE_BYTES = 32 * 1024
 """Longest body that is hashed on the loop: less than a millisecond."""
 
 
-async def opened(world: World, kept: Kept) -> Opened:
-    """`kept` as `Arriving.finish` gives it. Raises Unavailable."""
-    if isinstance(kept, BigBody):
-        path = kept.path
-        start = await world.spawn.thread(lambda: world.disk.read_part(path, 0, 2 * HEAD_BYTES))
-        large = True
-    else:
-        start = b"".join(kept)
-        large = len(start) > AT_ONCE_BYTES
+async def opened(world: World, source: Source) -> Opened:
+    """Raises Unavailable."""
+    start = source.above + b"".join(source.parts)
+    large = bool(source.path) or len(start) > AT_ONCE_BYTES
+    if source.path:
+        start += await world.spawn.thread(partial(_read, world, source.path, 0, 2 * HEAD_BYTES))
     plain = b"".join(unstuffed((start[: 2 * HEAD_BYTES],)))
     head = _head(plain)
 
     def feed(hashers: Sequence[BodyHash]) -> None:
         skip = head.size
-        for part in unstuffed(_parts(world, kept)):
+        for part in unstuffed(_parts(world, source)):
             body, skip = part[skip:], max(0, skip - len(part))
             for hasher in hashers if body else ():
                 hasher.update(body)
@@ -52,11 +64,17 @@ def _head(plain: bytes) -> Head:
         return Head((), 0)
 
 
-def _parts(world: World, kept: Kept) -> Iterator[bytes]:
-    if not isinstance(kept, BigBody):
-        yield from kept
-        return
+def _parts(world: World, source: Source) -> Iterator[bytes]:
+    yield source.above
+    yield from source.parts
     at = 0
-    while block := world.disk.read_part(kept.path, at, PART_BYTES):
+    while source.path and (block := _read(world, source.path, at, PART_BYTES)):
         yield block
         at += len(block)
+
+
+def _read(world: World, path: str, at: int, size: int) -> bytes:
+    try:
+        return world.disk.read_part(path, at, size)
+    except FileNotFoundError as error:
+        raise Unavailable(path, "the file of the message is gone") from error

@@ -19,7 +19,8 @@ from sekisho.mail.spf_field import received_spf
 from sekisho.mail.spf_record import Term, local_terms
 from sekisho.model.config import Config
 from sekisho.service.asking_names import DnsNames
-from sekisho.service.opening import Kept, opened
+from sekisho.service.opening import Source, opened, source_of
+from sekisho.store.bodies import BigBody
 from sekisho.world import World
 
 SECOND = 1_000_000
@@ -66,7 +67,7 @@ class Found(Struct):
     terms: Terms
     question: Question | None = None
     sent: Spf | None = None
-    kept: Kept | None = None
+    kept: Source | None = None
     letter: Opened | None = None
     signed: tuple[Dkim, ...] | None = None
     chain: Arc | None = None
@@ -86,9 +87,9 @@ class Proving:
         """Only strangers have to prove anything."""
         self._found = None if client.known or not client.address else Found(client, sender, terms)
 
-    def arrived(self, kept: Kept) -> None:
+    def arrived(self, kept: tuple[bytes, ...] | BigBody) -> None:
         if self._found is not None:
-            self._found.kept = kept
+            self._found.kept = source_of(kept)
 
     def forget(self) -> None:
         self._found = None

@@ -5,7 +5,9 @@ in, by silence or by its greeting, leaves its recipients to the next; what a hos
 stands.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+
+from msgspec.structs import replace
 
 from sekisho.model.config import Config
 from sekisho.model.delivery import Deferred, Delivery, Failed, Kind, Outcome
@@ -32,6 +34,9 @@ from sekisho.wire.client_steps import Transaction
 from sekisho.world import Unavailable, World
 
 CHANCE_BITS = 30
+Sign = Callable[[Letter], Awaitable[bytes]]
+"""Fields that stand above a letter that leaves; raises Unavailable."""
+
 SHY_MAX = 10_000
 """Most hosts remembered that cannot be given two letters in one segment."""
 
@@ -63,9 +68,16 @@ class RemoteCarrier:
         self.callforward = CallForward(world, self._logins)
         self.callforward.configure(config, self._destinations, self._securing)
         self._shy: set[str] = set()
+        self.sign: Sign | None = None
 
     async def carry(self, batch: tuple[Delivery, ...], letter: Letter) -> dict[str, Outcome | Full]:
         """By delivery id. Whatever peers and world do becomes an Outcome; who finds no place is `Full`."""
+        try:
+            if self.sign is not None and batch[0].route.kind is not Kind.LMTP:
+                letter = replace(letter, head=await self.sign(letter) + letter.head)
+        except Unavailable as trouble:
+            wait = Deferred(Reply(451, "4.3.0", f"{trouble.door}: {trouble.why}"), "4yz")
+            return {delivery.id: wait for delivery in batch}
         errand = Errand(letter, Parts(self._world, letter), batch)
         errand.way = way_for(letter.envelope, self._config)
         key = (errand.route, errand.way, errand.requires_tls)

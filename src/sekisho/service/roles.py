@@ -51,11 +51,13 @@ from sekisho.service.remote import RemoteCarrier
 from sekisho.service.reporting import Reporter
 from sekisho.service.rereading import Change
 from sekisho.service.rotation import hourly
+from sekisho.service.signing import Signing
 from sekisho.service.spool_owner import SpoolOwner
 from sekisho.service.sweeping import Sweeping
 from sekisho.service.vaulting import VaultRole
 from sekisho.service.zone import zone_of
 from sekisho.store.directory import Directory
+from sekisho.store.dkim_keys import SigningKeys
 from sekisho.store.events import EventLog
 from sekisho.store.hashes import Hashes
 from sekisho.store.spool import Spool
@@ -97,7 +99,9 @@ class VaultKeeper:
 
     def __init__(self, world: World, config: Config) -> None:
         directory = Directory.open(config.state, world.clock)
-        self._role = VaultRole(world, config.vault, directory, Hashes.open(config.state, world.clock))
+        hashes = Hashes.open(config.state, world.clock)
+        signing = SigningKeys(world.disk, world.clock, config.state)
+        self._role = VaultRole(world, config.vault, directory, hashes, signing=signing)
 
     async def handle(self, request: Request) -> Struct | None:
         if isinstance(request, StatusAsk):
@@ -173,6 +177,8 @@ class FrontOffice:
         self._reporter = Reporter(world, self._spool, self._addressing, self._bouncer, recorder.record)
         policies = os.path.join(config.state, "spool", str(self._number), "mta-sts.json")
         self._remote = RemoteCarrier(world, config, recorder.record, policies=policies)
+        self._signing = Signing(world, vault, self._directory, config)
+        self._remote.sign = self._signing.fields
         forwarder = Forwarder(world, self._spool, self._addressing)
         near = dict.fromkeys((Kind.MAILDIR, Kind.PIPE), Errands(local, forwarder))
         lists = {Kind.LIST: ListCarrier(world, self._addressing, forwarder)}
@@ -237,6 +243,7 @@ class FrontOffice:
             self._spool.reload(config.queue)
             self._deliverer.reload()
             self._remote.reload(config)
+            self._signing.configure(config)
             self._addressing.reload(config)
             self._bouncer.reload(config, zone)
 

@@ -23,14 +23,19 @@ from sekisho.service.channel import NotDone
 from sekisho.service.messages import (
     AskAccount,
     AskSalt,
+    AskSigners,
     Request,
     Salted,
+    Signatures,
+    SignDigests,
+    Signers,
     Verified,
     VerifyPassword,
     VerifyProof,
 )
 from sekisho.store.bounded import Bounded
 from sekisho.store.directory import Directory
+from sekisho.store.dkim_keys import SigningKeys
 from sekisho.store.hashes import Hashes
 from sekisho.store.hashing import HASH_BYTES, PASSWORD_BYTES, SALT_BYTES, matches, nobodys_hash, prepared
 from sekisho.store.scram_keys import ROUNDS_MIN, ScramKeys, make_keys, proves, salt_of, signature_of
@@ -61,7 +66,9 @@ class VaultRole:
         directory: Directory,
         hashes: Hashes,
         verify: Verify = matches,
+        signing: SigningKeys | None = None,
     ) -> None:
+        self._signing = signing
         self._world = world
         self._directory = directory
         self._hashes = hashes
@@ -93,7 +100,15 @@ class VaultRole:
                 return self.check_proof(request)
             case AskAccount(login=login):
                 return self.may_log_in(_login(login))
+            case AskSigners() | SignDigests() if self._signing is not None:
+                return await self._sign(request, self._signing)
         raise NotDone(f"the vault does not answer {type(request).__name__}")
+
+    async def _sign(self, request: AskSigners | SignDigests, keys: SigningKeys) -> Struct:
+        """In a thread: reading a key and signing with RSA take longer than anybody should wait."""
+        if isinstance(request, AskSigners):
+            return Signers(await self._world.spawn.thread(functools.partial(keys.signers, request.domain)))
+        return Signatures(await self._world.spawn.thread(functools.partial(_signatures, request, keys)))
 
     async def verify(self, request: VerifyPassword) -> Verified:
         login, password = _login(request.login), prepared(request.password)
@@ -186,6 +201,10 @@ class VaultRole:
         """16 bits: enough to see one wrong password repeated, too few to find it."""
         key = self._hashes.digest_key()
         return hashlib.blake2b(_joined(login, "") + password, key=key, digest_size=2).hexdigest()
+
+
+def _signatures(request: SignDigests, keys: SigningKeys) -> tuple[bytes, ...]:
+    return tuple([keys.sign(request.domain, selector, digest) for selector, digest in request.items])
 
 
 def _login(given: str) -> str:
