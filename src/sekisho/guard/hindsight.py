@@ -107,7 +107,10 @@ def home_networks(sights: Sequence[Sight], until: int) -> frozenset[str]:
     usual = median(len(seen) for seen in times.values()) if times else 0
     often = max(HOME_LOGINS, HOME_FACTOR * usual)
     home = {key for key, seen in days.items() if len(seen) >= HOME_DAYS}
+    begin = min((seen[0] for seen in times.values()), default=0)
     for address, seen in times.items():
+        if seen[0] >= until - HOUR and begin < until - DAY:
+            continue  # it came with the doubt, into an account that had been quiet before
         if len(seen) >= often and seen[-1] - seen[0] >= HOME_SPAN:
             home.add(networks[address])
     return frozenset(home)

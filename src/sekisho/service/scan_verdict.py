@@ -1,6 +1,7 @@
 """What an account's story was: taken over, guessed at, sending too much, or nothing; and from when to
 when."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
@@ -20,6 +21,14 @@ MAIL_SPEAKS = 1.5
 """Weight of the others from which they count: a few letters to new people have less."""
 SURGE_GAP = 6 * HOUR
 """Messages of one surge follow each other faster."""
+
+LIST_AGAIN, LIST_REFUSED = 0.5, 0.15
+"""A mailing list: at least this share of its readers is written to again, and at most this share refuses; the
+worst lists that `simulate` has lose 12 %."""
+
+CLEAN_MOST, CLEAN_REFUSED = 1000, 0.05
+"""A first mailing to no more than this many, of whom at most this share is refused: bought addresses are
+never so clean. What the guard would have done is told by `--what-if` all the same."""
 
 
 class Story(Struct, frozen=True):
@@ -66,8 +75,8 @@ def judge(story: Story, found: Sequence[Finding], find: Callable[[str], Network]
     if part is not None and hindsight.is_botnet(part):
         return _takeover(seen, part, None)
     volume = next((one for one in found if one.kind == "volume" and one.grade >= Grade.LOCK), None)
-    if volume is not None:
-        return _volume(story, volume.at)
+    if volume is not None and not _is_list(story, surge := _volume(story, volume.at)):
+        return surge
     home = part.home if part is not None else hindsight.home_networks(seen, 2**62)
     attempts = hindsight.guessed(seen, home)
     if attempts:
@@ -114,6 +123,23 @@ def _volume(story: Story, at: int) -> Verdict:
     begun = story.joins[start].visit
     first = min(times[start], begun.at) if begun else times[start]
     return Verdict("volume", first, times[end], at)
+
+
+def _is_list(story: Story, surge: Verdict) -> bool:
+    """In hindsight a list of readers: most of them were written to at another time too, and few are refused.
+    Spam that was sent once has no other time. The first mailing of a list that is not large must be clean."""
+    inside, outside, results = Counter[str](), set[str](), Counter[str]()
+    for join in story.joins:
+        if surge.first <= join.letter.at <= surge.last:
+            inside.update(join.letter.addresses())
+            results.update(join.letter.results().values())
+        else:
+            outside.update(join.letter.addresses())
+    again = sum(1 for address in inside if address in outside)
+    if again >= LIST_AGAIN * len(inside):
+        return results["failed"] <= LIST_REFUSED * inside.total()
+    told = results.total() * 2 >= inside.total()
+    return told and inside.total() <= CLEAN_MOST and results["failed"] <= CLEAN_REFUSED * inside.total()
 
 
 def nothing(story: Story) -> Verdict | None:
