@@ -1,10 +1,12 @@
 """What Postfix's tools and Exim's spool say, and what they can be made to say."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekisho.integrations import exim_queue, postfix_queue
+from sekisho.integrations import exim_queue, postfix_queue, qmail_queue, sendmail_queue
 from sekisho.integrations.foreign import BadListing, returned_from, subject_in
 
 EXIM = b"""1xVxsG-000000007e1-0R5a-H
@@ -123,3 +125,80 @@ def test_what_a_bounce_returns() -> None:
     assert "2001:db8::1" == returned_from(bounce)
     assert "" == returned_from(b"Received: from mx ([198.51.100.1])\r\n\r\n")
     assert b"a b" == subject_in(b"X: y\r\nSubject: a\r\n b\r\nSubject: z\r\n")
+
+
+SENDMAIL = b"""V8
+T1795555507
+K0
+N2
+P30021
+MDeferred: Connection refused by [127.0.0.1]
+$_mx.theirs.example [192.0.2.7]
+${auth_authen}hello@example.com
+S<x@far.example>
+rRFC822; a@far.example
+RPFD:<a@far.example>
+RPF:postmaster
+H?P?Return-Path: <\x81g>
+H??Received: from [127.0.0.1] (x)
+\t(authenticated bits=0)
+H??Subject: one
+\ttwo
+H??X: ${auth_authen}bob@example.com
+.
+"""
+
+
+def test_sendmail_fields() -> None:
+    """Macros count before the header only; what the delivery fills in is no header."""
+    letter = sendmail_queue.parsed("6AOLP7lV006440", SENDMAIL, held=True)
+    assert ("hello@example.com", "192.0.2.7", "x@far.example", 2, True) == (
+        letter.account, letter.address, letter.sender, letter.tries, letter.held
+    )  # fmt: skip
+    assert ["a@far.example", "postmaster"] == [pending.address for pending in letter.recipients]
+    assert "Deferred: Connection refused by [127.0.0.1]" == letter.recipients[0].reply
+    assert b"Return-Path" not in sendmail_queue.header_of(SENDMAIL)
+    once = sendmail_queue.quarantined(SENDMAIL)
+    assert b"\nqsekisho\nS<x@" in once and once == sendmail_queue.quarantined(once)
+
+
+@given(st.binary(max_size=200), st.integers(0, len(SENDMAIL)), st.integers(0, 100))
+def test_sendmail_garbage_is_said_to_be_such(garbage: bytes, at: int, cut: int) -> None:
+    """Whatever a damaged file holds: a letter or BadListing."""
+    data = SENDMAIL[:at] + garbage + SENDMAIL[at + cut :]
+    with contextlib.suppress(BadListing):
+        sendmail_queue.parsed("6AOLP7lV006440", data, held=False)
+    sendmail_queue.quarantined(data)
+
+
+@given(st.binary(max_size=200))
+def test_qmail_garbage_is_said_to_be_such(data: bytes) -> None:
+    """Records, info, envelope, header."""
+    for read in (lambda: list(qmail_queue.records(data)), lambda: qmail_queue.sender_of(data)):
+        with contextlib.suppress(BadListing):
+            read()
+    with contextlib.suppress(BadListing):
+        qmail_queue.envelope_of(data)
+    qmail_queue.origin_of(b"Received: (qmail 1 invoked from network); x\n" + data)
+
+
+@pytest.mark.parametrize(
+    "field, account",
+    [
+        (b"from unknown (HELO x) (hello@example.com@192.0.2.7)\n  by mx with ESMTP", "hello@example.com"),
+        (b"from unknown (HELO x) (hello@192.0.2.7)\n  by mx with ESMTPA", "hello"),
+        (b"from unknown (HELO x) (ident@192.0.2.7)\n  by mx with SMTP", ""),
+        (b"from unknown (HELO (a@10.0.0.1)) (192.0.2.7)\n  by mx with SMTP", ""),
+        (b"from unknown (192.0.2.7)\n  by mx with SMTP", ""),
+    ],
+)
+def test_qmail_says_who_has_logged_in(field: bytes, account: str) -> None:
+    """Only what qmail-smtpd proved; a letter that brings such a field of its own proves nothing."""
+    before = b"Received: (qmail 1 invoked from network); now\n"
+    said = b"Received: " + field + b"; now\n"
+    assert (account, "192.0.2.7") == (
+        qmail_queue.origin_of(before + said).account, qmail_queue.origin_of(before + said).address
+    )  # fmt: skip
+    assert (
+        "" == qmail_queue.origin_of(said).account == qmail_queue.origin_of(before + b"X: y\n" + said).account
+    )

@@ -25,7 +25,7 @@ def command(server: str, path: str) -> None:
     config = settings(path)
     listening = _listening(config)
     setup = SETUPS[server]
-    if not set(setup.needs) & set(listening):
+    if setup.needs and not set(setup.needs) & set(listening):
         protocol = setup.needs[0]
         speech.fail(
             phrase(

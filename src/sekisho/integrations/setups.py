@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from sekisho.integrations import dovecot_setup, exim_setup, postfix_setup, sendmail_setup
+from sekisho.integrations import dovecot_setup, exim_setup, postfix_setup, qmail_setup, sendmail_setup
 
 Listening = Mapping[str, str]
 """Protocol of a booth -> its address, as the settings have it; `password`: what clients of wforce show."""
 
 
 class Setup(Struct, frozen=True):
-    """`needs`: without one of these protocols there is nothing to set up."""
+    """`needs`: without one of these protocols there is nothing to set up; () where nobody asks us."""
 
     needs: tuple[str, ...]
     text: Callable[[Listening], str]
@@ -21,6 +21,7 @@ SETUPS: Mapping[str, Setup] = {
     "dovecot": Setup(("wforce",), dovecot_setup.text),
     "dovecot-2.4": Setup(("wforce",), dovecot_setup.text_24),
     "exim": Setup(("policy", "sasl"), exim_setup.text),
+    "qmail": Setup((), qmail_setup.text),
     "sendmail": Setup(("milter",), sendmail_setup.text),
     "postfix": Setup(("policy", "sasl"), postfix_setup.text),
 }

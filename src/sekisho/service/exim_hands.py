@@ -65,8 +65,9 @@ class EximQueue:
         body = parts[1].partition(b"\n")[2].replace(b"\n", b"\r\n")
         return header_of(rest_of(parts[0])) + b"\r\n" + body
 
-    def hold(self, letters: Sequence[ForeignLetter]) -> None:
+    def hold(self, letters: Sequence[ForeignLetter]) -> dict[str, str]:
         self._command("-Mf", letters)
+        return {}
 
     def release(self, letters: Sequence[ForeignLetter]) -> None:
         self._command("-Mt", letters)

@@ -5,7 +5,7 @@ copies, then removes. Everything here blocks: for a command, or for a thread.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -46,7 +46,8 @@ class ForeignQueue(Protocol):
     def text(self, letter: ForeignLetter) -> bytes:
         """Header and body, lines ended with CRLF."""
 
-    def hold(self, letters: Sequence[ForeignLetter]) -> None: ...
+    def hold(self, letters: Sequence[ForeignLetter]) -> Mapping[str, str]:
+        """Returns the ids of letters that have others from now on."""
 
     def release(self, letters: Sequence[ForeignLetter]) -> None: ...
 
@@ -196,9 +197,6 @@ class ForeignDesk:
                 begun = replace(begun, changed=before.changed if before else ())
                 self._taken.write(begun)
                 deed = self._done(begun, letters, ask.selector)
-            changed = set(deed.changed)
-            count = sum(len(letter.recipients) for letter in letters if letter.id in changed)
-            deed = replace(deed, count=count)
             self._taken.write(deed)
             return replace(counted(letters), performed=self._performed(deed))
         finally:
@@ -274,31 +272,32 @@ class ForeignDesk:
         wire = sum(letter.state == "trying" for letter in letters)
         match deed.verb:
             case "hold":
-                self._queue.hold(letters)
+                names = self._queue.hold(letters)
                 now = self._standing()
+                letters = [replace(letter, id=names.get(letter.id, letter.id)) for letter in letters]
                 changed = [letter.id for letter in letters if letter.id in now and now[letter.id].held]
                 missed = sum(letter.state != "trying" and letter.id not in changed for letter in letters)
-                ids = tuple(name for name in deed.ids if name in now and now[name].held)
-                return replace(deed, ids=ids, changed=tuple(changed), on_the_wire=wire + missed, done=True)
+                now_called = (names.get(name, name) for name in deed.ids)
+                ids = tuple(name for name in now_called if name in now and now[name].held)
+                deed = replace(deed, ids=ids, changed=tuple(changed), on_the_wire=wire + missed, done=True)
+                return replace(deed, count=_recipients(letters, changed))
             case "release":
                 self._queue.release(letters)
                 now = self._standing()
                 changed = [letter.id for letter in letters if letter.id not in now or not now[letter.id].held]
                 self._let_go(changed, selector.held_by)
             case "purge":
-                changed = self._purge(deed.action, letters)
-                wire = (
-                    len(letters)
-                    - len(changed)
-                    + sum(letter.state == "trying" and letter.id in changed for letter in letters)
-                )
+                gone = self._purge(deed.action, letters)
+                wire = len(letters) - len(gone) + sum(letter.state == "trying" for letter in gone)
+                letters, changed = gone, [letter.id for letter in gone]
             case "retry":
                 self._queue.retry(letters)
                 changed = [letter.id for letter in letters]
             case _:
                 self._queue.bounce(letters)
                 changed = [letter.id for letter in letters]
-        return replace(deed, changed=tuple(changed), on_the_wire=wire, done=True, over=True)
+        deed = replace(deed, changed=tuple(changed), on_the_wire=wire, done=True, over=True)
+        return replace(deed, count=_recipients(letters, changed))
 
     def _standing(self) -> dict[str, ForeignLetter]:
         return {letter.id: letter for letter in self._queue.letters()}
@@ -315,11 +314,12 @@ class ForeignDesk:
         left = tuple(name for name in left if name in ours)
         self._taken.write(replace(deed, ids=left, over=not left))
 
-    def _purge(self, action: str, letters: Sequence[ForeignLetter]) -> list[str]:
+    def _purge(self, action: str, letters: Sequence[ForeignLetter]) -> list[ForeignLetter]:
         """Held first, so that nobody delivers what is being copied; gone only once its copy is kept."""
         moving = [letter for letter in letters if not letter.held]
-        self._queue.hold(moving)
+        names = self._queue.hold(moving)
         now, kept = self._standing(), []
+        letters = [replace(letter, id=names.get(letter.id, letter.id)) for letter in letters]
         for letter in letters:
             standing = now.get(letter.id)
             parts = self._queue.copy(standing) if standing is not None and standing.held else ()
@@ -331,8 +331,9 @@ class ForeignDesk:
         for one in kept:
             if one.letter.id in now:
                 self._taken.forget(one)
-        self._queue.release([now[letter.id] for letter in moving if letter.id in now and now[letter.id].held])
-        return [one.letter.id for one in kept if one.letter.id not in now]
+        stay = (now.get(names.get(letter.id, letter.id)) for letter in moving)
+        self._queue.release([letter for letter in stay if letter is not None and letter.held])
+        return [letter for letter in letters if letter.id in {one.letter.id for one in kept} - now.keys()]
 
     def _restore(self, deed: Deed, kept: Sequence[Kept]) -> tuple[list[ForeignLetter], Deed]:
         standing, back = self._standing(), []
@@ -344,13 +345,18 @@ class ForeignDesk:
             self._taken.forget(one)
             deed = replace(deed, ids=(*deed.ids, back[-1].id), changed=(*deed.changed, back[-1].id))
             self._taken.write(deed)
-        return back, replace(deed, done=True, over=not back)
+        return back, replace(deed, count=_recipients(back, deed.changed), done=True, over=not back)
 
     def _performed(self, deed: Deed) -> Performed:
         return Performed(
             deed.action, self._queue.name, deed.at, deed.changed[:CHANGED_KEPT],
             already_on_the_wire=deed.on_the_wire, count=deed.count,
         )  # fmt: skip
+
+
+def _recipients(letters: Sequence[ForeignLetter], changed: Iterable[str]) -> int:
+    wanted = set(changed)
+    return sum(len(letter.recipients) for letter in letters if letter.id in wanted)
 
 
 def _joined(*names: Iterable[str]) -> tuple[str, ...]:

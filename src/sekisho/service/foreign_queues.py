@@ -11,6 +11,8 @@ from sekisho.service.exim_hands import Where as EximWhere
 from sekisho.service.foreign_desk import ForeignDesk, ForeignQueue
 from sekisho.service.foreign_select import Names
 from sekisho.service.postfix_hands import PostfixQueue, Where
+from sekisho.service.qmail_hands import QmailQueue
+from sekisho.service.qmail_hands import Where as QmailWhere
 from sekisho.service.sendmail_hands import SendmailQueue
 from sekisho.service.sendmail_hands import Where as SendmailWhere
 from sekisho.store.taken import Taken
@@ -34,9 +36,15 @@ def desk_of(
 
 def post(hand: Hand, recipient: str, letter: bytes) -> None:
     """A notice of ours, from the null sender, through their sendmail. Raises Unavailable."""
-    path = exim_program(hand.tools) if hand.program == "exim" else tools.find("sendmail", hand.tools)
     config = {"MAIL_CONFIG": hand.config} if hand.program == "postfix" and hand.config else {}
-    words = [path, *_sendmail_options(hand), "-i", "-f", "<>", "--", recipient]
+    match hand.program:
+        case "exim":
+            words = [exim_program(hand.tools), *_sendmail_options(hand), "-i", "-f", "<>", "--", recipient]
+        case "qmail":
+            words = [tools.find("qmail-inject", hand.tools), "-a", "-f", "", "--", recipient]
+        case _:
+            path = tools.find("sendmail", hand.tools)
+            words = [path, *_sendmail_options(hand), "-i", "-f", "<>", "--", recipient]
     with tools.running(words, letter, config) as ran:
         if ran.code != 0:
             raise Unavailable("sendmail", ran.said)
@@ -58,4 +66,6 @@ def _opened(hand: Hand) -> tuple[ForeignQueue, str]:
         case "sendmail":
             sendmail = SendmailQueue(SendmailWhere(hand.config, hand.queue, hand.tools))
             return sendmail, sendmail.folder
-    raise Unavailable(hand.program, "its queue is not known")
+        case "qmail":
+            qmail = QmailQueue(QmailWhere(hand.queue))
+            return qmail, qmail.folder

@@ -92,8 +92,9 @@ class PostfixQueue:
         with tools.running(self._tool("postcat", "-qhb", letter.id)) as ran:
             return ran.text().replace(b"\n", b"\r\n") if ran.code == 0 else b""
 
-    def hold(self, letters: Sequence[ForeignLetter]) -> None:
+    def hold(self, letters: Sequence[ForeignLetter]) -> dict[str, str]:
         self._postsuper("-h", letters)
+        return {}
 
     def release(self, letters: Sequence[ForeignLetter]) -> None:
         self._postsuper("-H", letters)

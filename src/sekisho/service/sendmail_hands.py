@@ -58,8 +58,9 @@ class SendmailQueue:
         parts = self.copy(letter)
         return header_of(parts[0]) + b"\r\n" + parts[1].replace(b"\n", b"\r\n") if parts else b""
 
-    def hold(self, letters: Sequence[ForeignLetter]) -> None:
+    def hold(self, letters: Sequence[ForeignLetter]) -> dict[str, str]:
         self._command([f"-Q{REASON}"], letters)
+        return {}
 
     def release(self, letters: Sequence[ForeignLetter]) -> None:
         self._command(["-qQ", "-Q"], letters)

@@ -1,0 +1,135 @@
+"""The files of a qmail queue: where each stands, and how a letter is put among them.
+
+The number of a letter is that of its file in mess/, so that no two have one; a letter that we keep has the
+number of our file, which goes into mess/ itself when it is let go.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+
+from sekisho.integrations.qmail_queue import is_id
+from sekisho.world import Unavailable
+
+CHANNELS = ("local", "remote")
+HELD = "sekisho"
+"""Our folder in theirs: on one disk, so that a file can be moved."""
+
+
+class QmailFiles:
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._split = len([name for name in _names(os.path.join(folder, "mess")) if name.isdigit()])
+        if not self._split:
+            raise Unavailable(folder, "this is no queue of qmail: it has no folders in mess/")
+        todo = os.path.join(folder, "todo")
+        self._split_todo = any(os.path.isdir(os.path.join(todo, name)) for name in _names(todo))
+        self._held = os.path.join(folder, HELD)
+
+    def numbers(self) -> Iterator[str]:
+        mess = os.path.join(self._folder, "mess")
+        for folder in sorted(filter(str.isdigit, _names(mess)), key=int):
+            yield from filter(is_id, _names(os.path.join(mess, folder)))
+
+    def path(self, kind: str, name: str) -> str:
+        return os.path.join(self._folder, kind, str(int(name) % self._split), name)
+
+    def todo(self, name: str) -> str:
+        return self.path("todo", name) if self._split_todo else os.path.join(self._folder, "todo", name)
+
+    def held(self) -> list[str]:
+        """Those that are whole: `info` is written last."""
+        if not os.path.isdir(self._held):
+            return []
+        return [
+            name for name in _names(self._held)
+            if is_id(name) and os.path.exists(os.path.join(self._held, name, "info"))
+        ]  # fmt: skip
+
+    def held_folder(self, name: str) -> str:
+        return os.path.join(self._held, name)
+
+    def keep(self, message: bytes, parts: Mapping[str, bytes], birth: int) -> str:
+        """A letter in our folder; its number. Durable when it returns."""
+        os.makedirs(self._held, mode=0o700, exist_ok=True)
+        new = os.path.join(self._held, f"new.{os.getpid()}")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(new)
+        write(new, message, os.path.join(self._folder, "mess"))
+        name = str(os.stat(new).st_ino)
+        folder = self.held_folder(name)
+        os.mkdir(folder, 0o700)
+        os.rename(new, os.path.join(folder, "mess"))
+        for part in (*(each for each in parts if each != "info"), "info"):
+            write(os.path.join(folder, part), parts[part], os.path.join(self._folder, "info"))
+        os.utime(os.path.join(folder, "info"), (birth, birth))
+        for place in (folder, self._held):
+            sync(place)
+        return name
+
+    def restore(self, folder: str, name: str, parts: Mapping[str, bytes], birth: int) -> None:
+        """As qmail-send had it, `info` last: with it the letter is one. Only while qmail-send is stopped."""
+        self._into_mess(folder, name)
+        for channel in CHANNELS:
+            if parts[channel]:
+                write(self.path(channel, name), parts[channel], os.path.join(self._folder, channel))
+                sync(os.path.dirname(self.path(channel, name)))
+        info = self.path("info", name)
+        write(info, parts["info"], os.path.join(self._folder, "info"))
+        os.utime(info, (birth, birth))
+        sync(os.path.dirname(info))
+
+    def submit(self, folder: str, name: str, envelope: bytes) -> None:
+        """As qmail-queue does it: the envelope in intd/, linked into todo/, and the trigger is pulled."""
+        self._into_mess(folder, name)
+        intd = self.path("intd", name) if self._split_todo else os.path.join(self._folder, "intd", name)
+        write(intd, envelope, os.path.join(self._folder, "todo"), 0o644)
+        os.link(intd, self.todo(name))
+        sync(os.path.dirname(self.todo(name)))
+        with contextlib.suppress(OSError):  # nobody listens: the folder is looked at anyway
+            handle = os.open(os.path.join(self._folder, "lock", "trigger"), os.O_WRONLY | os.O_NONBLOCK)
+            os.write(handle, b"\0")
+            os.close(handle)
+
+    def _into_mess(self, folder: str, name: str) -> None:
+        mess = self.path("mess", name)
+        with contextlib.suppress(FileExistsError):  # the file itself: a crash came before the rest
+            os.link(os.path.join(folder, "mess"), mess)
+        if str(os.stat(mess).st_ino) != name:
+            raise Unavailable(mess, "there is another letter of this number")
+        sync(os.path.dirname(mess))
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError as error:
+        raise Unavailable(folder, error.strerror or str(error)) from error
+
+
+def read(path: str, most: int = -1) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(most)
+
+
+def write(path: str, data: bytes, like: str, mode: int = 0o600) -> None:
+    """A new file, owned as the folder `like` is; one that is there already is what a crash left."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    with open(handle, "wb") as file:
+        owner = os.stat(like)
+        if os.geteuid() == 0:
+            os.fchown(handle, owner.st_uid, owner.st_gid)
+        os.fchmod(handle, mode)
+        file.write(data)
+        file.flush()
+        os.fsync(handle)
+
+
+def sync(folder: str) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,177 @@
+"""`sekisho queue --on qmail` on a queue of qmail's documented layout, while qmail-send runs and not."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from command import Result, sekisho
+from covers import covers
+from e2e.qmail_queue import Qmail
+
+HELLO = "hello@example.com"
+TEXT = "Subject: cheap\nReceived: from x (bob@example.com@10.0.0.1)\n\nthe words\n"
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Qmail:
+    monkeypatch.setenv("SEKISHO_STATE", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    return Qmail(tmp_path / "queue")
+
+
+def queue(theirs: Qmail, verb: str, *words: str) -> Result:
+    return sekisho("queue", verb, "--on", "qmail", "--queue", str(theirs.folder), *words)
+
+
+def done(theirs: Qmail, verb: str, *words: str) -> dict[str, Any]:
+    result = queue(theirs, verb, *words, "--yes", "--json")
+    assert 0 == result.code, result.err
+    performed: dict[str, Any] = json.loads(result.out)["performed"]
+    return performed
+
+
+def listed(theirs: Qmail, *words: str) -> dict[str, list[dict[str, Any]]]:
+    """By message."""
+    result = queue(theirs, "list", "--json", *words)
+    assert 0 == result.code, result.err
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in result.rows():
+        found.setdefault(row["message"], []).append(row)
+    return found
+
+
+@covers("T-05")
+def test_their_queue_is_listed_as_ours(theirs: Qmail) -> None:
+    """By the login that qmail-smtpd wrote down; only who is still to be reached; looking changes nothing."""
+    spam = theirs.put(
+        "x@far.example", TEXT, login=HELLO, remote="T a@far.example D b@far.example", local="T c@d"
+    )
+    bounce = theirs.put("", f"Subject: failure\n\nid {spam}\n", remote="T hello@example.com")
+    new = theirs.arriving("bob@example.com", "e@far.example", "bob@example.com")
+    before = theirs.files()
+    (rows,) = listed(theirs, "--account", HELLO).values()
+    assert {"a@far.example", "c@d"} == {row["recipient"] for row in rows}
+    assert ("x@far.example", "192.0.2.7", "cheap", "2026-11-24T20:44:21.000+00:00") == (
+        rows[0]["sender"], rows[0]["address"], rows[0]["subject"],
+        rows[0]["accepted_at"].replace(rows[0]["accepted_at"][-6:], "+00:00"),
+    )  # fmt: skip
+    assert [new] == list(listed(theirs, "--account", "bob@example.com"))
+    assert (
+        [bounce] == list(listed(theirs, "--bounces-of", HELLO)) == list(listed(theirs, "--bounces-of", spam))
+    )
+    assert [spam] == list(listed(theirs, "--body", "the words"))
+    assert "the words" in queue(theirs, "show", spam).out
+    assert queue(theirs, "hold", "--account", HELLO, "--dry-run").out.startswith(
+        "hold 2 deliveries of 1 message"
+    )
+    assert before == theirs.files()
+
+
+@covers("T-02")
+def test_with_qmail_send_stopped_a_letter_comes_back_as_it_was(theirs: Qmail) -> None:
+    """Birth, sender, local and remote recipients, without those who had it; then purged, and restored."""
+    spam = theirs.put(
+        "x@far.example", TEXT, login=HELLO, remote="D b@far.example T a@far.example", local="T c@d"
+    )
+    other = theirs.put("y@far.example", TEXT, remote="T e@far.example")
+    held = done(theirs, "hold", "--account", HELLO)
+    assert 2 == held["count"]
+    theirs.clean()
+    assert {other} == {path.name for path in (theirs.folder / "info").glob("*/*")}
+    (name,) = held["changed"]
+    assert [held["action"]] == listed(theirs)[name][0]["held_by"]
+    done(theirs, "release", "--held-by", held["action"])
+    assert b"Fx@far.example\0" == theirs.path("info", name).read_bytes()
+    assert 1795553061 == theirs.path("info", name).stat().st_mtime
+    assert (b"Tc@d\0", b"Ta@far.example\0") == tuple(
+        theirs.path(c, name).read_bytes() for c in ("local", "remote")
+    )
+    assert str(theirs.path("mess", name).stat().st_ino) == name
+    assert theirs.path("mess", name).read_text().endswith(TEXT)
+    purge = done(theirs, "purge", "--account", HELLO)
+    theirs.clean()
+    assert [other] == list(listed(theirs)) and not list((theirs.folder / "sekisho").iterdir())
+    assert purge["changed"] == list(listed(theirs, "--state", "purged"))
+    back = done(theirs, "restore", "--held-by", purge["action"])
+    (row, _) = listed(theirs)[back["changed"][0]]
+    assert ([back["action"]], HELLO, spam != "") == (row["held_by"], row["account"], True)
+
+
+@covers("O-05")
+def test_while_qmail_send_runs(theirs: Qmail) -> None:
+    """One byte is changed for each recipient; let go, it is new in todo/; mailboxes here have to wait."""
+    theirs.put("x@far.example", TEXT, login=HELLO, remote="D b@far.example T a@far.example")
+    theirs.put("x@far.example", TEXT, login=HELLO, local="T example.com-bob@example.com")
+    before = theirs.files()
+    with theirs.running():
+        held = done(theirs, "hold", "--account", HELLO)
+        after = theirs.files()
+        changed = {name for name in before if before[name] != after[name]}
+        assert before.keys() == after.keys() and {"remote", "local"} == {
+            name.split("/")[0] for name in changed
+        }
+        assert all(after[name] == before[name].replace(b"T", b"D") for name in changed)
+        theirs.clean()
+        refused = queue(theirs, "release", "--account", HELLO, "--yes")
+        assert 1 == refused.code and "svc -d" in refused.err
+        (todo,) = (theirs.folder / "todo").iterdir()
+        assert b"Fx@far.example\0Ta@far.example\0" == todo.read_bytes().split(b"\0", 2)[2]
+        assert todo.samefile(theirs.folder / "intd" / todo.name)
+        assert str(theirs.path("mess", todo.name).stat().st_ino) == todo.name
+        (left,) = (rows for rows in listed(theirs).values() if rows[0].get("held_by"))
+        assert "example.com-bob@example.com" == left[0]["recipient"] and len(held["changed"]) == 2
+    done(theirs, "release", "--account", HELLO)
+    assert not any(rows[0].get("held_by") for rows in listed(theirs).values())
+
+
+def test_a_crash_between_copy_and_mark_leaves_the_letter_theirs(theirs: Qmail) -> None:
+    """It is theirs as long as they have recipients of it: the copy counts for nothing."""
+    spam = theirs.put("x@far.example", TEXT, login=HELLO, remote="T a@far.example")
+    done(theirs, "hold", "--account", HELLO)
+    remote = theirs.path("remote", spam)
+    remote.write_bytes(remote.read_bytes().replace(b"D", b"T"))  # as if the mark had never been made
+    (rows,) = listed(theirs).values()
+    assert spam == rows[0]["message"] and "held_by" not in rows[0]
+    done(theirs, "hold", "--account", HELLO)
+    assert 1 == len(listed(theirs))
+
+
+def test_bounce_makes_a_letter_too_old(theirs: Qmail) -> None:
+    """qmail-send returns it at its next try; retry is all or none at qmail's, and that is said."""
+    spam = theirs.put("x@far.example", TEXT, login=HELLO, remote="T a@far.example")
+    done(theirs, "bounce", "--id", spam)
+    assert theirs.path("info", spam).stat().st_mtime < 10
+    refused = queue(theirs, "retry", "--id", spam, "--yes")
+    assert 1 == refused.code and "svc -a" in refused.err
+
+
+def test_what_is_no_queue_is_said(theirs: Qmail, tmp_path: Path) -> None:
+    """An empty folder, a damaged letter."""
+    (tmp_path / "empty" / "mess").mkdir(parents=True)
+    nothing = sekisho("queue", "list", "--on", "qmail", "--queue", str(tmp_path / "empty"))
+    assert 69 == nothing.code and "no queue of qmail" in nothing.err
+    spam = theirs.put("x@far.example", TEXT, remote="T a@far.example")
+    theirs.path("remote", spam).write_bytes(b"Xnonsense\0")
+    (rows,) = listed(theirs).values()
+    assert "failed" == rows[0]["state"] and os.path.exists(theirs.path("mess", spam))
+
+
+def test_the_printed_set_up_is_all_that_it_needs(theirs: Qmail, tmp_path: Path) -> None:
+    """Applied twice as it is: the settings name the queue, and a service follows the log."""
+    site = tmp_path / "site"
+    assert 0 == sekisho("init", str(site), "--domain", "example.com", "--hostname", "mx.example.com").code
+    settings = site / "sekisho.toml"
+    printed = sekisho("configure", "qmail", "-c", str(settings)).out
+    places = {"QMAIL_QUEUE": theirs.folder, "QMAIL_SERVICE": tmp_path / "service", "QMAIL_LOGS": tmp_path}
+    where = {"SEKISHO_CONFIG": str(settings), **{name: str(path) for name, path in places.items()}}
+    for _ in range(2):
+        subprocess.run(["sh", "-eu"], input=printed, env=os.environ | where, text=True, check=True)
+    spam = theirs.put("x@far.example", TEXT, login=HELLO, remote="T a@far.example")
+    result = sekisho("queue", "list", "--on", "qmail", "-c", str(settings), "--json")
+    assert [spam] == [row["message"] for row in result.rows()], result.err
+    run = (tmp_path / "service" / "sekisho-watch" / "run").read_text()
+    assert f"exec sekisho watch -c {settings} {tmp_path}\n" in run
