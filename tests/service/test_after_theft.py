@@ -1,13 +1,16 @@
 """How a containment ends: with a password that the thief does not have."""
 
+from collections.abc import Callable
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
 
 from covers import covers
-from guard.streams import bot
+from guard.streams import HOUR, MINUTE, bot
 from sekisho.model.incident import Grade
+from sekisho.service.messages import Observe
+from sekisho.service.zone import moment
 from sekisho.store.house import Change
 from service.watch_site import HELLO, Site, play
 
@@ -89,7 +92,7 @@ def test_too_much_mail_of_ones_own_is_no_theft(site: Site) -> None:
     play(site, scene)
 
 
-@covers("O-10", partly="the retries of the thief, other accounts hit by the same networks")
+@covers("O-10")
 @pytest.mark.parametrize("changed", [True, False])
 def test_a_second_theft_refers_to_the_first(site: Site, changed: bool) -> None:
     """It says whether the password had been changed in between, for that tells where to look."""
@@ -111,3 +114,86 @@ def test_a_second_theft_refers_to_the_first(site: Site, changed: bool) -> None:
         assert f"(case {first})" in last.get_content()
 
     play(site, scene)
+
+
+def knock(site: Site, number: int, account: str = HELLO) -> object:
+    """A wrong password from one of the thief's addresses."""
+    site.town.wait(5 * MINUTE)
+    return site.town.fails(bot(number), account)
+
+
+async def told(site: Site) -> str:
+    answer = await site.ask("show", HELLO)
+    return " ".join(str(note) for note in answer.notes)
+
+
+@covers("F-11", "O-10")
+def test_show_says_whether_they_still_try(site: Site) -> None:
+    """Live: count, addresses, pace, the last one; and a day later that they gave up. A restart forgets
+    nothing."""
+
+    async def first(site: Site) -> None:
+        await robbed(site)
+        assert "2 tries from 2 addresses since the containment" in await told(site)  # of the five that came
+        await site.judged(lambda: site.town.wait(MINUTE).login(bot(7)))
+        for number in range(12):
+            await heard(site, lambda number=number: knock(site, number))
+        text = await told(site)
+        assert "15 tries from 12 addresses since the containment" in text and "still trying" in text
+        assert "3 of them had the right password." in text
+        answer = await site.ask("show", HELLO)
+        assert answer.after is not None and (15, 3) == (answer.after.tries, answer.after.right)
+
+    async def second(site: Site) -> None:
+        site.town.wait(26 * HOUR)
+        assert "they have given up, it has been quiet for 26 h." in await told(site)
+
+    play(site, first)
+    site.start_again()
+    play(site, second)
+
+
+@covers("O-10", "O-11")
+def test_another_account_that_they_try_is_named_and_told_of(site: Site) -> None:
+    """In `incident show`, and once by mail."""
+
+    async def scene(site: Site) -> None:
+        await robbed(site)
+        before = len(site.letters("postmaster@example.com"))
+        for number in (0, 1, 2, 3):
+            await heard(site, lambda number=number: knock(site, number, "anna@example.com"))
+        await site.settle()
+        assert "at the same pace: anna@example.com." in await told(site)
+        letters = site.letters("postmaster@example.com")
+        assert len(letters) == before + 1
+        text = message_from_bytes(letters[-1].letter, policy=policy.default).get_content()
+        assert "anna@example.com" in text
+
+    play(site, scene)
+
+
+@covers("O-11")
+@pytest.mark.parametrize("guessed", [True, False])
+def test_how_the_password_may_have_been_lost(site: Site, guessed: bool) -> None:
+    """The first sign-in from an unfamiliar place; the wrong passwords before it, and whether they came from
+    there."""
+
+    async def scene(site: Site) -> None:
+        await site.live(20)
+        for number in range(3 if guessed else 0):
+            await heard(site, lambda number=number: knock(site, number))
+        await site.attack()
+        text = await told(site)
+        assert f"The first sign-in from an unfamiliar place was at {moment(site.first)}" in text
+        assert ("3 wrong passwords were tried in the month before" in text) == guessed
+        assert ("No wrong password was heard of before" in text) != guessed
+
+    play(site, scene)
+
+
+async def heard(site: Site, happens: Callable[[], object]) -> None:
+    """As a front tells watch of failures."""
+    before = len(site.town.fed)
+    happens()
+    site.set_clock()
+    await site.role.handle(Observe(tuple(site.town.fed[before:])))

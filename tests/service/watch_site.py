@@ -106,6 +106,7 @@ class Site:
         self.fakes.clock._now = self.town.at
 
     async def attack(self, bots: int = 5) -> Standing:
+        self.first = self.town.at + MINUTE
         for number in range(bots):
             last = await self.judged(lambda number=number: self.town.wait(MINUTE).login(bot(number)))
         await self.settle()

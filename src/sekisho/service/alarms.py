@@ -44,7 +44,7 @@ class Alarms:
         if action.to == LOG:
             self._log(line_of(incident))
             return Performed(action.id, "watch", at, count=1)
-        notes = await self._world.spawn.thread(partial(remarks, self._house, incident))
+        notes = await self._world.spawn.thread(partial(remarks, self._house, incident, at))
         body = body_of(incident, notes, action.id, self._config.hostname, at)
         written = await self.outbox.put(action.to, action.id, body)
         return Performed(action.id, "watch", at, count=int(written))

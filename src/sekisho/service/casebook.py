@@ -15,6 +15,7 @@ from sekisho.guard.incident import fold
 from sekisho.model.action import Action
 from sekisho.model.incident import FAILURE_RATE, Finding, Grade, Incident
 from sekisho.model.phrase import Phrase, phrase
+from sekisho.service.aftercare import aftermath_of
 from sekisho.service.channel import NotDone
 from sekisho.service.containing import Containing
 from sekisho.service.hands import within
@@ -120,7 +121,7 @@ class Casebook:
                     if incident.kind != FAILURE_RATE:
                         self.open[incident.subject] = incident
                     await self.save(incident)
-                return await self._file(incident)
+                return await self._file(incident, at)
             case "contain":
                 return await self._contain(ask, at)
             case "release":
@@ -134,7 +135,7 @@ class Casebook:
             account = (await self._find(ask.ident)).subject
         known = self.open.get(account)
         if known is not None and known.grade >= Grade.CONTAIN and await self._is_shut(known):
-            return await self._file(known)
+            return await self._file(known, at)
         if known is None and await self._containing.keep(self._house.account, account) is None:
             raise NotDone(f"there is no account {account}")
         if known is None:
@@ -180,7 +181,7 @@ class Casebook:
             raise NotDone("a release needs the operator: whoever has the password could ask for it")
         incident = await self._find(ask.ident)
         if incident.closed:
-            return await self._file(incident)
+            return await self._file(incident, at)
         if incident.kind == FAILURE_RATE:
             return await self._dismiss(incident, ask, at)
         if not (ask.teach or ask.keep_password):
@@ -204,7 +205,7 @@ class Casebook:
             return IncidentAnswer((incident,), plan=plan)
         closed = replace(incident, closed=at, closed_why=f"released by {ask.by}")
         await self.save(closed)
-        return replace(await self._file(closed), plan=plan, changed=True)
+        return replace(await self._file(closed, at), plan=plan, changed=True)
 
     async def _undo(self, ask: IncidentAsk, at: int) -> IncidentAnswer:
         action = await self._containing.keep(self._house.action, ask.ident)
@@ -212,7 +213,7 @@ class Casebook:
             raise NotDone(f"there is no action {ask.ident}")
         incident = await self._find(action.incident)
         if action.status == "undone":
-            return await self._file(incident)
+            return await self._file(incident, at)
         inverse = plan_undo(incident, action, Wish(ask.by, at), self._containing.ident)
         if inverse is None:
             raise NotDone(f"{action.kind} cannot be undone")
@@ -229,7 +230,7 @@ class Casebook:
             return IncidentAnswer((incident,), tuple(actions), plan=plan)
         incident = await self._plan(incident, actions)
         complete = await self._containing.perform_all(actions)
-        answer = await self._file(incident)
+        answer = await self._file(incident, actions[0].at)
         return replace(answer, plan=plan, changed=True, complete=complete)
 
     async def _find(self, ident: str) -> Incident:
@@ -242,7 +243,7 @@ class Casebook:
             raise NotDone(f"there is no incident {ident}")
         return incident
 
-    async def _file(self, incident: Incident) -> IncidentAnswer:
+    async def _file(self, incident: Incident, at: int) -> IncidentAnswer:
         actions = await self._containing.keep(self._house.actions, incident.id)
         performed = [
             done
@@ -250,5 +251,8 @@ class Casebook:
             for done in await self._containing.keep(self._house.performed, action.id)
         ]
         complete = all(action.status != "planned" for action in actions)
-        notes = await self._containing.keep(remarks, self._house, incident)
-        return IncidentAnswer((incident,), tuple(actions), tuple(performed), complete=complete, notes=notes)
+        notes = await self._containing.keep(remarks, self._house, incident, at)
+        after = await self._containing.keep(aftermath_of, self._house, incident.id)
+        return IncidentAnswer(
+            (incident,), tuple(actions), tuple(performed), complete=complete, notes=notes, after=after
+        )

@@ -165,7 +165,7 @@ class Containing:
         if action.to == action.subject and incident.kind != FAILURE_RATE:
             letter = owner_letter(incident, stamp)
         else:
-            notes = await self.keep(remarks, self._house, incident)
+            notes = await self.keep(remarks, self._house, incident, stamp.at)
             letter = operator_letter(incident, notes, action.to, stamp)
         return await self._fronts[0].ask(Deposit(action.id, "", action.to, letter), Performed)
 

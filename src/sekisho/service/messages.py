@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from sekisho.guard.aftermath import Aftermath
 from sekisho.model.action import Action, Performed
 from sekisho.model.delivery import Delivery, Outcome
 from sekisho.model.event import Event
@@ -269,7 +270,7 @@ class IncidentAnswer(Struct, frozen=True, omit_defaults=True):
 
     `plan` says what would be done, or was; `changed`: this request did or planned something.
     `complete`: every owner has answered, nothing is only planned. `notes` are of the case that is shown;
-    `blocked`: why nothing was done, and what to do first.
+    `blocked`: why nothing was done, and what to do first. `after`: what goes on around a contained account.
     """
 
     incidents: tuple[Incident, ...] = ()
@@ -280,6 +281,7 @@ class IncidentAnswer(Struct, frozen=True, omit_defaults=True):
     complete: bool = True
     notes: tuple[Phrase, ...] = ()
     blocked: Phrase | None = None
+    after: Aftermath | None = None
 
 
 class StatusAsk(Request, frozen=True, tag="status"):

@@ -1,13 +1,14 @@
-"""What an operator should know of a case beside its evidence: whether the password is another by now, and
-which earlier case of the account this one follows.
+"""What an operator should know of a case beside its evidence: whether the password is another by now, which
+earlier case of the account this one follows, and what goes on around it.
 
 The audit says when a password was set; the vault's own file is not for watch to read. All of it blocks.
 """
 
-from datetime import UTC, datetime
-
 from sekisho.model.incident import Grade, Incident
 from sekisho.model.phrase import Phrase, phrase
+from sekisho.service.after_words import after_words
+from sekisho.service.aftercare import aftermath_of
+from sekisho.service.zone import moment
 from sekisho.store.house import House
 
 PASSWORD_SET = "password set"
@@ -15,10 +16,6 @@ PASSWORD_SET = "password set"
 
 EARLIER_KEPT = 50
 """So many cases of one account are looked through for an earlier containment."""
-
-
-def moment(at: int) -> str:
-    return datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def is_theft(incident: Incident) -> bool:
@@ -41,10 +38,12 @@ def still_opens(house: House, incident: Incident) -> Phrase | None:
     )
 
 
-def remarks(house: House, incident: Incident) -> tuple[Phrase, ...]:
+def remarks(house: House, incident: Incident, now: int) -> tuple[Phrase, ...]:
     if not is_theft(incident):
         return ()
-    return (*_password(house, incident), *_earlier(house, incident))
+    record = aftermath_of(house, incident.id)
+    around = after_words(record, now) if record is not None else ()
+    return (*_password(house, incident), *_earlier(house, incident), *around)
 
 
 def _password(house: House, incident: Incident) -> tuple[Phrase, ...]:

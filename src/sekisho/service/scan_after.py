@@ -50,7 +50,7 @@ def _sentence(
             " so it is not known whether the attack is over",
             span=span(max(0, log_end - verdict.last)),
         )
-    parts = [_outcome(verdict, show), _rhythm(rhythm)]
+    parts = [_outcome(verdict, show), rhythm_words(rhythm)]
     if prefixes:
         parts.append(
             phrase("addresses of {networks} were used before and after", networks=", ".join(prefixes))
@@ -73,7 +73,7 @@ def _outcome(verdict: Verdict, show: Callable[[int], str]) -> Phrase:
     )
 
 
-def _rhythm(rhythm: Cadence) -> Phrase:
+def rhythm_words(rhythm: Cadence) -> Phrase:
     bursts = phrases("{count} burst", "{count} bursts", len(rhythm.bursts))
     if rhythm.period_s is None:
         return phrase("{bursts}, no rhythm", bursts=bursts)

@@ -18,9 +18,10 @@ from sekisho.guard.incident import counters
 from sekisho.guard.memory import HOUR
 from sekisho.model.action import Kind
 from sekisho.model.config import Config
-from sekisho.model.event import Accepted, Event
+from sekisho.model.event import Accepted, Event, LoginTried
 from sekisho.model.incident import Finding, Grade, Incident, Standing
 from sekisho.model.phrase import Phrase
+from sekisho.service.aftercare import Aftercare
 from sekisho.service.alarming import Alarming
 from sekisho.service.boundary import boundary
 from sekisho.service.casebook import Casebook
@@ -77,6 +78,7 @@ class WatchRole:
         self._memories = Memories(world, house, self.guard)
         self._containing = Containing(world, house, self.guard, fronts, recorder.record, kinds)
         self._containing.configure(config)
+        self._aftercare = Aftercare(world, house, self.guard)
         self._cases = Casebook(house, self.guard, self._containing)
         self._alarming = Alarming(house, self._containing)
         self._undone: list[tuple[Incident, Finding]] = []
@@ -102,6 +104,7 @@ class WatchRole:
         for incident in self._cases.open.values():
             self._take_up(incident, lifted=await self._cases.is_lifted(incident))
         await self._alarming.start()
+        await self._aftercare.read()
         await self._catch_up()
         self._world.spawn.task("watch", self._run())
         self._containing.alarms.run(self._recorder.trouble)
@@ -144,6 +147,8 @@ class WatchRole:
     async def _judge(self, event: Event) -> Standing:
         await self._memories.recall((event.account,))
         standing, findings = self.guard.judge(event)
+        if standing.treatment == "refuse" and isinstance(event, LoginTried):
+            self._see_try(event)
         if findings:
             await self._follow(findings)
             case = self._cases.open.get(standing.account)
@@ -169,12 +174,26 @@ class WatchRole:
         past = self._world.clock.now() - PAST
         for event in events:
             findings = self.guard.observe(event)
+            if isinstance(event, LoginTried) and not event.ok:
+                self._see_try(event)
             if findings and event.at < past:
                 self._let_rest(findings)
             else:
                 await self._follow(findings)
         with contextlib.suppress(Unavailable):
             await self._alarming.observe(events, self._world.clock.now())
+
+    def _see_try(self, event: LoginTried) -> None:
+        """The operator is told when a case has its first related account."""
+        related = self._aftercare.see(event)
+        for case in [case for case in self._cases.open.values() if case.id in related]:
+            self._world.spawn.task("notices", self._remind(case, event.at))
+
+    async def _remind(self, case: Incident, at: int) -> None:
+        async with boundary(self._recorder.trouble, "notices", case.subject):
+            with contextlib.suppress(Unavailable):
+                await self._aftercare.save(self._cases.open)
+                await self._cases.remind(case, at)
 
     def _let_rest(self, findings: Sequence[Finding]) -> None:
         """Long ago: it taught, and who has not stopped since will be found again."""
@@ -188,8 +207,10 @@ class WatchRole:
             incident = self._cases.fold(finding)
             for listener in self._listeners:
                 listener(incident, finding)
+            self._aftercare.open(incident)
             with contextlib.suppress(Unavailable):
                 await self._cases.save(incident)
+                await self._aftercare.save(self._cases.open)
                 await self._memories.save((finding.account,))
             self._world.spawn.task("contain", self._act(incident, finding))
 
@@ -204,7 +225,10 @@ class WatchRole:
     async def _incident(self, ask: IncidentAsk) -> IncidentAnswer:
         if ask.verb == "contain" and "@" in ask.ident:
             await self._memories.recall((ask.ident,))
+        await self._aftercare.save(self._cases.open)
         answer = await self._cases.answer(ask, self._world.clock.now())
+        for incident in answer.incidents if answer.changed else ():
+            self._aftercare.open(incident)
         if answer.changed:
             await self._memories.save()
             self._alarming.dismiss(answer.incidents)
@@ -226,6 +250,7 @@ class WatchRole:
 
     async def _turn(self) -> None:
         await self._memories.save()
+        await self._aftercare.save(self._cases.open)
         for incident, finding in [self._undone.pop() for _ in range(len(self._undone))]:
             await self._act(incident, finding)
         await self._containing.finish(self._memories.recall)
@@ -267,3 +292,5 @@ class WatchRole:
         with contextlib.suppress(Unavailable):
             await self._memories.save()
             await self._alarming.save(self._world.clock.now())
+            await self._aftercare.save(self._cases.open)
+            await self._aftercare.close()

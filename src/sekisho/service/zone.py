@@ -1,7 +1,7 @@
 """The time zone of dates that we write."""
 
 import os
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sekisho.world import Unavailable
@@ -28,3 +28,8 @@ def _system() -> tzinfo:
             return ZoneInfo.from_file(file, key="")
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return datetime.now().astimezone().tzinfo or ZoneInfo("UTC")
+
+
+def moment(at: int) -> str:
+    """For notices that programs read too: always UTC."""
+    return datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC")
