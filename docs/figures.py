@@ -135,6 +135,14 @@ def _million(found: Row) -> list[str]:
     )
 
 
+def _seal(found: Row) -> list[str]:
+    rows = [[row["what"], row["us"], row["peer_us"] or "", f"x{row['times']}" if row["times"] else ""]
+            for row in found["results"]]  # fmt: skip
+    rows += [[f"a signed MB: {row['what']}", round(1000 * row["ms"]), f"{row['memory_times_size']} x its size", ""]
+             for row in found["hostile"]]  # fmt: skip
+    return _table(("work", "us of the processor", "peer, or memory", "ratio"), rows)
+
+
 TABLES: Mapping[str, Callable[[Any], list[str]]] = {
     "ingest": partial(_beside_postfix, INGEST_FLOORS),
     "relay": partial(_beside_postfix, RELAY_FLOORS),
@@ -143,4 +151,5 @@ TABLES: Mapping[str, Callable[[Any], list[str]]] = {
     "idle": _idle,
     "slow": _slow,
     "million": _million,
+    "seal": _seal,
 }
