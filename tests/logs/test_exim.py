@@ -1,6 +1,7 @@
 """Exim's log: both corpora, and strangers who write what Exim writes."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -116,3 +117,21 @@ def test_our_own_client_s_failure_is_no_attack() -> None:
     """Without `for` it was this host that could not sign in elsewhere."""
     told = heard("2023-07-22 18:52:46 1V1Abc-0001De-Fg login authenticator failed H=mx [192.0.2.9] 535 no")
     assert ([], 0) == (told.logins, told.unknown)
+
+
+def test_what_a_real_exim_wrote() -> None:
+    """Exim 4.96, told to log subjects and recipients and to accept any greeting, with a liar as client."""
+    told = heard(*(Path(__file__).parent / "exim-4.96.log").read_text().splitlines())
+    assert [
+        (True, "a@b.test"), (False, "a@b.test"), (False, "boss) [9.9.9.9]: 535 x (set_id=q"),
+        (True, "a@b.test"),
+        (True, "a@b.test"), (False, ""),
+    ] == [(login.ok, login.account) for login in told.logins]  # fmt: skip
+    assert {"127.0.0.1"} == {login.address for login in told.logins}
+    first = next(letter for letter in told.letters if letter.recipient_count == 4)
+    assert ("a@b.test", True, 210) == (first.account, first.ended, first.size)
+    assert {
+        "x@y.test": "delivered", "dead@y.test": "failed", "wait@y.test": "failed", "z@far.test": "failed",
+    } == {first.address_at(place): result for place, result in first.results().items()}  # fmt: skip
+    liar = next(letter for letter in told.letters if letter.sender == "x@y.test")
+    assert ("", "", 1) == (liar.account, liar.address, told.unknown)

@@ -52,7 +52,10 @@ _NO_MAIL = re.compile(
     rf"no MAIL in SMTP connection from (?:\S+ )?(?:\(\S+\) )?{_PLACE} D=\S+"
     r"(?: A=(?P<driver>[\w.-]+):(?P<account>\S+))?(?: X=\S+)?(?: CV=\S+)?(?: C=\S*)?(?: .*)?"
 )  # fmt: skip
-_RECIPIENT = re.compile(r"(\"(?:[^\"\\]|\\.)*\"@\S+|\S+?)(?: \(([^()]*)\))?(?: <([^<>]*)>)?(?=:? |:?$)")
+_RECIPIENT = re.compile(
+    r"(?:\"(?:[^\"\\]|\\.)*\"@\S+|\S+)(?: \([^()]*\))? <([^<>]*)>(?=:? |:?$)"
+    r"|(\"(?:[^\"\\]|\\.)*\"@\S+?|\S+?)(?=:? |:?$)"
+)
 
 _SERVICES = {"587": "submission", "465": "smtps"}
 _RESULTS: dict[str, Result] = {
@@ -174,4 +177,4 @@ def _recipient(text: str) -> str:
     match = _RECIPIENT.match(text.lstrip())
     if match is None:
         return ""
-    return normal(printable(match[3] or match[1])).rstrip(":")
+    return normal(printable(match[1] or match[2])).rstrip(":")
