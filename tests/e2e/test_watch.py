@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from cli.mailhome import MailHome
-from e2e.running import PROGRAM
+from e2e.running import PROGRAM, Installation
+from ports import free_port
 from waiting import until
 
 WHO = "hello@example.com"
@@ -107,3 +109,61 @@ def test_standard_input_is_followed_to_its_end(tmp_path: Path) -> None:
     )  # fmt: skip
     assert 0 == done.returncode, done.stderr
     assert WHO in done.stdout and "lines read" in done.stderr
+
+
+def test_syslog_from_elsewhere(following: Following) -> None:
+    """To an IP:PORT and to a unix socket. A datagram of the network may be forged: it alerts, and contains
+    nobody; a stream of a machine in `peers` is believed, and the unix socket."""
+    port = free_port()
+    with Path(following.home.path).open("a") as settings:
+        settings.write(f'[listen.logs]\naddress = "127.0.0.1:{port}"\nprotocol = "syslog"\n')
+        settings.write('[listen.here]\naddress = "unix:log"\nprotocol = "syslog"\n')
+    following.start()
+    until(lambda: following.counts().get("lines") == 0)
+
+    def message(who: str, address: str) -> bytes:
+        now = datetime.now(UTC)
+        line = f"<22>{now:%b} {now.day:2d} {now:%H:%M:%S} mx vpopmail[7]: vchkpw-smtp: (PLAIN) login success"
+        return f"{line} {who}:{address}\n".encode()
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        for place, address in enumerate(("60.1.1.10", *STRANGERS)):
+            datagrams.sendto(message("open@example.com", address), ("127.0.0.1", port))
+            until(lambda place=place: following.counts()["lines"] > place)
+    with socket.create_connection(("127.0.0.1", port)) as stream:
+        for address in ("60.1.1.10", *STRANGERS):
+            stream.sendall(message("stream@example.com", address))
+        until(lambda: following.counts()["lines"] == 14)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as here:
+        for address in ("60.1.1.10", *STRANGERS):
+            here.sendto(message("here@example.com", address), str(following.home.folder / "log"))
+    until(lambda: following.counts()["lines"] == 21)
+
+    def grades() -> dict[str, int]:
+        return {row["subject"]: row["grade"] for row in following.home("incident", "list", "--json").rows()}
+
+    until(lambda: grades().get("here@example.com", 0) >= 2)
+    found = grades()
+    assert found["stream@example.com"] >= 2
+    assert found.get("open@example.com", 0) < 2
+    assert following.end() == 0
+
+
+def test_a_server_of_ours_is_told(tmp_path: Path) -> None:
+    """Where one runs its guard gets the events, and acts; it leaves the listeners of syslog to the watch."""
+    port = free_port()
+    site = Installation(
+        tmp_path / "site", extra=f'[listen.logs]\naddress = "127.0.0.1:{port}"\nprotocol = "syslog"\n'
+    )
+    site.add_account(WHO)
+    log = tmp_path / "maillog"
+    with site.serving():
+        assert "(logs)" not in site.run("status")
+        now = datetime.now(UTC).isoformat()
+        with log.open("w") as lines:
+            for address in ("60.1.1.10", *STRANGERS):
+                lines.write(f"{now} mx vpopmail[7]: vchkpw-smtp: (PLAIN) login success {WHO}:{address}\n")
+        said = site.run("watch", "--once", str(log), "-c", str(site.settings))
+        assert "its guard is told" in said and "(logs)" in said
+        assert "contained" in until(lambda: site.run("incident", "list"))
+        assert "0 lines read" in site.run("watch", "--once", str(log), "-c", str(site.settings))

@@ -17,6 +17,7 @@ COUNTS = (
     ("files", phrase("logs followed")),
     ("lines", phrase("lines read in them")),
     ("events", phrase("events told to the guard")),
+    ("dropped", phrase("syslog messages that came too fast, dropped")),
     ("not_understood", phrase("lines that no dialect knows")),
 )
 """What each count is called; those of several roles are one sum here and apart in JSON."""

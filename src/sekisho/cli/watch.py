@@ -13,6 +13,7 @@ import click
 from sekisho.cli import speech
 from sekisho.cli.where import json_option, settings, when
 from sekisho.model.config import Config
+from sekisho.model.config_listen import heard
 from sekisho.model.incident import Finding, Grade, Incident
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.service.lookout import Lookout
@@ -20,7 +21,7 @@ from sekisho.store.house import House
 
 
 @click.command("watch")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", nargs=-1)
 @click.option("-c", "--config", "path", default="", help="The settings file; without it nothing is kept.")
 @click.option("--once", is_flag=True, help="Read what there is, and stop.")
 @json_option
@@ -30,9 +31,13 @@ def command(paths: tuple[str, ...], path: str, once: bool, as_json: bool) -> int
     Rotated logs beside them are read once, to learn what is usual. With -c it goes on after a restart where
     it was, keeps its cases for `sekisho incident`, and acts through what is configured.
 
+    What is sent to its listeners of protocol syslog is heard besides.
+
     Example: sekisho watch -c /srv/mail/sekisho.toml /var/log/maillog
     """
     with _config(path) as config:
+        if not paths and (once or not heard(config.listen)):
+            speech.fail(phrase("name a log to follow, or a listener of protocol syslog"), speech.USAGE)
         return asyncio.run(_follow(config, paths, Voice(config, as_json), keeps=bool(path), once=once))
 
 
@@ -88,6 +93,8 @@ async def _follow(config: Config, paths: tuple[str, ...], voice: Voice, *, keeps
     try:
         if not alone:
             speech.complain(phrase("a server runs for {state}: its guard is told", state=config.state))
+        for name, address in sorted(lookout.listening.items()):
+            speech.complain(phrase("listening on {address} ({name})", address=address, name=name))
         await lookout.run(once=once)
     finally:
         await lookout.stop()

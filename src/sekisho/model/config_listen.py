@@ -1,11 +1,15 @@
 """The settings of a listener."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from sekisho.model.config_base import about
 from sekisho.model.config_booth import Booth
 
-Protocol = Literal["smtp", "submission", "submissions", "lmtp", "local", "policy", "sasl", "milter", "wforce"]
+Protocol = Literal[
+    "smtp", "submission", "submissions", "lmtp", "local", "policy", "sasl", "milter", "wforce", "syslog"
+]  # fmt: skip
+SYSLOG = "syslog"
 Speaks = Literal["sekisho", "qmail"]
 
 
@@ -17,7 +21,8 @@ class Listen(Booth, frozen=True, kw_only=True):
             "smtp (mail for our domains), submission (STARTTLS, then AUTH), submissions (TLS at once), "
             "lmtp (mail for our domains from a server in front of us), local (sekisho-sendmail here: a unix "
             "socket that every system user may use). At the others no mail comes in: another mail server "
-            "asks there (docs/beside.md)."
+            "asks there (docs/beside.md), or at syslog sends its log to `sekisho watch`: datagrams and "
+            "streams to an IP:PORT, datagrams to a unix socket (docs/watch.md)."
         ),
     ]
     requires_proxy: Annotated[
@@ -63,3 +68,13 @@ class Listen(Booth, frozen=True, kw_only=True):
             le=60,  # RFC 5321 4.5.3.2.1: a client waits for 300
         ),
     ] = 0
+
+
+def served(listeners: Mapping[str, Listen]) -> dict[str, Listen]:
+    """Those that a server opens; the others are `sekisho watch`'s."""
+    return {name: each for name, each in listeners.items() if each.protocol != SYSLOG}
+
+
+def heard(listeners: Mapping[str, Listen]) -> dict[str, Listen]:
+    """Those at which `sekisho watch` hears syslog."""
+    return {name: each for name, each in listeners.items() if each.protocol == SYSLOG}

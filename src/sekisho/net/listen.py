@@ -117,7 +117,7 @@ def _bind_tcp(address: str, options: tuple[int, ...]) -> socket.socket:
 
 def _bind_unix(path: str, mode: int) -> socket.socket:
     """The mode before the first connection: nobody can connect to a socket that does not listen yet."""
-    _remove_stale(path)
+    remove_stale(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(path)
@@ -130,14 +130,14 @@ def _bind_unix(path: str, mode: int) -> socket.socket:
     return listener
 
 
-def _remove_stale(path: str) -> None:
+def remove_stale(path: str, kind: int = socket.SOCK_STREAM) -> None:
     """The socket of a server that was killed. One that answers is left alone: binding then fails, as it
     should.
     """
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        with socket.socket(socket.AF_UNIX, kind) as probe:
             probe.setblocking(False)
             try:
                 probe.connect(path)

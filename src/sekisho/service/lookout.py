@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from sekisho.model.config import Config
+from sekisho.model.config_listen import heard
 from sekisho.model.incident import Incident
 from sekisho.service.channel import Channel, ChannelServer, LocalChannel, NotDone, SocketChannel
 from sekisho.service.control import call, control_path, run_folder
 from sekisho.service.desk import Desk
+from sekisho.service.hearing import Hearing
 from sekisho.service.messages import Request, StatusAnswer, StatusAsk
 from sekisho.service.roles import WatchTower, real_world, recorder_of
 from sekisho.service.watching import Listener, WatchRole
@@ -32,6 +34,8 @@ class Lookout:
         self._tower: WatchTower | None = None
         self._control: ChannelServer | None = None
         self._role: WatchRole
+        self._hearing = Hearing(heard(config.listen), config.state)
+        self.listening: dict[str, str] = {}
         self._places = places
         self._positions = Positions(config.state if keeps else "")
         self._unlock: Callable[[], None] = lambda: None
@@ -51,6 +55,7 @@ class Lookout:
         self.watchman = Watchman(
             self.world, self._places, self._positions, zone_of(config.zone), watch
         )
+        self.listening = await self._hearing.open(self.watchman)
         return alone
 
     async def _open(self) -> Channel:
@@ -65,8 +70,8 @@ class Lookout:
     async def status(self) -> StatusAnswer:
         man = self.watchman
         counts = {"files": len(man.files), "lines": man.lines, "events": man.events}
-        counts["not_understood"] = man.unparsed()
-        return StatusAnswer(True, os.getpid(), {}, counts, alarms=self._role.alarms)
+        counts |= {"not_understood": man.unparsed(), "dropped": self._hearing.dropped}
+        return StatusAnswer(True, os.getpid(), self.listening, counts, alarms=self._role.alarms)
 
     async def _keep(self) -> None:
         """Settings are read at the start only."""
@@ -82,6 +87,7 @@ class Lookout:
         self.watchman.stopped = True
 
     async def stop(self) -> None:
+        self._hearing.close()
         await self.watchman.stop()
         if self._control is not None:
             await self._control.stop()

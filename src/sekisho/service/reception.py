@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from sekisho.checks.registry import policy
 from sekisho.model.config import BOOTHS, Config, Listen
+from sekisho.model.config_listen import served
 from sekisho.model.event import Event
 from sekisho.model.verdict import Reply
 from sekisho.net import listen, tls
@@ -71,7 +72,7 @@ class Reception:
         config, given = self._front.config, inherited or {}
         with contextlib.ExitStack() as bound:
             sockets = {}
-            for name, settings in config.listen.items():
+            for name, settings in served(config.listen).items():
                 opened = given[name] if name in given else _bound(settings, config.state)
                 bound.callback(opened.close)
                 sockets[name] = opened

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from sekisho.model.config import Config
+from sekisho.model.config_listen import served
 from sekisho.net import listen
 from sekisho.service.channel import Channel, ChannelServer, LocalChannel, NotDone, SocketChannel
 from sekisho.service.control import control_path, role_path, run_folder
@@ -166,7 +167,7 @@ class Post:
         state = self.config.state
         return {
             name: listen.bind(each.address, state, listen.mode_of(each.protocol), listen.SHARED)
-            for name, each in self.config.listen.items()
+            for name, each in served(self.config.listen).items()
         }
 
     async def _open_desk(self, watch: Channel) -> None:

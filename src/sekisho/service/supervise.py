@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from sekisho.model.config import Config
+from sekisho.model.config_listen import served
 from sekisho.net import listen
 from sekisho.service.boundary import Record
 from sekisho.service.channel import ChannelServer, NotDone, SocketChannel
@@ -187,7 +188,7 @@ class Supervisor:
         state = self._config.state
         self._estate = estate = Estate(self._config, self._settings)
         estate.arrange()
-        for name, settings in self._config.listen.items():
+        for name, settings in served(self._config.listen).items():
             self._sockets[name] = listen.bind(settings.address, state, listen.mode_of(settings.protocol))
         self._lifeline = os.pipe()  # the writing end is open in this process only
         self._channels = {role: SocketChannel(role, role_path(state, role)) for role in estate.roles}

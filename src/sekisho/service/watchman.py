@@ -18,7 +18,7 @@ from sekisho.logs import detect
 from sekisho.logs.detect import Circumstances
 from sekisho.logs.live import LiveDesk, Origin, Stream
 from sekisho.logs.stamp import DAY_S, SECOND, Calendar
-from sekisho.model.event import Event
+from sekisho.model.event import Event, Trust
 from sekisho.model.text import printable
 from sekisho.service.boundary import Record, boundary
 from sekisho.service.channel import Channel, NotDone
@@ -75,6 +75,7 @@ class Watchman:
         self._zone = zone
         self._watch = watch
         self._desk = LiveDesk()
+        self._ears = False
         self._sources: dict[str, Source] = {}
         self._looked_s = -LOOK_AROUND_S
         self._unreported: list[Event] = []
@@ -101,13 +102,20 @@ class Watchman:
     async def run_once(self, trouble: Record) -> None:
         """What there is, to its end."""
         quiet = 0
-        while quiet < 2:
+        while quiet < 2 and not self.stopped:
             async with boundary(trouble, "watch"):
                 quiet = 0 if await self.turn() or not self._are_settled() else quiet + 1
 
+    def hear(self, reads: Reads, trust: Trust) -> None:
+        """Besides the places, what is sent to us."""
+        self._ears = True
+        calendar = Calendar(self._zone, self._world.clock.now())
+        self._sources[reads.path] = Source(reads, self._desk.stream(Origin(reads.path, trust), calendar))
+
     def _is_over(self) -> bool:
         """Standard input has ended, and there is nothing else."""
-        return all(place == logfiles.STDIN for place in self._places) and self._are_settled()
+        only_stdin = all(place == logfiles.STDIN for place in self._places)
+        return only_stdin and not self._ears and self._are_settled()
 
     def _are_settled(self) -> bool:
         return bool(self._sources) and all(source.reads.settled for source in self._sources.values())
