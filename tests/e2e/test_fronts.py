@@ -151,3 +151,41 @@ def test_the_queue_of_both_is_one_queue(site: Installation) -> None:
             break
         time.sleep(0.1)
     assert promised == {row["message"] for row in rows}
+
+
+def test_what_a_front_leaves_behind_is_taken_over(site: Installation) -> None:
+    """Letters wait in the queue of a front that is no more. The first one lists, holds and releases them, and
+    their bounces come home; in one process too.
+    """
+    waiting = {}
+    pids = status(site)["counts"]
+    for number in (1, 2):
+        os.kill(pids[f"front-{3 - number}.pid"], signal.SIGSTOP)
+        try:
+            with site.signed_in(BOB) as client:
+                client.mail(BOB)
+                client.rcpt(f"x{number}@far.example")
+                waiting[number] = queue_id(client.data("Subject: far\r\n\r\nx\r\n")[1])
+        finally:
+            os.kill(pids[f"front-{3 - number}.pid"], signal.SIGCONT)
+    site.stop()
+    text = site.settings.read_text()
+    for new in (text.replace("fronts = 2", "fronts = 1"), text.replace('"split"', '"one"')):
+        site.settings.write_text(new)
+        with site.serving():
+            assert set(waiting.values()) == {row["message"] for row in listed(site)}
+            held = json.loads(site.run("queue", "hold", "--id", waiting[2], "--yes", "--json"))
+            assert 1 == held["performed"]["count"]
+            (row,) = listed(site, "--held-by", held["performed"]["action"])
+            assert row["message"] == waiting[2]
+            site.run("queue", "release", "--id", waiting[2], "--yes")
+    with site.serving():
+        site.run("queue", "bounce", "--sender", BOB, "--yes")
+        reports = site.wait_for_letters(BOB, 2)
+        for number in (1, 2):
+            assert 1 == sum(f"x{number}@far.example".encode() in report for report in reports)
+        assert [] == listed(site)
+
+
+def listed(site: Installation, *words: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in site.run("queue", "list", "--json", *words).splitlines()]

@@ -22,6 +22,8 @@ from sekisho.model.config_returns import Returns
 from sekisho.model.config_routing import Routing
 from sekisho.model.config_sendmail import Sendmail
 
+FRONTS_MOST = 64
+"""No spool has a higher number."""
 
 class Limits(Settings, frozen=True):
     message_bytes: Annotated[int, _about("Largest message, in bytes of wire form.", ge=1024)] = (
@@ -327,7 +329,7 @@ class Config(Settings, frozen=True):
         Literal["one", "split"],
         _about("one: all roles in one process. split: each role its own process, as root with its own user."),
     ] = "one"
-    fronts: Annotated[int, _about("Front processes when split.", ge=1, le=64)] = 1
+    fronts: Annotated[int, _about("Front processes when split.", ge=1, le=FRONTS_MOST)] = 1
     users: Annotated[Users, _about("Who roles run as when split; empty: all as who starts the server.")] = (
         Users()
     )

@@ -46,7 +46,7 @@ class Desk:
                     [await front.ask(request, QueueAnswer) for front in self._fronts], request.limit
                 )
             case DropSessions():
-                return _together([await front.ask(request, Performed) for front in self._fronts])
+                return together([await front.ask(request, Performed) for front in self._fronts])
             case IncidentAsk():
                 return await self._watch.ask(request, IncidentAnswer)
             case Report():
@@ -70,7 +70,7 @@ def merged(answers: Sequence[QueueAnswer], limit: int) -> QueueAnswer:
         messages=sum(answer.messages for answer in answers),
         bytes=sum(answer.bytes for answer in answers),
         rows=tuple(rows[:limit]),
-        performed=_together(performed) if performed else None,
+        performed=together(performed) if performed else None,
         head="".join(answer.head for answer in answers),
         arrived=sum(answer.arrived for answer in answers),
         groups=tuple(_summed(answers)[:limit]),
@@ -92,7 +92,10 @@ def _summed(answers: Sequence[QueueAnswer]) -> list[QueueGroup]:
     return sorted(found.values(), key=lambda group: (-group.deliveries, group.name))
 
 
-def _together(parts: Sequence[Performed]) -> Performed:
+def together(parts: Sequence[Performed]) -> Performed:
+    """One action that several have performed."""
+    if len(parts) == 1:
+        return parts[0]
     first = parts[0]
     return Performed(
         action=first.action,

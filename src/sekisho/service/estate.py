@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from sekisho.host import HostChance, HostClock, HostDisk
-from sekisho.model.config import Config, Users
+from sekisho.model.config import FRONTS_MOST, Config, Users
 from sekisho.service.control import role_path, run_folder
 from sekisho.store import return_keys
 from sekisho.store.settings import FILE
@@ -109,8 +109,15 @@ class Estate:
         return_keys.tend(HostDisk(), HostChance(), self._state, HostClock().now(), self._returns_s)
 
     def _spools(self) -> list[str]:
-        numbers = range(1, self._fronts + 1)
-        return [path for n in numbers for path in (f"spool/{n}", f"spool/{n}/{BODIES}")]
+        return [path for n in self._numbers() for path in (f"spool/{n}", f"spool/{n}/{BODIES}")]
+
+    def _numbers(self) -> list[int]:
+        """Of spools: one for each front, and those that are left of fronts that are no more."""
+        left = range(self._fronts + 1, FRONTS_MOST + 1)
+        return [
+            *range(1, self._fronts + 1),
+            *(n for n in left if os.path.isdir(os.path.join(self._state, "spool", str(n)))),
+        ]
 
     def _rules(self) -> Iterator[tuple[str, int, int, int]]:
         """Path, owner, group, mode. Sticky folders: their members make files and remove their own only.
@@ -129,7 +136,7 @@ class Estate:
             yield f"keys/{name}", 0, own["front"].gid, 0o640
         yield "mail", own["local"].uid, own["local"].gid, 0o700
         yield "spool", 0, 0, 0o711
-        for number in range(1, self._fronts + 1):
+        for number in self._numbers():
             yield f"spool/{number}", own["front"].uid, own["local"].gid, 0o710
             yield f"spool/{number}/{BODIES}", own["front"].uid, own["local"].gid, 0o2750
         yield "run", 0, own["watch"].gid, 0o1771

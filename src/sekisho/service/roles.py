@@ -4,6 +4,7 @@ A front owns what it accepted: its spool, its retries, its connections. The vaul
 the one writer of the guard's state. Each process records its events in a file of its own.
 """
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -23,11 +24,8 @@ from sekisho.service.addressing import Addressing
 from sekisho.service.answering import AnsweringCarrier
 from sekisho.service.bouncing import Bouncer
 from sekisho.service.channel import Channel, NotDone
-from sekisho.service.delivery import Carrier, Deliverer, Voice
-from sekisho.service.errands import Errands
-from sekisho.service.forwarding import Forwarder
+from sekisho.service.despatch import Despatch, Means, answered, left_over, woken
 from sekisho.service.instructed import InstructedCarrier
-from sekisho.service.listing import ListCarrier
 from sekisho.service.local import LocalCarrier
 from sekisho.service.messages import (
     AskRoom,
@@ -48,11 +46,9 @@ from sekisho.service.reception import Reception
 from sekisho.service.reception import Roles as Neighbours
 from sekisho.service.recording import Recorder
 from sekisho.service.remote import RemoteCarrier
-from sekisho.service.reporting import Reporter
 from sekisho.service.rereading import Change
 from sekisho.service.rotation import hourly
 from sekisho.service.signing import Signing
-from sekisho.service.spool_owner import SpoolOwner
 from sekisho.service.sweeping import Sweeping
 from sekisho.service.vaulting import VaultRole
 from sekisho.service.zone import zone_of
@@ -157,11 +153,16 @@ class LocalOffice:
 class FrontOffice:
     """A front as a role: reception, spool, delivery."""
 
-    def __init__(self, world: World, config: Config, recorder: Recorder, number: int = 1) -> None:
+    def __init__(
+        self, world: World, config: Config, recorder: Recorder, number: int = 1, fronts: int = 0
+    ) -> None:
+        """The first of `fronts` (0: as the settings say) takes the spools over that higher numbers have
+        left."""
         self._world = world
         self._config = config
         self._recorder = recorder
         self._number = number
+        self._fronts = fronts or config.fronts
         self.listening: dict[str, str] = {}
 
     async def open(
@@ -170,36 +171,27 @@ class FrontOffice:
         """Recovers the spool, starts delivering, then listens."""
         world, config, recorder = self._world, self._config, self._recorder
         self._directory = Directory.open(config.state, world.clock)
-        self._spool = Spool.open(os.path.join(config.state, "spool", str(self._number)), world, config.queue)
+        folder = os.path.join(config.state, "spool", str(self._number))
+        spool = Spool.open(folder, world, config.queue)
         self._addressing = Addressing(world, self._directory, config)
         zone, first = zone_of(config.zone), self._directory.first_domain
         self._bouncer = Bouncer(world.disk, config, zone, self._language, first)
-        self._reporter = Reporter(world, self._spool, self._addressing, self._bouncer, recorder.record)
-        policies = os.path.join(config.state, "spool", str(self._number), "mta-sts.json")
+        policies = os.path.join(folder, "mta-sts.json")
         self._remote = RemoteCarrier(world, config, recorder.record, policies=policies)
         self._signing = Signing(world, vault, self._directory, config)
         self._remote.sign = self._signing.fields
-        forwarder = Forwarder(world, self._spool, self._addressing)
-        near = dict.fromkeys((Kind.MAILDIR, Kind.PIPE), Errands(local, forwarder))
-        lists = {Kind.LIST: ListCarrier(world, self._addressing, forwarder)}
-        far = dict.fromkeys((Kind.MX, Kind.RELAY, Kind.LMTP), self._remote)
-        carriers: dict[Kind, Carrier] = {**near, **far, **lists}
-        voice = Voice(recorder.record, recorder.trouble)
-        self._deliverer = Deliverer(world, self._spool, carriers, self._reporter, voice)
-        self._remote.places.wake = self._deliverer.woken
+        means = Means(world, self._addressing, self._bouncer, self._remote, local, recorder)
+        own = Despatch(spool, means)
+        left = await left_over(means, config, self._fronts) if self._number == 1 else ()
+        self._despatches = (own, *left)
+        self._remote.places.wake = partial(woken, self._despatches)
         near_by = Neighbours(watch, vault, self._remote.callforward.verify, local)
-        self._reception = Reception(
-            world, config, self._directory, near_by, self._spool, recorder.record
-        )
+        self._reception = Reception(world, config, self._directory, near_by, spool, recorder.record)
         self._local = local
-        sweep = self._sweep if self._number == 1 else None
-        self._owner = SpoolOwner(
-            world, self._spool, self._addressing, self._deliverer, self._reception.quiet, sweep
-        )
+        own.take_questions(self._reception.quiet, self._sweep if self._number == 1 else None)
         recorder.tell_watch(watch)
-        world.spawn.task("bounces", self._reporter.run(recorder.trouble))
-        world.spawn.task("delay warnings", self._reporter.warn(recorder.trouble))
-        world.spawn.task("delivery", self._deliverer.run())
+        for each in self._despatches:
+            each.start()
         world.spawn.task("DNSSEC", self._remote.check())
         self.listening = await self._reception.listen(sockets)
         world.spawn.task("return keys", hourly(self._read_keys, "return keys", recorder.trouble))
@@ -212,15 +204,20 @@ class FrontOffice:
                 changed = tuple(str(number + 1) for number in range(dropped))
                 return Performed(action, f"front-{self._number}", self._world.clock.now(), changed)
             case StatusAsk():
-                counts = {"sessions": self._reception.sessions, "trying": self._deliverer.under_way}
-                counts["double_bounces_dropped"] = self._reporter.dropped
-                return StatusAnswer(True, os.getpid(), self.listening, counts)
+                return StatusAnswer(True, os.getpid(), self.listening, self._counts())
             case QueueAsk(verb="retry"):
                 self._remote.places.forgive()
-        answer = await self._owner.handle(request)
+        answer = await answered(self._despatches, request)
         if answer is None:
             raise NotDone(f"a front does not answer {type(request).__name__}")
         return answer
+
+    def _counts(self) -> dict[str, int]:
+        return {
+            "sessions": self._reception.sessions,
+            "trying": sum(each.deliverer.under_way for each in self._despatches),
+            "double_bounces_dropped": sum(each.reporter.dropped for each in self._despatches),
+        }
 
     def _read_keys(self) -> None:
         self._reception.read_keys()
@@ -240,8 +237,9 @@ class FrontOffice:
         def apply() -> None:
             self._config = config
             receive()
-            self._spool.reload(config.queue)
-            self._deliverer.reload()
+            for each in self._despatches:
+                each.spool.reload(config.queue)
+                each.deliverer.reload()
             self._remote.reload(config)
             self._signing.configure(config)
             self._addressing.reload(config)
@@ -252,9 +250,10 @@ class FrontOffice:
     async def stop(self) -> None:
         """First nobody new, then tries that are under way, then the spool."""
         await self._reception.stop()
-        await self._deliverer.stop()
+        await asyncio.gather(*(each.deliverer.stop() for each in self._despatches))
         await self._remote.close()
-        self._spool.close()
+        for each in self._despatches:
+            each.spool.close()
         self._directory.close()
 
 

@@ -63,7 +63,7 @@ class Server:
         self._vault = VaultKeeper(world, config)
         self._watch = WatchTower(world, config, recorder)
         self._local = LocalOffice(world, config)
-        self._front = FrontOffice(world, config, recorder)
+        self._front = FrontOffice(world, config, recorder, fronts=1)
         front = self._channel(self._front.handle)
         watch = self._channel(self._watch.handle)
         vault = LocalChannel(self._vault.handle, recorder.trouble, encode=self._encode, reveal=True)
