@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from sekisho.integrations.exim_queue import frozen, header_of, is_id, parsed, rest_of
 from sekisho.integrations.foreign import BadListing, ForeignLetter, Pending
 from sekisho.service import tools
+from sekisho.service.foreign_desk import Copy
 from sekisho.store.bounded import Bounded
 from sekisho.world import Unavailable
 
@@ -96,7 +97,10 @@ class EximQueue:
     def remove(self, letters: Sequence[ForeignLetter]) -> None:
         self._command("-Mrm", letters)
 
-    def put_back(self, letter: ForeignLetter, parts: Sequence[bytes]) -> str:
+    def put_back(self, copies: Sequence[Copy]) -> list[str]:
+        return [self._put_back(letter, parts) for letter, parts in copies]
+
+    def _put_back(self, letter: ForeignLetter, parts: Sequence[bytes]) -> str:
         """The file of fields last: with it the letter is one."""
         fields = frozen(parts[0], letter.accepted_at)
         names = [(PARTS[number], part) for number, part in enumerate(parts)]

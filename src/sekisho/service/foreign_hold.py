@@ -15,8 +15,8 @@ from sekisho.model.ident import make_id
 from sekisho.model.selector import Selector
 from sekisho.service.boundary import Record, boundary
 from sekisho.service.channel import NotDone
-from sekisho.service.foreign_desk import ForeignDesk
 from sekisho.service.foreign_queues import desk_of, post
+from sekisho.service.foreign_standing import StandingDesk
 from sekisho.service.messages import QueueAsk
 from sekisho.store import networktable
 from sekisho.world import Unavailable, World
@@ -36,24 +36,26 @@ class ForeignHands:
 
     kinds: frozenset[Kind] = frozenset({"hold_queue", "release_queue", "purge_bounces", "notify"})
 
-    def __init__(self, world: World, desk: Callable[[], ForeignDesk], hand: Hand, *, asks_us: bool) -> None:
+    def __init__(self, world: World, desk: Callable[[], StandingDesk], hand: Hand, *, asks_us: bool) -> None:
         self._world = world
         self._open = desk
         self._hand = hand
         self._asks_us = asks_us
-        self._known: ForeignDesk | None = None
+        self._known: StandingDesk | None = None
+        self._orders: dict[str, Selector] | None = None
 
     async def hold(self, action: str, selector: Selector) -> Sequence[str]:
         desk = await self._desk()
+        (await self._standing())[action] = selector
         return await self._beside(partial(desk.stand_guard, action, selector, claims=self._asks_us))
 
     async def release(self, held: str, ids: Sequence[str], account: str) -> Sequence[str]:
         desk = await self._desk()
         if self._asks_us and account:
             await self._beside(partial(desk.claim, held, account))
-        for action, selector in await self._beside(desk.orders):
-            if action == held:  # what came since the last look is ours to let go as well
-                await self._beside(partial(desk.stand_guard, action, selector, claims=self._asks_us))
+        selector = (await self._standing()).pop(held, None)
+        if selector is not None:  # what came since the last look is ours to let go as well
+            await self._beside(partial(desk.stand_guard, held, selector, claims=self._asks_us))
         return await self._beside(partial(desk.stand_down, held, self._ident()))
 
     async def purge(self, selector: Selector) -> Sequence[str]:
@@ -75,11 +77,19 @@ class ForeignHands:
             await self._world.clock.sleep(max(RHYTHM_S, took * SHARE))
 
     async def look(self) -> None:
-        desk = await self._desk()
-        for action, selector in await self._beside(desk.orders):
+        standing = await self._standing()
+        for action, selector in tuple(standing.items()):
+            desk = await self._desk()
             await self._beside(partial(desk.stand_guard, action, selector, claims=self._asks_us))
 
-    async def _desk(self) -> ForeignDesk:
+    async def _standing(self) -> dict[str, Selector]:
+        """What stood when we began is read once; from then on nobody else gives such orders."""
+        if self._orders is None:
+            desk = await self._desk()
+            self._orders = dict(await self._beside(desk.orders))
+        return self._orders
+
+    async def _desk(self) -> StandingDesk:
         """Opened at the first need: their server may start after us."""
         if self._known is None:
             self._known = await self._beside(self._open)
@@ -102,7 +112,7 @@ def hands_beside(world: World, config: Config) -> ForeignHands | None:
     (hand,) = config.hands.values()
     table = networktable.of(config)
 
-    def opened() -> ForeignDesk:
+    def opened() -> StandingDesk:
         return desk_of(config, hand, world.disk, world.clock.now, lambda address: table.find(address).key)
 
     asks_us = any(listener.protocol in ASKING for listener in config.listen.values())

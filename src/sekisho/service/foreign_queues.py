@@ -8,8 +8,9 @@ from sekisho.model.config import Config, Hand
 from sekisho.service import tools
 from sekisho.service.exim_hands import EximQueue, exim_program
 from sekisho.service.exim_hands import Where as EximWhere
-from sekisho.service.foreign_desk import ForeignDesk, ForeignQueue
+from sekisho.service.foreign_desk import ForeignQueue
 from sekisho.service.foreign_select import Names
+from sekisho.service.foreign_standing import StandingDesk
 from sekisho.service.postfix_hands import PostfixQueue, Where
 from sekisho.service.qmail_hands import QmailQueue
 from sekisho.service.qmail_hands import Where as QmailWhere
@@ -23,13 +24,13 @@ Clock = Callable[[], int]
 
 def desk_of(
     config: Config, hand: Hand, disk: Disk, now: Clock, network_of: Callable[[str], str] | None = None
-) -> ForeignDesk:
+) -> StandingDesk:
     """Raises Unavailable. Copies over the age or size of the settings go first."""
     queue, place = _opened(hand)
     mark = hashlib.sha256(os.path.realpath(place).encode("utf-8", "surrogateescape")).hexdigest()[:8]
     taken = Taken(disk, os.path.join(config.state, "hands", f"{hand.program}-{mark}"))
     names = Names(hand.domain or config.hostname, network_of)
-    desk = ForeignDesk(queue, taken, now, names)
+    desk = StandingDesk(queue, taken, now, names)
     desk.tidy(config.queue.keep_purged_s, config.queue.keep_purged_bytes)
     return desk
 

@@ -20,6 +20,7 @@ from sekisho.integrations.foreign import Envelope, ForeignLetter, subject_in
 from sekisho.integrations.postfix_queue import envelopes, is_id, listed
 from sekisho.model.text import printable
 from sekisho.service import tools
+from sekisho.service.foreign_desk import Copy
 from sekisho.world import Unavailable
 
 TOGETHER = 200
@@ -120,32 +121,39 @@ class PostfixQueue:
     def remove(self, letters: Sequence[ForeignLetter]) -> None:
         self._postsuper("-d", letters, "hold")
 
-    def put_back(self, letter: ForeignLetter, parts: Sequence[bytes]) -> str:
-        """Its name holds the number of its file, so it comes back under another one."""
-        path = self._plain(letter.id)
+    def put_back(self, copies: Sequence[Copy]) -> list[str]:
+        """A name holds the number of its file, so they come back under others."""
+        numbers = [self._put_back(letter.id, b"".join(parts)) for letter, parts in copies]
+        tools.output_of(self._tool("postsuper", "-s", "hold"))
+        names = self._named()
+        if not names.keys() >= set(numbers):
+            raise Unavailable("postsuper", "a letter is not where it was put")
+        return [names[number] for number in numbers]
+
+    def _put_back(self, ident: str, data: bytes) -> int:
+        """The number of its file."""
+        path = self._plain(ident)
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             with open(handle, "wb") as file:
-                file.write(b"".join(parts))
+                file.write(data)
                 file.flush()
                 shutil.chown(path, self._owner)
-                os.utime(handle)
-                number = os.fstat(handle).st_ino
                 os.fchmod(handle, COMPLETE)
                 os.fsync(handle)
+                return os.fstat(handle).st_ino
         except (OSError, LookupError) as error:
             raise Unavailable(path, str(error)) from error
-        tools.output_of(self._tool("postsuper", "-s", "hold"))
-        return self._named(number)
 
-    def _named(self, number: int) -> str:
-        """The letter whose file has this number."""
+    def _named(self) -> dict[int, str]:
+        """Letters of the hold queue by the numbers of their files."""
+        found: dict[int, str] = {}
         for folder, _, names in os.walk(os.path.join(self.folder, "hold")):
             for name in filter(is_id, names):
-                found = os.lstat(os.path.join(folder, name))
-                if found.st_ino == number and stat.S_ISREG(found.st_mode):
-                    return name
-        raise Unavailable("postsuper", "the letter is not where it was put")
+                state = os.lstat(os.path.join(folder, name))
+                if stat.S_ISREG(state.st_mode):
+                    found[state.st_ino] = name
+        return found
 
     def _plain(self, name: str) -> str:
         return os.path.join(self.folder, "hold", name)

@@ -6,6 +6,7 @@ number of our file, which goes into mess/ itself when it is let go.
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator, Mapping
 
 from sekisho.integrations.qmail_queue import is_id
@@ -52,7 +53,7 @@ class QmailFiles:
     def keep(self, message: bytes, parts: Mapping[str, bytes], birth: int) -> str:
         """A letter in our folder; its number. Durable when it returns."""
         os.makedirs(self._held, mode=0o700, exist_ok=True)
-        new = os.path.join(self._held, f"new.{os.getpid()}")
+        new = os.path.join(self._held, f"new.{os.getpid()}.{threading.get_ident()}")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(new)
         write(new, message, os.path.join(self._folder, "mess"))

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from sekisho.integrations.foreign import BadListing, ForeignLetter, Pending
 from sekisho.integrations.sendmail_queue import REASON, header_of, is_id, parsed, quarantined
 from sekisho.service import tools
+from sekisho.service.foreign_desk import Copy
 from sekisho.store.bounded import Bounded
 from sekisho.world import Unavailable
 
@@ -94,7 +95,10 @@ class SendmailQueue:
                 os.unlink(letter.place)
                 os.unlink(_body(letter.place))
 
-    def put_back(self, letter: ForeignLetter, parts: Sequence[bytes]) -> str:
+    def put_back(self, copies: Sequence[Copy]) -> list[str]:
+        return [self._put_back(letter, parts) for letter, parts in copies]
+
+    def _put_back(self, letter: ForeignLetter, parts: Sequence[bytes]) -> str:
         """The file of fields last, under the name of what is in quarantine."""
         held = os.path.join(os.path.dirname(letter.place), f"hf{letter.id}")
         new = os.path.join(os.path.dirname(letter.place), f"tf{letter.id}")
