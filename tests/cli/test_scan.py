@@ -469,7 +469,7 @@ def test_the_worked_example_is_what_scan_prints(monkeypatch: pytest.MonkeyPatch)
         assert f"`{key}`" in page or f"{key}," in page or f"{key}}}" in page, key
 
 
-@covers("L-03")
+@covers("L-03", "V-08", "V-09")
 def test_no_password_is_shown_anywhere(tmp_path: Path) -> None:
     """Every form with every hostile password, whole and cut off: not in JSON, text, page or error."""
     lines = [

@@ -33,7 +33,7 @@ def sizes(site: Installation) -> tuple[int, int]:
 
 
 @covers("Q-35")
-@covers("Q-28", partly="lines of CHKUSER in logs are not read yet")
+@covers("Q-28")
 @pytest.mark.parametrize("processes", ["one", "split"])
 def test_a_full_mailbox(tmp_path: Path, processes: str) -> None:
     """452 4.2.2 at RCPT; what is in the queue already waits; a letter that fits is still taken; 552 when the

@@ -18,7 +18,7 @@ def letters(*lines: str) -> list[Letter]:
 INFO = "info msg 7: bytes 900 from <a@example.com> qp 17 uid 103"
 
 
-@covers("L-02", partly="by its parts")
+@covers("L-02")
 def test_a_number_is_used_again_after_its_end() -> None:
     """An inode that returns is another letter; so is one whose end the log lost."""
     found = letters(INFO, "starting delivery 1: msg 7 to remote x@b.example", "end msg 7", INFO, INFO)
@@ -27,7 +27,7 @@ def test_a_number_is_used_again_after_its_end() -> None:
     ]
 
 
-@covers("L-02", partly="by its parts")
+@covers("L-02")
 def test_a_restart_tries_the_same_recipient_again() -> None:
     """Delivery numbers begin at 1 again; what was under way is no second recipient."""
     found = letters(

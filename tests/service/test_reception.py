@@ -134,6 +134,7 @@ def test_the_postmaster_is_reached_without_a_domain(stage: Stage) -> None:
     play(stage, scene)
 
 
+@covers("Q-28")
 @covers("Q-03", partly="Maildir of a real account is in the end-to-end test")
 def test_unknown_recipients_are_refused_and_counted(tmp_path: Path) -> None:
     """550 5.1.1 for each; one more than the limit ends the session with 421; known ones before it count."""

@@ -9,7 +9,7 @@ from sekisho.store.logfiles import CHUNK, LINE_MAX, LogFile, find
 from sekisho.world import Unavailable
 
 
-@covers("L-06", partly="the order of rotated files")
+@covers("L-06")
 def test_the_oldest_of_a_rotated_set_comes_first(tmp_path: Path) -> None:
     """Dates, then large numbers before small ones, the live file last; no hidden files, no locks."""
     order = ["maillog-20130720", "maillog-20130721.gz", "maillog.10", "maillog.2.gz", "maillog.1", "maillog"]

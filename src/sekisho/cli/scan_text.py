@@ -177,10 +177,16 @@ def _basis(report: Told) -> Iterator[str]:
 
 
 def _verdicts(report: Told) -> Iterator[str]:
-    if not report["verdicts"]:
-        return
-    yield say(phrase("What qmail-smtpd and its patches decided:"))
-    for kind, count in sorted(report["verdicts"].items(), key=lambda each: -each[1])[:VERDICTS_SHOWN]:
+    if report["failures_by_kind"]:
+        yield say(phrase("Deliveries that failed or waited, by kind:"))
+        yield from _counted(report["failures_by_kind"])
+    if report["verdicts"]:
+        yield say(phrase("What qmail-smtpd and its patches decided:"))
+        yield from _counted(report["verdicts"])
+
+
+def _counted(kinds: dict[str, int]) -> Iterator[str]:
+    for kind, count in sorted(kinds.items(), key=lambda each: -each[1])[:VERDICTS_SHOWN]:
         yield f"    {count:8d}  {kind}"
 
 

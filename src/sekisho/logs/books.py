@@ -6,6 +6,7 @@ the sign-in. A name is used again after its letter's end.
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator
 
 from sekisho.logs.facts import Login
@@ -40,6 +41,7 @@ class Books:
         self._letters: dict[tuple[bytes, str], Letter] = {}
         self._places: dict[tuple[bytes, str], dict[bytes, int]] = {}
         self._reports: dict[tuple[bytes, str], Letter] = {}
+        self.kinds: Counter[str] = Counter()
         self._seen: dict[int, int] = {}
         self._sessions: dict[int, int] = {}
         self._doubtful: set[int] = set()
@@ -131,6 +133,8 @@ class Books:
     def tried(self, said: Saying, letter: Letter, recipient: str, result: Told) -> None:
         """For one recipient; a copy of the log tells each try twice."""
         place = self.expect(said, letter, recipient)
+        if result.kind:
+            self.kinds[result.kind] += 1
         attempt = Try(said.at, place, result.result, result.cause, result.code, result.status)
         if attempt not in letter.tries[-COPIES:]:
             letter.tries.append(attempt)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from sekisho.logs.refusals import Kind
 from sekisho.model.address import normal
 from sekisho.model.text import printable
 
@@ -64,13 +65,14 @@ class DeliveryStarted(Struct, frozen=True, gc=False):
 
 class DeliveryEnded(Struct, frozen=True, gc=False):
     """`cause` as in `DeliveryTried`; `code` and `status` as the remote host gave them, 0 and "" if it did
-    not."""
+    not; `kind` in an operator's words."""
 
     delivery: int
     result: Literal["delivered", "failed", "deferred"]
     cause: str = ""
     code: int = 0
     status: str = ""
+    kind: Kind = ""
 
 
 class BounceQueued(Struct, frozen=True, gc=False):

@@ -6,6 +6,7 @@ the daemon: when their numbers fall, it was restarted, and what was under way wi
 be missing at both ends of the log.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -127,6 +128,7 @@ class Mailroom:
         self._pending: dict[int, tuple[Letter, int]] = {}
         self._bounces: dict[int, Letter] = {}
         self._last_delivery = 0
+        self.kinds: Counter[str] = Counter()
         self._handlers: dict[type, Callable[[int, int, Any], None]] = {
             DeliveryStarted: self._started,
             DeliveryEnded: self._ended,
@@ -175,6 +177,8 @@ class Mailroom:
         under_way = self._pending.pop(fact.delivery, None)
         if under_way is None:
             return  # it began before the log
+        if fact.kind:
+            self.kinds[fact.kind] += 1
         letter, place = under_way
         letter.done(place)
         letter.tries.append(Try(at, place, fact.result, fact.cause, fact.code, fact.status))

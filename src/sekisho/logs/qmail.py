@@ -27,6 +27,7 @@ from sekisho.logs.facts import (
     SenderIdle,
     SenderSaid,
 )
+from sekisho.logs.refusals import kind_of
 from sekisho.logs.stamp import EPOCH
 from sekisho.logs.tags import TAG
 from sekisho.model.address import normal
@@ -101,7 +102,8 @@ def _ended(match: Match) -> QmailFact:
         return DeliveryEnded(int(delivery), "delivered")
     result = _RESULTS[word]
     code, status = _code(report)
-    return DeliveryEnded(int(delivery), result, _cause(report, result, code), code, status)
+    kind = kind_of(report.decode("utf-8", "replace"), final=result == "failed")
+    return DeliveryEnded(int(delivery), result, _cause(report, result, code), code, status, kind)
 
 
 def _mangled(match: Match) -> QmailFact:

@@ -143,6 +143,11 @@ class Reader:
             self._fast = fastest(block)
 
     @property
+    def failures(self) -> Counter[str]:
+        """Tries that failed or must wait, by kind (`refusals`)."""
+        return sum((room.kinds for room in self._rooms.values()), Counter(self._voices.failures))
+
+    @property
     def verdicts(self) -> Counter[str]:
         """What qmail-smtpd and its patches decided, by kind."""
         return self._voices.smtpd.verdicts

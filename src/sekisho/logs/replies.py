@@ -5,6 +5,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from sekisho.logs.refusals import Kind, kind_of
+
 Result = Literal["delivered", "deferred", "failed"]
 
 _CODE = re.compile(r"(?<![\d.:/])([245]\d\d)(?:[ -]#?([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?(?=[ \-\"')]|$)")
@@ -22,12 +24,13 @@ _CAUSES = (
 
 class Told(Struct, frozen=True):
     """`cause` as in `DeliveryTried`; `code` and `status` as the remote host gave them, 0 and "" if it did
-    not."""
+    not; `kind` in an operator's words."""
 
     result: Result
     cause: str = ""
     code: int = 0
     status: str = ""
+    kind: Kind = ""
 
 
 DELIVERED = Told("delivered")
@@ -37,13 +40,14 @@ def told(result: Result, text: str, status: str = "") -> Told:
     """`text` is what the server says of a recipient, with the words of the remote host in it."""
     if result == "delivered":
         return DELIVERED
+    kind = kind_of(text, final=result == "failed")
     match = _CODE.search(text)
     if match is not None and match[1] != "2":
         code, found = int(match[1]), match[2] or status
         if code >= 400:
-            return Told(result, "5yz" if code >= 500 else "4yz", code, found)
+            return Told(result, "5yz" if code >= 500 else "4yz", code, found, kind)
     found = status or next(iter(_STATUS.findall(text)), "")
     for words, cause in _CAUSES:
         if words.search(text):
-            return Told(result, cause, 0, found)
-    return Told(result, "5yz" if result == "failed" else "4yz", 0, found)
+            return Told(result, cause, 0, found, kind)
+    return Told(result, "5yz" if result == "failed" else "4yz", 0, found, kind)

@@ -4,6 +4,7 @@ One dialect, one file: it has a name, the names of its programs, and `hear`. It 
 else.
 """
 
+from collections import Counter
 from collections.abc import Container
 from typing import Protocol
 
@@ -84,6 +85,11 @@ class Voices:
                 self._by_program.clear()
             self._by_program[program] = tuple(one for one in self._dialects if program in one.programs)
         return self._by_program[program]
+
+    @property
+    def failures(self) -> Counter[str]:
+        """Failed tries of the servers that are read here, by kind."""
+        return self._books.kinds
 
     def turn(self) -> None:
         """A file is over: what was told in it belongs to it."""

@@ -227,6 +227,7 @@ def _report(
         unrelated_messages=ledger.letter_count - theirs,
         incidents=cases,
         verdicts=dict(sorted(reader.verdicts.items())),
+        failures_by_kind=dict(sorted(reader.failures.items())),
         account_days=_account_days(summaries, span) if wanted.what_if else UNSET,
         would_have_bothered=_bothered(found, verdicts, show) if wanted.what_if else UNSET,
     )

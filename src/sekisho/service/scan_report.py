@@ -152,6 +152,7 @@ class Report(Struct, frozen=True):
     unrelated_messages: int
     incidents: tuple[Case, ...]
     verdicts: dict[str, int]
+    failures_by_kind: dict[str, int]
     account_days: int | UnsetType = UNSET
     would_have_bothered: tuple[Bothered, ...] | UnsetType = UNSET
 
