@@ -95,6 +95,12 @@ class Postfix:
         rows = [json.loads(line) for line in listed.splitlines()]
         return [row["queue_id"] for row in rows if row["queue_name"] == "hold"]
 
+    def looked_up(self, table: str, key: str) -> str:
+        """What Postfix finds there; "" for nothing, and it must not complain."""
+        done = self._run("postmap", "-c", self.config, "-q", key, table, check=False)
+        assert not done.stderr, done.stderr
+        return done.stdout.rstrip("\n")
+
     def log(self) -> str:
         path = self.base / "postfix.log"
         return path.read_text(errors="replace") if path.exists() else ""

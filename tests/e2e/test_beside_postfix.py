@@ -2,6 +2,7 @@
 
 import json
 import smtplib
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,6 +28,13 @@ protocol = "policy"
 address = "127.0.0.1:{sasl}"
 protocol = "sasl"
 tarpit_s = 0
+[listen.maps]
+address = "127.0.0.1:{maps}"
+protocol = "socketmap"
+[listen.lines]
+address = "127.0.0.1:{lines}"
+protocol = "tcp_table"
+table = "senders"
 [guard]
 help_url = "https://help.example/locked"
 [outbound.smarthost]
@@ -54,7 +62,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ours = Installation(
         tmp_path_factory.mktemp("beside") / "site",
-        extra=BOOTH.format(port=free_port(), sasl=free_port(), dead=free_port()),
+        extra=BOOTH.format(**{name: free_port() for name in ("port", "sasl", "dead", "maps", "lines")}),
     )
     ours.add_account(THIRD)
     tell(ours, ordinary_days(40))
@@ -143,3 +151,13 @@ def test_postfix_has_us_judge_passwords(site: Site) -> None:
     assert answer(site, HOME, CHANGED).startswith("454 4.7.0 ")
     site.ours.start()
     until(lambda: answer(site, HOME, CHANGED).startswith("235 "))
+
+
+def test_postfix_looks_things_up(site: Site) -> None:
+    """To whom an address belongs, by both protocols; who is locked, and who was released."""
+    settings = tomllib.loads(site.ours.settings.read_text())["listen"]
+    maps = f"socketmap:inet:{settings['maps']['address']}"
+    lines = f"tcp:{settings['lines']['address']}"
+    assert THIRD == site.theirs.looked_up(f"{maps}:senders", THIRD) == site.theirs.looked_up(lines, THIRD)
+    assert "" == site.theirs.looked_up(f"{maps}:senders", "x@example.com")
+    assert "" == site.theirs.looked_up(lines, "x y") == site.theirs.looked_up(f"{maps}:locked", THIRD)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from sekisho.model.config_base import Settings, about
 
-BOOTHS = ("policy", "sasl", "milter", "wforce")
+BOOTHS = ("policy", "sasl", "milter", "wforce", "socketmap", "tcp_table")
 """Protocols of listeners where no mail comes in, only questions about it."""
 
 
@@ -55,6 +55,10 @@ class Booth(Settings, frozen=True):
     password_file: Annotated[
         str, about("File with the password that clients of protocol wforce show (HTTP Basic, any name).")
     ] = ""
+    table: Annotated[
+        Literal["locked", "senders"],
+        about("Which table is asked for with protocol tcp_table, which names none (see docs/beside.md)."),
+    ] = "locked"
     domain: Annotated[
         str,
         about(

@@ -7,7 +7,8 @@ from sekisho.model.config_base import about
 from sekisho.model.config_booth import Booth
 
 Protocol = Literal[
-    "smtp", "submission", "submissions", "lmtp", "local", "policy", "sasl", "milter", "wforce", "syslog"
+    "smtp", "submission", "submissions", "lmtp", "local",
+    "policy", "sasl", "milter", "wforce", "socketmap", "tcp_table", "syslog",
 ]  # fmt: skip
 SYSLOG = "syslog"
 Speaks = Literal["sekisho", "qmail"]

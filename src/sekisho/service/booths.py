@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from sekisho.service.booth import Booth, Clerk
+from sekisho.service.booth_maps import SocketmapClerk, TcpTableClerk
 from sekisho.service.booth_milter import MilterClerk
 from sekisho.service.booth_policy import PolicyClerk
 from sekisho.service.booth_sasl import SaslClerk
@@ -20,5 +21,7 @@ def _clerk_of(name: str, protocol: str, front: Front) -> Clerk:
         "sasl": SaslClerk,
         "milter": MilterClerk,
         "wforce": WforceClerk,
+        "socketmap": SocketmapClerk,
+        "tcp_table": TcpTableClerk,
     }
     return clerks[protocol](name, front)

@@ -89,7 +89,8 @@ class Judging:
             self._remember(question.result())
 
     def _remember(self, standing: Standing) -> None:
-        self._last.put((standing.account, standing.address), standing)
+        if standing.address:  # "" is the stranger's place
+            self._last.put((standing.account, standing.address), standing)
         if standing.place == "unfamiliar":
             self._last.put((standing.account, ""), standing)
 
