@@ -22,7 +22,12 @@ HEAD_MAX = 64 * 1024
 LINE_MAX = 2000
 """Of a longer field only this much is read."""
 
-_EMPTY_LINE = re.compile(rb"\n\r?\n")
+_HEAD = re.compile(
+    rb"(?:>?From [^\n]*\n)?"
+    rb"(?:[!-9;-~]{1,80}[ \t]{0,20}:[^\n]*(?:\n|\Z)(?:[ \t][^\n]*(?:\n|\Z))*)*"
+)
+"""The line that begins a letter in an mbox (RFC 4155), then fields and their folded lines (RFC 5322 2.2)."""
+
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _KIND = re.compile(r"\s*([\w.+-]{1,60}/[\w.+-]{1,60})")
 _PARAMETER = re.compile(
@@ -31,6 +36,12 @@ _PARAMETER = re.compile(
 _NOT_BASE64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 )
+
+
+_USUAL = frozenset((
+    "from", "to", "subject", "date", "received", "message-id", "content-type", "mime-version", "return-path",
+))  # fmt: skip
+"""A letter that begins with none of these has no head: its first words happen to have a colon."""
 
 
 class Part(Struct, frozen=True):
@@ -123,18 +134,21 @@ def _rest(packed: bytes) -> bytes:
 
 
 def _head(letter: bytes, piece: _Piece) -> tuple[dict[str, bytes], int]:
-    """A part's fields and where its content begins. A part that begins with an empty line has none."""
-    start = piece.start
-    for nothing in (b"\r\n", b"\n"):
-        if letter.startswith(nothing, start, piece.end):
-            return {}, start + len(nothing)
-    end = _EMPTY_LINE.search(letter, start, min(piece.end, start + HEAD_MAX))
-    stop, begin = (end.start(), end.end()) if end else (min(piece.end, start + HEAD_MAX), piece.end)
+    """A part's fields and where its content begins: behind the empty line, or with the first line that is no
+    field, as mail programs read it.
+    """
+    match = _HEAD.match(letter, piece.start, min(piece.end, piece.start + HEAD_MAX))
+    begin = match.end() if match else piece.start
     fields: dict[str, bytes] = {}
-    for line in _FOLD.sub(b" ", letter[start:stop]).split(b"\n"):
+    for line in _FOLD.sub(b" ", letter[piece.start : begin]).split(b"\n"):
         name, colon, value = line.partition(b":")
-        if colon and len(name) < 80:
+        if colon:
             fields.setdefault(name.strip().lower().decode("ascii", "replace"), value.strip()[:LINE_MAX])
+    if piece.depth == 0 and not fields.keys() & _USUAL:
+        return {}, piece.start
+    for nothing in (b"\r\n", b"\n"):
+        if letter.startswith(nothing, begin, piece.end):
+            return fields, begin + len(nothing)
     return fields, begin
 
 

@@ -1,0 +1,166 @@
+"""`sekisho campaign`: which share a letter pushes and what it claims; what an archive's letters push,
+oldest first."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import click
+import msgspec
+
+from sekisho.campaign.claim import Amount, Claims, Found
+from sekisho.cli import speech
+from sekisho.cli.where import json_option
+from sekisho.model.phrase import Phrase, phrase
+from sekisho.model.text import printable
+from sekisho.service.campaigning import Extract, extracts
+
+SHOWN_CHARS = 60
+
+received_option = click.option(
+    "--received", metavar="DAY", help="The day the letters arrived (2013-06-08), where they do not say it."
+)
+mailboxes = click.argument(
+    "paths", metavar="MAILBOX...", nargs=-1, required=True, type=click.Path(exists=True)
+)
+
+
+@click.group("campaign")
+def command() -> None:
+    """Find out what letters claim about a share: mbox, Maildir, folders of letters, single files.
+
+    Example: sekisho campaign extract suspicious.eml
+    """
+
+
+@command.command("extract")
+@json_option
+@received_option
+@mailboxes
+def extract(as_json: bool, received: str | None, paths: tuple[str, ...]) -> int:
+    """Each letter's claims: symbol, company, price, targets, day, with the words as they are written.
+
+    Example: sekisho campaign extract --json archive.mbox
+    """
+    found = False
+    for one in _each(paths, received):
+        found = found or bool(one.claims.tickers or one.claims.isin)
+        if as_json:
+            speech.emit(_fields(one))
+        else:
+            speech.tell(_told(one))
+    return 0 if found else 1
+
+
+@command.command("search")
+@json_option
+@received_option
+@click.option("--ticker", metavar="SYMBOL", required=True, help="The share's symbol.")
+@mailboxes
+def search(as_json: bool, received: str | None, ticker: str, paths: tuple[str, ...]) -> int:
+    """The letters of an archive that push a share, the oldest first.
+
+    Example: sekisho campaign search --ticker HAIR ~/Maildir
+    """
+    wanted = ticker.upper().partition(".")[0]
+    matching = [
+        one for one in _each(paths, received) if any(_base(t.value) == wanted for t in one.claims.tickers)
+    ]
+    for one in sorted(matching, key=lambda one: (one.received, one.place)):
+        if as_json:
+            speech.emit(_fields(one))
+        else:
+            speech.tell(_told(one))
+    return 0 if matching else 1
+
+
+def _base(symbol: str) -> str:
+    return symbol.partition(".")[0]
+
+
+def _each(paths: tuple[str, ...], received: str | None) -> list[Extract]:
+    try:
+        given = date.fromisoformat(received) if received else None
+    except ValueError:
+        speech.fail(
+            phrase("{day} is no day; write it like 2013-06-08", day=printable(received or "", 40)),
+            speech.USAGE,
+        )
+    return list(extracts(paths, given))
+
+
+def _fields(one: Extract) -> dict[str, object]:
+    """Names as in docs/campaign.md; each claim with its words, span, value and confidence."""
+    claims = one.claims
+    first = claims.tickers[0] if claims.tickers else None
+    return {
+        "place": one.place,
+        "received": one.received.isoformat(),
+        "received_from": one.how,
+        "subject": one.reading.subject,
+        "sender": one.reading.sender,
+        "message_id": one.reading.message_id,
+        "ticker": msgspec.to_builtins(first),
+        "tickers": [claim.value for claim in claims.tickers],
+        "exchange": first.market if first else "",
+        "company": msgspec.to_builtins(claims.company),
+        "isin": msgspec.to_builtins(claims.isin),
+        "wkn": msgspec.to_builtins(claims.wkn),
+        "price": msgspec.to_builtins(claims.price),
+        "targets": msgspec.to_builtins(claims.targets),
+        "ratio": _ratio(claims),
+        "changes": msgspec.to_builtins(claims.changes),
+        "trade_date": msgspec.to_builtins(claims.day),
+        "signals": [signal.raw for signal in claims.signals],
+        "flags": list(claims.flags),
+        "pictures": [picture.kind for picture in one.reading.pictures],
+    }
+
+
+def _ratio(claims: Claims) -> float | None:
+    """How many times the price the highest target is."""
+    if claims.price is None or not claims.targets:
+        return None
+    return round(max(target.value for target in claims.targets) / claims.price.value, 1)
+
+
+def _told(one: Extract) -> str:
+    say, claims = speech.texts().say, one.claims
+    subject = printable(one.reading.subject, SHOWN_CHARS)
+    head = f"{printable(one.place, 200)}  {one.received.isoformat()}  {subject}".rstrip()
+    if not claims.tickers and claims.isin is None:
+        return f"{head}\n  {say(phrase('pushes no share'))}"
+    return "\n  ".join([head, *_claims(claims), *(f"! {say(_flag(flag))}" for flag in claims.flags)])
+
+
+def _claims(claims: Claims) -> Iterator[str]:
+    say = speech.texts().say
+    for claim in claims.tickers:
+        yield f"{say(phrase('share'))}: {claim.value} {claim.market}".rstrip() + f"  {_as_written(claim)}"
+    for name, found in ((say(phrase("company")), claims.company), ("ISIN", claims.isin), ("WKN", claims.wkn)):
+        if found:
+            yield f"{name}: {printable(found.value, SHOWN_CHARS)}"
+    if claims.price:
+        yield f"{say(phrase('price'))}: {_amount(claims.price)}"
+    for target in claims.targets:
+        yield f"{say(phrase('target'))}: {_amount(target)} {target.horizon}".rstrip()
+    if claims.day:
+        yield f"{say(phrase('day to buy'))}: {claims.day.value.isoformat()}  {_as_written(claims.day)}"
+        if claims.day.closed:
+            yield say(phrase("no trade on that day; next session {day}", day=claims.day.session.isoformat()))
+
+
+def _as_written(found: Found) -> str:
+    return f'"{printable(found.raw, SHOWN_CHARS)}"'
+
+
+def _amount(amount: Amount) -> str:
+    return f"{amount.value:g} {amount.currency}".rstrip() + f"  {_as_written(amount)}"
+
+
+def _flag(flag: str) -> Phrase:
+    flags = {
+        "gain_contradicts": phrase("the gain it promises is not the one that its own figures come to"),
+        "not_sub_penny": phrase("it speaks of a sub-penny share, and its price is above a cent"),
+        "many_shares": phrase("it pushes more than one share"),
+    }
+    return flags[flag]

@@ -1,0 +1,48 @@
+"""Archives and single letters read for what they claim: `sekisho campaign`."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+from msgspec import Struct
+
+from sekisho.campaign.arrival import arrived
+from sekisho.campaign.claim import Claims
+from sekisho.campaign.claims import claims_of
+from sekisho.campaign.reading import Reading, read
+from sekisho.store.mailboxes import Kept, letters_in
+
+
+class Extract(Struct, frozen=True):
+    """One letter of an archive and its claims. `received`: the day from which years are inferred; `how`
+    says where it was taken from: `given`, `received`, `date` or `file`.
+    """
+
+    place: str
+    received: date
+    how: str
+    reading: Reading
+    claims: Claims
+
+
+def extracts(paths: tuple[str, ...], given: date | None) -> Iterator[Extract]:
+    """In the order of the archive. Raises OSError for a path that cannot be read."""
+    for path in paths:
+        for kept in letters_in(path):
+            yield _extract(kept, given)
+
+
+def _extract(kept: Kept, given: date | None) -> Extract:
+    reading = read(kept.letter)
+    received, how = _day(kept, given)
+    return Extract(kept.place, received, how, reading, claims_of(reading.subject, reading.words, received))
+
+
+def _day(kept: Kept, given: date | None) -> tuple[date, str]:
+    if given:
+        return given, "given"
+    found = arrived(kept.letter)
+    if found:
+        return found
+    written = kept.kept or os.path.getmtime(kept.place.rpartition(":")[0] or kept.place)
+    return datetime.fromtimestamp(written, UTC).date(), "file"

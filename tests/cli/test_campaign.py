@@ -1,0 +1,131 @@
+"""`sekisho campaign`: claims of single letters and of archives, by the command."""
+
+import json
+import mailbox
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from command import sekisho
+from covers import covers
+from shared import shared
+
+PUSHED = """Symbol to buy: ZO R_K
+Long Term Target Price: $1.50
+Name: Zorkmid Corp.
+Last Trade: 0.045
+Trading Date: Jul 22
+"""
+
+
+def letter(words: str, day: str, *, page: bool = False) -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["Subject"], message["Date"] = "a@example.com", "tip", day
+    if page:
+        lines = words.strip().replace("ZO R_K", "ZO<span style='display:none'>x</span> R<!-- y -->_K")
+        message.set_content("once upon a time")
+        message.add_alternative("<br>".join(lines.split("\n")), subtype="html", cte="quoted-printable")
+    else:
+        message.set_content(words)
+    return message
+
+
+@pytest.mark.parametrize("page", [False, True])
+@covers("X-01", partly="the three mails as MIME variants from the source itself")
+def test_a_letter_s_claims(tmp_path: Path, page: bool) -> None:
+    """The same as text and as a page with hidden pieces; each with its words and confidence."""
+    path = tmp_path / "tip.eml"
+    path.write_bytes(bytes(letter(PUSHED, "Sat, 20 Jul 2013 10:00:00 +0000", page=page)))
+    ended = sekisho("campaign", "extract", "--json", str(path))
+    found = json.loads(ended.out)
+    assert ended.code == 0
+    assert found["ticker"]["value"] == "ZORK"
+    assert found["ticker"]["raw"] == "ZO R_K"
+    assert found["price"]["value"] == 0.045
+    assert [(target["value"], target["horizon"]) for target in found["targets"]] == [(1.5, "long")]
+    assert found["ratio"] == 33.3
+    assert found["trade_date"]["value"] == "2013-07-22"
+    assert found["company"]["value"] == "Zorkmid Corp"
+    assert found["received"] == "2013-07-20"
+
+
+@covers("X-02", partly="200 ordinary letters of the catalogue's own kind")
+def test_a_letter_that_pushes_nothing(tmp_path: Path) -> None:
+    """Exit 1, and it says so."""
+    path = tmp_path / "ham.eml"
+    path.write_bytes(
+        bytes(letter("We meet at NOON in the LAB. HA I R is short.", "Sat, 20 Jul 2013 10:00:00 +0000"))
+    )
+    ended = sekisho("campaign", "extract", str(path))
+    assert ended.code == 1
+    assert "pushes no share" in ended.out
+
+
+@pytest.mark.parametrize("kind", ["mbox", "maildir", "folder"])
+@covers("X-05")
+def test_the_oldest_copy_is_found_in_any_archive(tmp_path: Path, kind: str) -> None:
+    """mbox, Maildir and a folder of letters: what pushes the share, the oldest first."""
+    days = [
+        "Mon, 29 Jul 2013 10:00:00 +0000",
+        "Sat, 08 Jun 2013 10:00:00 +0000",
+        "Sat, 20 Jul 2013 10:00:00 +0000",
+    ]
+    letters = [letter(PUSHED, day) for day in days] + [letter("From here on, nothing.", days[0])]
+    archive = tmp_path / "archive"
+    if kind == "folder":
+        archive.mkdir()
+        for number, one in enumerate(letters):
+            (archive / f"{number}.eml").write_bytes(bytes(one))
+    else:
+        box = mailbox.mbox(archive) if kind == "mbox" else mailbox.Maildir(archive)
+        for one in letters:
+            box.add(one)
+        box.flush()
+    ended = sekisho("campaign", "search", "--json", "--ticker", "zork", str(archive))
+    found = [json.loads(line) for line in ended.out.splitlines()]
+    assert [one["received"] for one in found] == ["2013-06-08", "2013-07-20", "2013-07-29"]
+
+
+@covers("X-04")
+def test_years_sessions_and_holidays(tmp_path: Path) -> None:
+    """January behind December is next year's; a holiday names the next session."""
+    for said, received, value, session in (
+        ("Jul 22", "2013-07-20", "2013-07-22", "2013-07-22"),
+        ("Jul, 29", "2013-07-28", "2013-07-29", "2013-07-29"),
+        ("Mon, June 10th", "2013-06-08", "2013-06-10", "2013-06-10"),
+        ("Jan 3", "2012-12-28", "2013-01-03", "2013-01-03"),
+        ("Jul 4", "2013-07-02", "2013-07-04", "2013-07-05"),
+    ):
+        path = tmp_path / "tip.txt"
+        path.write_text(PUSHED.replace("Jul 22", said))
+        ended = sekisho("campaign", "extract", "--json", "--received", received, str(path))
+        day = json.loads(ended.out)["trade_date"]
+        assert (day["value"], day["session"]) == (value, session)
+    assert day["closed"] == "holiday"
+
+
+@covers("X-07", partly="the claimed price against the close of a price file")
+def test_the_three_mails_of_the_source() -> None:
+    """All fields of the catalogue's 6.1, and what contradicts itself."""
+    wanted = (
+        ("stock_mail_1.txt", "2013-07-20", 0.045, 33.3, "2013-07-22", ["not_sub_penny"]),
+        ("stock_mail_2.txt", "2013-07-28", 0.035, 32.9, "2013-07-29", []),
+        ("stock_mail_3.txt", "2013-06-08", None, None, "2013-06-10", ["gain_contradicts"]),
+    )
+    for name, received, price, ratio, day, flags in wanted:
+        path = shared(f"fixtures/source/{name}")
+        found = json.loads(sekisho("campaign", "extract", "--json", "--received", received, str(path)).out)
+        assert found["ticker"]["value"] == "HAIR"
+        assert (found["price"] or {"value": None})["value"] == price
+        assert (found["ratio"], found["trade_date"]["value"], found["flags"]) == (ratio, day, flags)
+        assert "biostem" in found["company"]["value"].lower()
+
+
+def test_a_day_that_is_none(tmp_path: Path) -> None:
+    """Usage, with what would be right."""
+    path = tmp_path / "tip.txt"
+    path.write_text(PUSHED)
+    ended = sekisho("campaign", "extract", "--received", "tomorrow", str(path))
+    assert ended.code == 64
+    assert "2013-06-08" in ended.err
