@@ -1,10 +1,18 @@
 """Postfix's lines: whose sign-in sent which message, what became of it, and what strangers cannot fake."""
 
 import json
+import random
 import re
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
+
+from bench.postfixlog import Order, stamp
+from bench.postfixlog import lines as house
 
 from covers import covers
 from logs.lines import micros
@@ -12,6 +20,7 @@ from sekisho.logs.ledger import Ledger, Visit
 from sekisho.logs.mailroom import Letter
 from sekisho.logs.reading import Place, Reader
 from sekisho.logs.stamp import Calendar
+from sekisho.store.networktable import built_in
 from shared import shared
 
 USER = "taro@example.com"
@@ -239,6 +248,73 @@ def test_nobody_signs_in_by_words(line: str, text: str) -> None:
     assert {"192.0.2.22"} >= {login.address for login in reader.ledger.logins}
     assert [] == [letter for owner, group in reader.ledger.letters.items() if owner for letter in group]
     assert all(login.account.isprintable() for login in reader.ledger.logins)
+
+
+def noisy(order: Order, chance: random.Random) -> bytes:
+    """A house's log with strangers' words, rubbish and other programs between."""
+    lines: list[str] = []
+    for told in house(order, built_in().find):
+        if isinstance(told, tuple):
+            at, text = told
+            head = f"{stamp(at // 1_000_000, order.stamps)} mx1 "
+            lines.append(head + text)
+            if chance.random() < 0.1:
+                said = chance.choice(ODD).replace("{}", chance.choice(HOSTILE))
+                lines.append(chance.choice((head, head, "")) + said)
+    return "\n".join(lines[-12_000:]).encode("utf-8", "surrogateescape")
+
+
+ODD = (
+    "postfix/smtpd[9]: NOQUEUE: reject: RCPT from a[192.0.2.22]: 554 5.7.1 <x>: no; from=<{}> helo=<{}>",
+    ("postfix/smtp[9]: 00001AAAAA: to=<{}>, relay=mx[192.0.2.22]:25, delay=1, delays=1/0/0/0, dsn=5.0.0,"
+    " status=bounced ({})"),
+    'postfix/smtp[9]: 00002BBBBB: to=<"a b"@x.example>, relay=none, delay=1, dsn=4.0.0, status=deferred (x)',
+    "postfix/qmgr[3]: 00003CCCCC: from=<{}>, size=900, nrcpt=1 (queue active)",
+    "postfix/qmgr[3]: 00003CCCCC: removed",
+    "postfix/qmgr[3]: 00001AAAAA: from=<a@x>, status=expired, returned to sender", "postfix/smtpd[9]: {}",
+    "postfix/smtpd[5]: connect from x[192.0.2.1]", "postfix/smtpd[5]: disconnect from x[192.0.2.1]",
+    "postfix/pickup[4]: 00004DDDDD: uid=0 from=<{}>", "postfix/cleanup[4]: 00004DDDDD: message-id=<{}>",
+    "dovecot[5]: imap-login: Login: user=<{}>, method=PLAIN, rip=192.0.2.9, lip=192.0.2.1, session=<x>",
+    ("dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<{}>, method=PLAIN,"
+    " rip=192.0.2.9"),
+    "dovecot: imap({})<3><x>: Disconnected",
+    "vpopmail[7]: vchkpw-pop3: login success a@x.example:192.0.2.7", "", "{}",
+    "kernel: eth0: up", "postfix-in/smtpd[6]: AAAAA1: client=unknown[unknown]",
+)
+
+
+def essence(reader: Reader) -> tuple[object, ...]:
+    ledger = reader.ledger
+    told = [
+        (owner, item.ident, item.at, item.line, item.size, item.row, item.count, tuple(item.recipients),
+         tuple(item.tries), item.ended)
+        for owner, group in sorted(ledger.letters.items()) for item in group
+    ]  # fmt: skip
+    counts = {name: count for name, count in reader.dialects.items() if count}
+    seen = ledger.visits(ledger.accounts())
+    numbers = (reader.lines, reader.shapes.count, ledger.passing_tries, ledger.letter_count)
+    return told, counts, seen, numbers, ledger.mailboxes
+
+
+@pytest.mark.parametrize(("seed", "stamps"), [(1, "classic"), (2, "iso")])
+def test_blocks_and_lines_say_the_same(seed: int, stamps: str) -> None:
+    """However a log is cut into blocks, it is read as it is line by line."""
+    chance = random.Random(seed)
+    text = noisy(Order(seed, 6, 0, 2, filtered=seed == 1, long_ids=seed == 2, stamps=stamps), chance)
+    single, blocks = (Reader(Ledger()) for _ in range(2))
+    for reader in (single, blocks):
+        reader.begin(Place(0, b"log", Calendar(UTC, micros(datetime(2026, 1, 7, tzinfo=UTC)))))
+    lines = text.split(b"\n")
+    for line in lines:
+        single.read_line(line)
+    while lines:
+        count = chance.randint(1, 2000)
+        blocks.feed(b"\n" + b"\n".join(lines[:count]))
+        lines = lines[count:]
+    single.settle()
+    blocks.settle()
+    assert essence(single) == essence(blocks)
+    assert single.dialects["postfix"] > 5000
 
 
 def corpus() -> list[str]:

@@ -120,6 +120,11 @@ class Dovecot:
             return self._auth(said, inside, rest)
         return True
 
+    def entered(self, said: Saying, door: bytes, fields: bytes) -> bool:
+        """What follows `Login: ` at a door."""
+        text = fields.decode("utf-8", "surrogateescape").rstrip()
+        return self._logged_in(said, _DOORS[door.decode()], text)
+
     def _door(self, said: Saying, service: str, text: str) -> bool:
         if (match := _LOGGED_IN.match(text)) is not None:
             return self._logged_in(said, service, text[match.end() :])

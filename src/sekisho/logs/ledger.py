@@ -46,6 +46,9 @@ class Ledger:
         self.letters: dict[str, list[Letter]] = defaultdict(list)
         self.letter_count = 0
         self.forgotten = 0
+        self.passing_tries = 0
+        self.mailboxes: set[str] = set()
+        self._passed: tuple[int, int] | None = None
         self._keys: dict[Login, int] = {}
         self._at = array("q")
         self._key = array("I")
@@ -128,6 +131,13 @@ class Ledger:
                 del self.letters[sender]
         self._strangers = 0
 
+    def pass_by(self, at: int) -> None:
+        """A stranger's letter, of which only the number is kept."""
+        if self.since <= at < self.until:
+            self.letter_count += 1
+            first, last = self._passed or (at, at)
+            self._passed = min(first, at), max(last, at)
+
     def settle(self) -> None:
         """Letters that turned out to be none of their own are dropped; those whose account was learnt late
         are put where they belong."""
@@ -161,7 +171,8 @@ class Ledger:
     def spanning(self) -> tuple[int, int] | None:
         """First and last time of all logins and letters; None if there is neither."""
         letters = [letter.at for group in self.letters.values() for letter in group]
-        times = [time for group in (self._at, letters) if group for time in (min(group), max(group))]
+        groups = (self._at, letters, self._passed)
+        times = [time for group in groups if group for time in (min(group), max(group))]
         return (min(times), max(times)) if times else None
 
     def accounts(self) -> dict[str, list[int]]:

@@ -26,16 +26,16 @@ NAME = "postfix"
 SESSIONS_MAX = 50_000
 """Connections whose end was not seen; Postfix allows 100 processes by default."""
 
-_LOCAL = ("/local", "/virtual", "/lmtp", "/pipe")
+LOCAL = ("/local", "/virtual", "/lmtp", "/pipe")
 """Daemons that deliver into mailboxes of this house."""
 
-_AGENTS = frozenset({"smtp", "lmtp", "relay", "local", "virtual", "pipe", "error", "retry", "discard"})
+AGENTS = frozenset({"smtp", "lmtp", "relay", "local", "virtual", "pipe", "error", "retry", "discard"})
 _DAEMONS = frozenset({
     "smtpd", "cleanup", "qmgr", "oqmgr", "nqmgr", "pickup", "bounce", "defer", "trace", "postscreen", "anvil",
     "verify", "tlsproxy", "dnsblog", "scache", "tlsmgr", "trivial-rewrite", "proxymap", "proxywrite", "flush",
     "showq", "postlogd", "master", "sendmail", "postdrop", "postsuper", "postqueue", "postmap", "postalias",
     "postfix-script", "script", "postmulti", "qmqpd", "spawn", "postkick", "postlog", "postcat", "sacl",
-}) | _AGENTS  # fmt: skip
+}) | AGENTS  # fmt: skip
 
 _ID = r"([0-9A-Za-z]{5,40})"
 _CLIENT = re.compile(
@@ -65,7 +65,7 @@ _SMTPD_SILENT = re.compile(
     r"|auxpropfunc|sql_select|xsasl|NOQUEUE: |milter-\w+|Milter-\w+"
 )
 _TROUBLE = re.compile(r"(?:\w{5,40}: )?(?:warning|fatal|panic|error|statistics|info): |table \S+ has changed")
-_CLEANUP = re.compile(rf"{_ID}: (?:resent-)?message-id=(.*)", re.DOTALL)
+_CLEANUP = re.compile(rf"{_ID}: (?:resent-)?message-id=")
 _QUEUED = re.compile(rf"{_ID}: from=<(.*)>, size=(\d{{1,18}}), nrcpt=(\d{{1,9}}) \(queue \w+\)", re.DOTALL)
 _EXPIRED = re.compile(rf"{_ID}: from=<.*>, status=(?:force-)?expired, returned to sender", re.DOTALL)
 _REMOVED = re.compile(rf"{_ID}: (?:removed|expired, canceled|canceled)")
@@ -96,29 +96,35 @@ class _Programs:
         return daemon in _DAEMONS or path.startswith("postfix")
 
 
-class _Session(Struct):
-    """One connection to one smtpd process. `connected`: its beginning is in the log, so that its messages can
-    be told from those of another."""
+Process = tuple[bytes, str, int]
+"""One smtpd: its host, its name, its number."""
 
-    connected: bool
+
+class _Session(Struct):
+    """One connection to one smtpd process on which somebody signed in."""
+
     account: str = ""
     address: str = ""
     row: int = -1
 
 
 class Postfix:
+    """`tells_sessions`: the log has lines of connections, so that the messages of one can be told from those
+    of another."""
+
     name = NAME
     programs = _Programs()
 
     def __init__(self, ledger: Ledger, whispers: Whispers) -> None:
         self._ledger = ledger
         self._whispers = whispers
-        self._queue = Queue(ledger)
-        self._sessions: dict[tuple[bytes, str, int], _Session] = {}
+        self.queue = Queue(ledger)
+        self._sessions: dict[Process, _Session] = {}
+        self.tells_sessions = False
         self._handlers: dict[str, Callable[[Saying], bool]] = {
             "smtpd": self._smtpd, "cleanup": self._cleanup, "qmgr": self._qmgr, "oqmgr": self._qmgr,
             "nqmgr": self._qmgr, "pickup": self._pickup, "bounce": self._bounce, "defer": self._bounce,
-            "trace": self._bounce, "postsuper": self._postsuper, **dict.fromkeys(_AGENTS, self._agent),
+            "trace": self._bounce, "postsuper": self._postsuper, **dict.fromkeys(AGENTS, self._agent),
         }  # fmt: skip
 
     def claims(self, text: str) -> bool:
@@ -132,44 +138,54 @@ class Postfix:
         return daemon in _DAEMONS or daemon == "postfix" or self._agent(said)
 
     def settle(self) -> None:
-        self._queue.settle()
+        self.queue.settle()
 
     def _smtpd(self, said: Saying) -> bool:
         text = said.text
-        if text.startswith("connect from "):
-            self._begin_session(said)
+        if text.startswith(("connect from ", "disconnect from ")):
+            self.parted((said.host, said.program, said.pid))
             return True
-        if text.startswith("disconnect from "):
-            self._sessions.pop((said.host, said.program, said.pid), None)
+        if self.client(said, text):
             return True
-        if (match := _CLIENT.fullmatch(text)) is not None:
-            return self._client(said, match)
         if text.startswith("warning: ") and (match := _FAILED.fullmatch(text)) is not None:
             return self._failed(said, match)
         if (match := _ACCEPTED.match(text)) is not None:
-            self._passed(said, match[1])
+            self._passed(said, match[1].encode())
             return True
         return _ACTION.match(text) is not None or _SMTPD_SILENT.match(text) is not None
 
-    def _begin_session(self, said: Saying) -> None:
-        if len(self._sessions) >= SESSIONS_MAX:
-            del self._sessions[next(iter(self._sessions))]
-        self._sessions[said.host, said.program, said.pid] = _Session(connected=True)
+    def parted(self, process: Process) -> None:
+        """A connection begins or ends: what follows is another session."""
+        self.tells_sessions = True
+        self._sessions.pop(process, None)
 
-    def _client(self, said: Saying, match: re.Match[str]) -> bool:
-        """A message begins; with `sasl_username=`, somebody signed in for it."""
+    def client(self, said: Saying, text: str) -> bool:
+        """A message begins; with `sasl_username=`, somebody signed in for it. False if the text says nothing
+        of the kind."""
+        match = _CLIENT.fullmatch(text)
+        if match is None:
+            return False
         ident, address, mechanism, user = match.groups()
         if ident == "NOQUEUE":
             if user:
                 self._signed(said, user, address, mechanism)
             return True
-        entry = self._queue.begin(said, ident)
+        if not user:
+            self.came_in(said, ident.encode(), address)
+            return True
+        entry = self.queue.begin(said, ident.encode())
         entry.inside = is_inside(address)
-        if user:
-            session = self._signed(said, user, address, mechanism)
-            entry.sign(session.account, session.address, session.row)
-        self._queue.enter(entry)
+        session = self._signed(said, user, address, mechanism)
+        entry.sign(session.account, session.address, session.row)
+        self.queue.enter(entry)
         return True
+
+    def came_in(self, said: Saying, ident: bytes, address: str) -> None:
+        """A message for which nobody signed in: a stranger's, or one of our own hosts'."""
+        if is_inside(address):
+            self.queue.enter(self.queue.begin(said, ident))
+        else:
+            self.queue.pass_in(said, ident)
 
     def _signed(self, said: Saying, user: str, where: str, mechanism: str | None) -> _Session:
         """The session whose sign-in this is: the one that is known, or a new one."""
@@ -177,10 +193,10 @@ class Postfix:
         key = (said.host, said.program, said.pid)
         session = self._sessions.get(key)
         if session is None:
-            session = self._sessions[key] = _Session(connected=False)
+            session = self._sessions[key] = _Session()
             if len(self._sessions) > SESSIONS_MAX:
                 del self._sessions[next(iter(self._sessions))]
-        known = session.connected and session.row >= 0
+        known = self.tells_sessions and session.row >= 0
         if not known or (session.account, session.address) != (account, address):
             login = Login(service_of(said.program), True, account, address, (mechanism or "").upper())
             session.account, session.address = account, address
@@ -197,32 +213,32 @@ class Postfix:
             self._whispers.failed(said, attempt)
         return True
 
-    def _passed(self, said: Saying, ident: str) -> None:
+    def _passed(self, said: Saying, ident: bytes) -> None:
         """The filter before the queue has taken it and named its queue id."""
         session = self._sessions.get((said.host, said.program, said.pid))
-        entry = self._queue.find(said, ident)
+        entry = self.queue.find(said, ident)
         if session is not None and session.account and entry is not None and entry.inside:
             entry.sign(session.account, session.address, session.row)
 
     def _cleanup(self, said: Saying) -> bool:
-        if (match := _CLEANUP.fullmatch(said.text)) is not None:
-            self._queue.entry(said, match[1])
+        if _CLEANUP.match(said.text) is not None:
             return True
         match = _ACTION.match(said.text)
         if match is None:
             return False
         if match[1] and match[2] in ("reject", "milter-reject"):
-            self._queue.refuse(said, match[1])
+            self.queue.refuse(said, match[1].encode())
         return True
 
     def _qmgr(self, said: Saying) -> bool:
         text = said.text
         if (match := _QUEUED.fullmatch(text)) is not None:
-            self._queue.queued(said, match[1], printable(normal(match[2])), (int(match[3]), int(match[4])))
+            sender = match[2].encode("utf-8", "surrogateescape")
+            self.queue.queued(said, match[1].encode(), sender, (match[3].encode(), match[4].encode()))
         elif (match := _REMOVED.fullmatch(text)) is not None:
-            self._queue.removed(said, match[1])
+            self.queue.removed(said, match[1].encode())
         elif (match := _EXPIRED.fullmatch(text)) is not None:
-            self._queue.expired(said, match[1])
+            self.queue.expired(said, match[1].encode())
         else:
             return _QUEUE_SAID.match(text) is not None or self._agent(said)
         return True
@@ -231,23 +247,23 @@ class Postfix:
         match = _PICKED_UP.fullmatch(said.text)
         if match is None:
             return False
-        entry = self._queue.begin(said, match[1])
-        before = self._queue.find(said, match[2]) if match[2] else None
+        entry = self.queue.begin(said, match[1].encode())
+        before = self.queue.find(said, match[2].encode()) if match[2] else None
         if before is not None:
-            self._queue.link(before, entry)
-        self._queue.enter(entry)
+            self.queue.link(before, entry)
+        self.queue.enter(entry)
         return True
 
     def _bounce(self, said: Saying) -> bool:
         match = _NOTIFIED.fullmatch(said.text)
         if match is None:
             return self._agent(said)
-        self._queue.notified(said, match[1], match[3])
+        self.queue.notified(said, match[1].encode(), match[3].encode())
         return True
 
     def _postsuper(self, said: Saying) -> bool:
         if (match := _REMOVED.fullmatch(said.text)) is not None:
-            self._queue.removed(said, match[1])
+            self.queue.removed(said, match[1].encode())
             return True
         return _SUPER.match(said.text) is not None
 
@@ -257,10 +273,10 @@ class Postfix:
             return _AGENT_SILENT.match(said.text) is not None
         ident, to, bare, orig, bare_orig, relay, status, result, reply = match.groups()
         delivery = Delivery(
-            to or bare or "", orig or bare_orig or "", relay, said.program.endswith(_LOCAL),
+            to or bare or "", orig or bare_orig or "", relay, said.program.endswith(LOCAL),
             result, status or "", reply or "",
         )  # fmt: skip
-        self._queue.tried(said, ident, delivery)
+        self.queue.tried(said, ident.encode(), delivery)
         return True
 
 

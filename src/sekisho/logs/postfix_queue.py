@@ -8,6 +8,7 @@ which the same letter goes on: its results are the first one's.
 
 import re
 from collections import deque
+from enum import Enum
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Literal
@@ -26,6 +27,9 @@ OPEN_MAX = 500_000
 RECENT_MAX = 20_000
 """Ended letters that are still known by their id: a filter may deliver before it answers."""
 
+MAILBOXES_MAX = 1_000_000
+"""Names of mailboxes that are remembered."""
+
 CHAIN_MAX = 8
 """Filters behind one another; more is a loop."""
 
@@ -38,8 +42,11 @@ _INSIDE = tuple(
     )
 )  # fmt: skip
 
+_NEAR = ("127.", "10.", "172.", "192.168.", "100.", "169.254.", ":", "f", "F")
+"""How their addresses begin: most others need not be parsed."""
+
 _NEXT = re.compile(r"(?:queued|forwarded) as ([0-9A-Za-z]{5,40})\b")
-_RELAY = re.compile(r"[^\[\]]*\[([^\[\]]*)\]")
+_RELAY = re.compile(r"[^\[\]]*\[([^\[\]]*)\](?::\d+)?$")
 _CODE = re.compile(r"(?:said|refused to talk to me): (\d{3})\b")
 _CAUSES = (
     (re.compile(r"(?i)timed out|timeout|too long"), "timeout"),
@@ -89,16 +96,28 @@ class Entry(Struct):
 
     def place(self, delivery: Delivery) -> int:
         """The recipient's place: under its name, or that by which it was first addressed."""
-        known = self.places.get(delivery.to.lower())
+        name = delivery.to.lower()
+        known = self.places.get(name)
         if known is None and delivery.orig_to:
             known = self.places.get(delivery.orig_to.lower())
         if known is None:
             known = len(self.letter.recipients)
-            name = normal(printable(delivery.to))
             kind = b"local " if delivery.local else b"remote "
-            self.letter.recipients.append(kind + name.encode("utf-8", "replace"))
-        self.places[delivery.to.lower()] = known
+            plain = name.isascii() and name.isprintable() and "\\" not in name
+            told = name if plain else normal(printable(name))
+            self.letter.recipients.append(kind + told.encode("utf-8", "replace"))
+        self.places[name] = known
         return known
+
+
+class Passing(Enum):
+    """A message from outside for which nobody signed in: it is counted, and not kept."""
+
+    CAME_IN = 1
+    QUEUED = 2
+
+
+Key = tuple[bytes, bytes]
 
 
 class Queue:
@@ -106,57 +125,83 @@ class Queue:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._entries: dict[tuple[bytes, str], Entry] = {}
-        self._recent: deque[tuple[tuple[bytes, str], Entry]] = deque()
+        self._entries: dict[Key, Entry | Passing] = {}
+        self._recent: deque[tuple[Key, Entry]] = deque()
         self._managed: set[bytes] = set()
 
-    def begin(self, said: Saying, ident: str) -> Entry:
+    def begin(self, said: Saying, ident: bytes) -> Entry:
         """A new letter, whatever had this id before. `enter` it when its account is known."""
-        key = (said.host, ident)
+        name = ident.decode("ascii", "replace")
+        letter = Letter(0, said.at, said.file, said.line, ident=name, told=True, recipients=[], tries=[])
+        entry = Entry(letter)
+        self._put((said.host, ident), entry)
+        return entry
+
+    def pass_in(self, said: Saying, ident: bytes) -> None:
+        """A stranger's message."""
+        self._put((said.host, ident), Passing.CAME_IN)
+
+    def _put(self, key: Key, entry: Entry | Passing) -> None:
         known = self._entries.pop(key, None)
-        if known is not None:
+        if isinstance(known, Entry):
             self._end(key, known)
-        letter = Letter(0, said.at, said.file, said.line, ident=ident, told=True, recipients=[], tries=[])
-        entry = self._entries[key] = Entry(letter)
+        self._entries[key] = entry
         if len(self._entries) > OPEN_MAX:
             oldest = next(iter(self._entries))
-            self._end(oldest, self._entries.pop(oldest))
-        return entry
+            lost = self._entries.pop(oldest)
+            if isinstance(lost, Entry):
+                self._end(oldest, lost)
 
     def enter(self, entry: Entry) -> None:
         self._ledger.take([entry.letter])
 
-    def find(self, said: Saying, ident: str) -> Entry | None:
-        return self._entries.get((said.host, ident))
+    def find(self, said: Saying, ident: bytes) -> Entry | None:
+        found = self._entries.get((said.host, ident))
+        return found if isinstance(found, Entry) else None
 
-    def entry(self, said: Saying, ident: str) -> Entry:
+    def entry(self, said: Saying, ident: bytes) -> Entry:
         """The letter of this id; one that the log has not told of before begins here."""
         known = self._entries.get((said.host, ident))
-        if known is not None and not known.letter.ended:
+        if isinstance(known, Entry) and not known.letter.ended:
             return known
         entry = self.begin(said, ident)
         self.enter(entry)
         return entry
 
-    def queued(self, said: Saying, ident: str, sender: str, told: tuple[int, int]) -> None:
-        """The queue manager has taken it in hand, for the first time or again."""
+    def queued(self, said: Saying, ident: bytes, sender: bytes, told: tuple[bytes, bytes]) -> None:
+        """The queue manager has taken it in hand, for the first time or again. `told`: size and number of
+        recipients."""
+        key = (said.host, ident)
+        known = self._entries.get(key)
+        if known is Passing.QUEUED:
+            return
         self._managed.add(said.host)
+        if known is Passing.CAME_IN:
+            self._entries[key] = Passing.QUEUED
+            self._ledger.pass_by(said.at)
+            return
         entry = self.entry(said, ident)
         if not entry.is_queued:
             entry.is_queued = True
-            entry.letter.sender = sender
-            entry.letter.size, entry.letter.count = told
+            entry.letter.sender = printable(normal(sender.decode("utf-8", "surrogateescape")))
+            entry.letter.size, entry.letter.count = int(told[0]), int(told[1])
 
-    def refuse(self, said: Saying, ident: str) -> None:
+    def refuse(self, said: Saying, ident: bytes) -> None:
         """It never came in: the client was told so."""
-        entry = self.find(said, ident)
-        if entry is not None and not entry.is_queued:
+        entry = self._entries.get((said.host, ident))
+        if entry is Passing.CAME_IN:
+            del self._entries[said.host, ident]
+        elif isinstance(entry, Entry) and not entry.is_queued:
             entry.letter.dropped = entry.letter.ended = True
 
-    def removed(self, said: Saying, ident: str) -> None:
+    def removed(self, said: Saying, ident: bytes) -> None:
         key = (said.host, ident)
         entry = self._entries.get(key)
-        if entry is None or entry.letter.ended:
+        if not isinstance(entry, Entry):
+            if entry is not None:
+                del self._entries[key]
+            return
+        if entry.letter.ended:
             return
         entry.letter.ended = True
         self._recent.append((key, entry))
@@ -165,24 +210,32 @@ class Queue:
             if self._entries.get(old) is ended:
                 del self._entries[old]
 
-    def expired(self, said: Saying, ident: str) -> None:
+    def expired(self, said: Saying, ident: bytes) -> None:
         """Too long in the queue: whoever still waits is given up."""
+        if isinstance(self._entries.get((said.host, ident)), Passing):
+            return
         root = self.entry(said, ident).root()
         for place, result in root.letter.results().items():
             if result == "deferred":
                 root.letter.tries.append(Try(said.at, place, "failed", "timeout"))
 
-    def notified(self, said: Saying, ident: str, report: str) -> None:
+    def notified(self, said: Saying, ident: bytes, report: bytes) -> None:
         """`report` is the id of the letter that tells the sender."""
         letter = self.entry(said, report).letter
         about = self.find(said, ident)
         letter.sender, letter.bounce_of = "", about.root().letter if about is not None else None
 
-    def tried(self, said: Saying, ident: str, delivery: Delivery) -> None:
+    def is_passing(self, said: Saying, ident: bytes) -> bool:
+        return isinstance(self._entries.get((said.host, ident)), Passing)
+
+    def tried(self, said: Saying, ident: bytes, delivery: Delivery) -> None:
         result = _RESULTS.get(delivery.result)
         if result is None:
             return
         known = self._entries.get((said.host, ident))
+        if isinstance(known, Passing):
+            self.passed(delivery.to if delivery.local and result == "delivered" else "")
+            return
         entry = known if known is not None else self.entry(said, ident)
         root = entry.root()
         place = root.place(delivery)
@@ -192,14 +245,19 @@ class Queue:
         code, cause = _why(delivery.reply, delivery.status) if result != "delivered" else (0, "")
         root.letter.tries.append(Try(said.at, place, result, cause, code, delivery.status))
 
+    def passed(self, mailbox: str) -> None:
+        """A result for a stranger's message; `mailbox` is whose mail it is now, if it came into the house."""
+        self._ledger.passing_tries += 1
+        if mailbox and len(self._ledger.mailboxes) < MAILBOXES_MAX:
+            self._ledger.mailboxes.add(printable(normal(mailbox)))
+
     def _passed_on(self, said: Saying, entry: Entry, delivery: Delivery) -> bool:
         """Whether the same letter goes on under another id of this host. What a stranger's host says of ids
         is not believed."""
-        match = _NEXT.search(delivery.reply)
-        relay = _RELAY.fullmatch(delivery.relay.partition("]")[0] + "]") if "[" in delivery.relay else None
-        if match is None or not (delivery.relay == "local" or (relay is not None and is_inside(relay[1]))):
+        if "ed as " not in delivery.reply or not (delivery.relay == "local" or _is_ours(delivery.relay)):
             return False
-        following = self.find(said, match[1])
+        match = _NEXT.search(delivery.reply)
+        following = self.find(said, match[1].encode()) if match is not None else None
         if following is None or not following.inside or following.letter.account:
             return False
         return self.link(entry, following)
@@ -225,9 +283,10 @@ class Queue:
 
     def settle(self) -> None:
         for key, entry in self._entries.items():
-            self._end(key, entry)
+            if isinstance(entry, Entry):
+                self._end(key, entry)
 
-    def _end(self, key: tuple[bytes, str], entry: Entry) -> None:
+    def _end(self, key: Key, entry: Entry) -> None:
         """Its id is given away, or the log has ended. What the queue manager never saw was not taken in, if
         the log tells what it saw."""
         if not entry.is_queued and key[0] in self._managed:
@@ -235,10 +294,19 @@ class Queue:
 
 
 @lru_cache(ADDRESSES_KEPT)
+def _is_ours(relay: str) -> bool:
+    """`127.0.0.1[127.0.0.1]:10024`, `mx1[private/dovecot-lmtp]`."""
+    match = _RELAY.match(relay)
+    return match is not None and is_inside(match[1])
+
+
+@lru_cache(ADDRESSES_KEPT)
 def is_inside(address: str) -> bool:
     """A socket of this host, or an address of a house's own network."""
     if "/" in address:
         return True
+    if not address.startswith(_NEAR):
+        return False
     try:
         place = ip_address(address)
     except ValueError:

@@ -9,7 +9,7 @@ from collections import Counter
 
 from msgspec import Struct
 
-from sekisho.logs import grammar, own, qmail, spamd, voices, vpopmail
+from sekisho.logs import dovecot, express, grammar, own, postfix, qmail, spamd, voices, vpopmail
 from sekisho.logs.books import Books
 from sekisho.logs.ledger import Ledger
 from sekisho.logs.mailroom import Mailroom
@@ -74,8 +74,8 @@ class Reader:
     def feed(self, block: bytes) -> None:
         """The lines of one block. What most lines are is done here and not in a function: calls cost."""
         assert self._place is not None
-        if self._only:
-            self._feed_slowly(block)
+        if self._only or self._fast in express.LANES:
+            (self._feed_slowly if self._only else self._feed_express)(block)
             return
         calendar, texts, ledger = self._place.calendar, self._texts, self.ledger
         minutes, since, until = calendar.minutes, ledger.since, ledger.until
@@ -121,6 +121,14 @@ class Reader:
                 self._slow(other, line)
         self.dialects.update({vpopmail.NAME: auths, qmail.NAME: sends, spamd.NAME: spams})
         self._finish(line, misses, block)
+
+    def _feed_express(self, block: bytes) -> None:
+        assert self._place is not None
+        said = Saying(b"", b"", "", 0, "", 0, self._place.file, self.line)
+        rows = self._fast.findall(block)
+        passed = self._voices.express.feed(block, rows, said, self._place.calendar, self._slow)
+        self.dialects.update({postfix.NAME: passed.postfix, dovecot.NAME: passed.dovecot})
+        self._finish(passed.line, passed.misses, block)
 
     def _feed_slowly(self, block: bytes) -> None:
         for line in block.split(b"\n")[1:]:
@@ -273,4 +281,5 @@ def dialect_of(row: grammar.Row) -> str:
 def fastest(block: bytes) -> "grammar.Pattern":
     """The strict expression that leaves the fewest lines of this block to the full grammar."""
     sample = block[:65_536]
-    return min(grammar.FAST, key=lambda strict: sum(1 for row in strict.findall(sample) if row[-1]))
+    lanes = (*grammar.FAST, *express.LANES)
+    return min(lanes, key=lambda strict: sum(1 for row in strict.findall(sample) if row[-1]))

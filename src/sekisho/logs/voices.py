@@ -21,6 +21,7 @@ from sekisho.logs import (
     uwimap,
 )
 from sekisho.logs.books import Books
+from sekisho.logs.express import Express
 from sekisho.logs.saying import Saying, take_apart, without_program
 from sekisho.logs.whispers import Whispers
 
@@ -53,11 +54,13 @@ class Voices:
     def __init__(self, books: Books, only: frozenset[str] = frozenset()) -> None:
         self._whispers = Whispers(books.ledger)
         self._postfix = postfix.Postfix(books.ledger, self._whispers)
+        self._dovecot = dovecot.Dovecot(books.ledger, self._whispers)
+        self.express = Express(self._postfix, self._dovecot)
         self.smtpd = smtpd.Smtpd(books)
         self._books = books
         every: tuple[Dialect, ...] = (
             exim.Exim(books), sendmail.Sendmail(books), self._postfix,
-            dovecot.Dovecot(books.ledger, self._whispers), opensmtpd.OpenSmtpd(books), self.smtpd,
+            self._dovecot, opensmtpd.OpenSmtpd(books), self.smtpd,
             courier.Courier(books), cyrus.Cyrus(books), uwimap.UwImap(books), saslauthd.Saslauthd(books),
         )  # fmt: skip
         self._dialects = tuple(one for one in every if not only or one.name in only)

@@ -152,7 +152,7 @@ def _without_noise(
 
 def _mailboxes(ledger: Ledger) -> set[str]:
     """Whose mail was delivered in this house."""
-    return {
+    return ledger.mailboxes | {
         letter.address_at(attempt.place)
         for group in ledger.letters.values()
         for letter in group
@@ -211,6 +211,7 @@ def _report(
     span, assumed = ledger.spanning(), reading.assumed
     theirs = sum(len(messages_of(stories[account], verdict)) for account, verdict in verdicts.items())
     tries = sum(len(letter.tries) for group in ledger.letters.values() for letter in group)
+    tries += ledger.passing_tries
     shapes = reader.shapes.most(SHAPES_SHOWN)
     return Report(
         files=reading.files,
