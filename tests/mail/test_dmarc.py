@@ -62,6 +62,8 @@ def test_alignment() -> None:
         ("other.example", spf("other.example"), "none"),
         ("example.com", dkim("example.com", result="temperror"), "temperror"),
         ("example.com", spf("example.com", "temperror"), "temperror"),
+        ("example.com", spf("evil.example", "temperror"), "fail"),
+        ("example.com", dkim("evil.example", result="temperror"), "fail"),
     ):
         assert result == judged(author, proven, at).result, (author, proven)
 

@@ -1,6 +1,8 @@
 """Prints DNS records as lines of a zone file, each with its reason."""
 
-from collections.abc import Iterable
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
 
 from sekisho.cli import speech
 from sekisho.host import HostClock, HostDisk
@@ -21,4 +23,16 @@ def make_keys(config: Config, domain: str) -> None:
     """DKIM keys of a new domain; keys that are there from before stay."""
     disk, folder = HostDisk(), dkim_folder(config.state, domain)
     if not disk.exists(folder):
-        make_dkim_keys(disk, folder, HostClock().now())
+        with owned(folder):
+            make_dkim_keys(disk, folder, HostClock().now())
+
+
+@contextlib.contextmanager
+def owned(folder: str) -> Iterator[None]:
+    """What root makes in it belongs to the role that signs, as the folder above does."""
+    yield
+    if os.geteuid() != 0 or not os.path.isdir(folder):
+        return
+    above = os.stat(os.path.dirname(folder))
+    for path in (folder, *(os.path.join(folder, name) for name in os.listdir(folder))):
+        os.chown(path, above.st_uid, above.st_gid, follow_symlinks=False)

@@ -72,7 +72,7 @@ async def _one(domain: str, proven: Proven, walker: "_Walker", percentile: int) 
         return Dmarc("temperror", domain, why=str(silence))
     if by:
         return Dmarc("pass", domain, policy, by=by)
-    if _in_doubt(proven):
+    if _in_doubt(proven, organization(domain, records)):
         return Dmarc("temperror", domain, policy, why="what would prove it could not be looked up")
     apply = milder(policy) if record.testing or percentile >= record.percent else policy
     return Dmarc("fail", domain, policy, apply, why="nothing aligned has passed")
@@ -134,9 +134,12 @@ async def _is_aligned(proved: str, domain: str, top: str, strict: bool, walker: 
     return organization(proved, await walker.walk(proved)) == top
 
 
-def _in_doubt(proven: Proven) -> bool:
-    silent = any(each.result == "temperror" for each in proven.dkim)
-    return silent or (proven.spf is not None and proven.spf.result == "temperror")
+def _in_doubt(proven: Proven, top: str) -> bool:
+    """Only what could have been aligned: else a forger's own name server would be an excuse."""
+    asked = [(each.result, each.domain) for each in proven.dkim]
+    if proven.spf is not None:
+        asked.append((proven.spf.result, proven.spf.domain))
+    return any(result == "temperror" and is_within(name.lower(), top) for result, name in asked)
 
 
 class _Walker:

@@ -74,7 +74,8 @@ class RemoteCarrier:
         """By delivery id. Whatever peers and world do becomes an Outcome; who finds no place is `Full`."""
         try:
             if self.sign is not None and batch[0].route.kind is not Kind.LMTP:
-                letter = replace(letter, head=await self.sign(letter) + letter.head)
+                above = await self.sign(letter)
+                letter = replace(letter, head=above + letter.head) if above else letter
         except Unavailable as trouble:
             wait = Deferred(Reply(451, "4.3.0", f"{trouble.door}: {trouble.why}"), "4yz")
             return {delivery.id: wait for delivery in batch}

@@ -31,7 +31,7 @@ from sekisho.world import World
 
 SECOND = 1_000_000
 SIGNERS_KEPT, SIGNED_KEPT = 4096, 1000
-SIGNERS_FOR = 60 * SECOND
+SIGNERS_FOR = 30 * SECOND
 SIGNED_FOR = 3600 * SECOND
 """Other recipients of a letter, and its next tries, get the signatures that were made once."""
 

@@ -24,7 +24,7 @@ FILES_MAX = 20
 """Most keys of one domain that are looked at, the last ones."""
 
 DOMAINS_MAX = 10_000
-AGAIN = 60 * 1_000_000
+AGAIN = 30 * 1_000_000
 """How long the list of a domain's keys is believed, in microseconds."""
 
 Private = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey

@@ -77,7 +77,11 @@ def private_pem(key: PrivateKeyTypes) -> bytes:
 
 
 def _record(pem: bytes) -> str:
-    key = load_pem_private_key(pem, None)
+    return public_record(load_pem_private_key(pem, None))
+
+
+def public_record(key: PrivateKeyTypes) -> str:
+    """The text of its TXT record (RFC 6376 3.6.1)."""
     if isinstance(key, ed25519.Ed25519PrivateKey):
         raw = key.public_key().public_bytes(
             Encoding.Raw, PublicFormat.Raw
