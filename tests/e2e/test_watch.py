@@ -91,6 +91,8 @@ def test_a_theft_is_told_while_it_happens(following: Following) -> None:
     assert len(STRANGERS) == case["counters"]["sign_ins"] + case["counters"]["denied_sign_ins"]
     second = following.home("watch", str(following.log), "--once")
     assert (69, "") == (second.code, second.out) and "another process owns it" in second.err
+    refused = following.home("serve", "--check")
+    assert 69 == refused.code and "watch runs alone" in refused.err
     assert following.home("incident", "release", "--teach", "--yes", WHO).code == 0
     assert following.end() == 0
     said = (following.home.folder / "watch.out").read_text()

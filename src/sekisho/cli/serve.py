@@ -15,10 +15,15 @@ from sekisho.cli.where import config_option, settings
 from sekisho.model.config import Config
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.net.manager import Manager, manager_of
+from sekisho.service.channel import NotDone
+from sekisho.service.control import call
 from sekisho.service.estate import Estate
+from sekisho.service.messages import FOLLOWED, StatusAnswer, StatusAsk
 from sekisho.service.supervise import watch_lifeline
 from sekisho.world import Unavailable
 
+WATCH_ANSWERS_S = 5.0
+"""A watch that does not answer in this time is no reason not to serve."""
 GC_THRESHOLD = 50_000
 """Objects made before the collector looks: a front makes many that die young by themselves."""
 
@@ -51,6 +56,8 @@ def command(path: str, check: bool, arrange: bool, role: str) -> int:
     if arrange:
         Estate(config, path).arrange()
         return 0
+    if not role:
+        _refuse_beside_a_watch(config)
     with contextlib.suppress(ImportError):
         import uvloop
 
@@ -58,6 +65,20 @@ def command(path: str, check: bool, arrange: bool, role: str) -> int:
     gc.set_threshold(GC_THRESHOLD, 20, 50)
     asyncio.run(_until_told(config, path, check=check, role=role))
     return 0
+
+
+def _refuse_beside_a_watch(config: Config) -> None:
+    """One guard writes in a house: a `sekisho watch` that runs alone has it, and would lose its socket."""
+    with contextlib.suppress(Unavailable, NotDone):
+        answer = call(config.state, StatusAsk(), StatusAnswer, timeout_s=WATCH_ANSWERS_S)
+        if answer is not None and FOLLOWED in answer.counts:
+            speech.fail(
+                phrase(
+                    "sekisho watch runs alone on {state}: stop it, and start it after the server",
+                    state=config.state,
+                ),
+                speech.UNAVAILABLE,
+            )
 
 
 async def _until_told(config: Config, path: str, *, check: bool, role: str) -> None:

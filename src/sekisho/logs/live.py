@@ -42,6 +42,8 @@ SENDERS_MAX = 20_000
 """Accounts whose latest sign-ins are remembered, those heard of last."""
 VISITS_KEPT = 16
 SESSIONS_KEPT = 20_000
+HOSTS_MAX = 1000
+"""Hosts in one source whose qmail queues are remembered."""
 TEXTS_MAX = 100_000
 """Distinct sign-in texts, whose failures are without number: above it they are learned anew."""
 
@@ -143,6 +145,7 @@ class Stream:
         if len(ledger.logins) > TEXTS_MAX:
             ledger.forget_texts()
             self.reader.forget()
+        self.reader.forget_rooms(HOSTS_MAX)
         self._desk.settle(known)
 
 

@@ -71,6 +71,12 @@ class Reader:
         """What texts meant: for a ledger that numbers its logins anew."""
         self._texts.clear()
 
+    def forget_rooms(self, most: int) -> None:
+        """Queues of hosts, where there are more than so many: somebody makes their names up."""
+        if len(self._rooms) > most:
+            self._rooms.clear()
+            self._host = None
+
     def feed(self, block: bytes) -> None:
         """The lines of one block. What most lines are is done here and not in a function: calls cost."""
         assert self._place is not None

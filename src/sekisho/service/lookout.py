@@ -16,7 +16,7 @@ from sekisho.service.channel import Channel, ChannelServer, LocalChannel, NotDon
 from sekisho.service.control import call, control_path, run_folder
 from sekisho.service.desk import Desk
 from sekisho.service.hearing import Hearing
-from sekisho.service.messages import Request, StatusAnswer, StatusAsk
+from sekisho.service.messages import FOLLOWED, Request, StatusAnswer, StatusAsk
 from sekisho.service.roles import WatchTower, real_world, recorder_of
 from sekisho.service.watching import Listener, WatchRole
 from sekisho.service.watchman import Watchman
@@ -69,7 +69,7 @@ class Lookout:
 
     async def status(self) -> StatusAnswer:
         man = self.watchman
-        counts = {"files": len(man.files), "lines": man.lines, "events": man.events}
+        counts = {FOLLOWED: len(man.files), "lines": man.lines, "events": man.events}
         counts |= {"not_understood": man.unparsed(), "dropped": self._hearing.dropped}
         return StatusAnswer(True, os.getpid(), self.listening, counts, alarms=self._role.alarms)
 

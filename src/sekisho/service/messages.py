@@ -284,6 +284,10 @@ class IncidentAnswer(Struct, frozen=True, omit_defaults=True):
     after: Aftermath | None = None
 
 
+FOLLOWED = "files"
+"""The count by which a `sekisho watch` that runs alone is known."""
+
+
 class StatusAsk(Request, frozen=True, tag="status"):
     """Answered with StatusAnswer: alive, ready, what is listening."""
 
