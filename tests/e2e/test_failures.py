@@ -13,10 +13,10 @@ WHO = "hello@example.com"
 
 @covers("O-02")
 def test_refused_letters_of_one_account(tmp_path: Path) -> None:
-    """Fourteen recipients do not exist: `status` says so, `incident list` has it, the log has one line, and the
-    operator may close it. (Some more, and the guard would let the letter wait.)"""
+    """Fourteen recipients do not exist: `status` says so, `incident list` has it, the log has one line, and
+    the operator may close it. The guard is off: it would let such a letter wait."""
     far = FarHost(refuse)
-    site = Installation(tmp_path / "site", extra=far.smarthost)
+    site = Installation(tmp_path / "site", extra=far.smarthost + "[guard]\nenabled = false\n")
     site.add_account(WHO)
     with site.serving():
         with site.signed_in(WHO) as client:
