@@ -9,6 +9,7 @@ import re
 
 from msgspec import Struct
 
+from sekisho.logs.oddstamps import dated
 from sekisho.logs.stamp import CLASSIC, EPOCH, ISO, TAI64N
 
 _PRIORITY = rb"(?:\xef\xbb\xbf)?(?:<\d{1,3}>(?:1 )?)?"
@@ -51,7 +52,7 @@ def take_apart(raw: bytes) -> Saying | None:
     else:
         match = _TIMELESS.match(raw)
         if match is None:
-            return None
+            return _oddly_dated(raw)
         host, program, pid, stamp = match.groups()
     text = raw[match.end() :].decode("utf-8", "surrogateescape").rstrip("\r\n ")
     return Saying(stamp, host or b"", (program or b"").decode(), int(pid) if pid and pid != b"-" else 0, text)
@@ -61,3 +62,11 @@ def without_program(said: Saying, raw: bytes) -> Saying:
     """The same line, if all behind the stamp is the text."""
     rest = raw[raw.index(said.stamp) + len(said.stamp) + 1 :]
     return Saying(said.stamp, b"", "", 0, rest.decode("utf-8", "surrogateescape").rstrip("\r\n "))
+
+
+def _oddly_dated(raw: bytes) -> Saying | None:
+    """A line of a program that has its own form of date."""
+    odd = dated(raw)
+    if odd is None:
+        return None
+    return Saying(odd[0], b"", "", 0, odd[1].decode("utf-8", "surrogateescape").rstrip("\r\n "))

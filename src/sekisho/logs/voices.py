@@ -17,8 +17,10 @@ from sekisho.logs import (
     postfix,
     saslauthd,
     sendmail,
+    smallservers,
     smtpd,
     uwimap,
+    webmail,
 )
 from sekisho.logs.books import Books
 from sekisho.logs.express import Express
@@ -27,12 +29,17 @@ from sekisho.logs.whispers import Whispers
 
 NAMES = (
     exim.NAME, sendmail.NAME, postfix.NAME, dovecot.NAME, opensmtpd.NAME, smtpd.NAME, courier.NAME,
-    cyrus.NAME, uwimap.NAME, saslauthd.NAME,
+    cyrus.NAME, uwimap.NAME, saslauthd.NAME, webmail.NAME, smallservers.NAME,
 )  # fmt: skip
 
 PROGRAMS_KEPT = 10_000
 """Names of programs whose dialect is remembered; a log full of rubbish has names without number."""
 
+
+NAMELESS = frozenset({
+    exim.NAME, postfix.NAME, dovecot.NAME, smtpd.NAME, webmail.NAME, smallservers.NAME,
+})  # fmt: skip
+"""Dialects whose lines may stand in a log of their own, where no program is named."""
 
 ELSEWHERE = frozenset({"qmail"})
 """Programs whose lines are not all read here: others know those that nobody claims."""
@@ -62,8 +69,10 @@ class Voices:
             exim.Exim(books), sendmail.Sendmail(books), self._postfix,
             self._dovecot, opensmtpd.OpenSmtpd(books), self.smtpd,
             courier.Courier(books), cyrus.Cyrus(books), uwimap.UwImap(books), saslauthd.Saslauthd(books),
+            webmail.Webmail(books), smallservers.SmallServers(books),
         )  # fmt: skip
         self._dialects = tuple(one for one in every if not only or one.name in only)
+        self._bare = tuple(one for one in self._dialects if one.name in NAMELESS)
         self._by_program: dict[str, tuple[Dialect, ...]] = {}
 
     def whose(self, raw: bytes) -> tuple[Dialect, Saying] | None:
@@ -80,7 +89,7 @@ class Voices:
             if not _is_own_stamp(said.stamp):
                 return None
             said = without_program(said, raw)
-        return _claimed(self._dialects, said)
+        return _claimed(self._bare, said)
 
     def _of_program(self, program: str) -> tuple[Dialect, ...]:
         if program not in self._by_program:
