@@ -87,6 +87,26 @@ def test_the_oldest_copy_is_found_in_any_archive(tmp_path: Path, kind: str) -> N
     assert [one["received"] for one in found] == ["2013-06-08", "2013-07-20", "2013-07-29"]
 
 
+@covers("X-03")
+def test_campaigns_of_an_archive(tmp_path: Path) -> None:
+    """The three mails of the source among 200 others, and one for another share: one of three."""
+    shared("fixtures/source")
+    box = mailbox.mbox(tmp_path / "archive")
+    for number in (1, 2, 3):
+        words = shared(f"fixtures/source/stock_mail_{number}.txt").read_text()
+        box.add(letter(words, f"Mon, {8 + 7 * number:02} Jul 2013 10:00:00 +0000"))
+    box.add(letter(PUSHED, "Mon, 15 Jul 2013 10:00:00 +0000"))
+    for number in range(200):
+        box.add(letter(f"Dear Bob, invoice {number} of our SHOP is due.", "Mon, 15 Jul 2013 10:00:00 +0000"))
+    box.flush()
+    ended = sekisho("campaign", "scan", "--json", str(tmp_path / "archive"))
+    found = json.loads(ended.out)
+    assert found["letters"] == 204
+    assert [(one["ticker"], one["letters"]) for one in found["campaigns"]] == [("HAIR", 3), ("ZORK", 1)]
+    assert found["campaigns"][0]["days"] == {"2013-07-15": 1, "2013-07-22": 1, "2013-07-29": 1}
+    assert "HAIR" in sekisho("campaign", "scan", str(tmp_path / "archive")).out
+
+
 @covers("X-04")
 def test_years_sessions_and_holidays(tmp_path: Path) -> None:
     """January behind December is next year's; a holiday names the next session."""

@@ -90,11 +90,12 @@ def same_company(one: str, other: str) -> bool:
     """`Biostem Corp.`, `Biostem U.S.` and `BioStem US Corp` are one: what is left without legal forms and the
     country begins alike.
     """
-    first, second = _kernel(one), _kernel(other)
+    first, second = kernel(one), kernel(other)
     return bool(first) and bool(second) and (first.startswith(second) or second.startswith(first))
 
 
-def _kernel(name: str) -> str:
+def kernel(name: str) -> str:
+    """A company's name as letters in a row, without what its legal form and country add."""
     plain = name.lower().replace("u.s.", "us").replace(".", "")
     kept = [word for word in _WORD.findall(plain) if word not in _LEGAL]
     return "".join(kept[:-1] if len(kept) > 1 and kept[-1] in ("us", "usa") else kept)

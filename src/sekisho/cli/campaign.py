@@ -8,13 +8,16 @@ import click
 import msgspec
 
 from sekisho.campaign.claim import Amount, Claims, Found
+from sekisho.campaign.clusters import Campaign
 from sekisho.cli import speech
 from sekisho.cli.where import json_option
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
-from sekisho.service.campaigning import Extract, extracts
+from sekisho.service.campaigning import Extract, campaigns, extracts
 
 SHOWN_CHARS = 60
+DAYS_SHOWN = 40
+BAR_CHARS = 30
 
 received_option = click.option(
     "--received", metavar="DAY", help="The day the letters arrived (2013-06-08), where they do not say it."
@@ -51,6 +54,27 @@ def extract(as_json: bool, received: str | None, paths: tuple[str, ...]) -> int:
     return 0 if found else 1
 
 
+@command.command("scan")
+@json_option
+@received_option
+@mailboxes
+def scan(as_json: bool, received: str | None, paths: tuple[str, ...]) -> int:
+    """The campaigns of an archive: letters that push one share, together; the largest first.
+
+    Example: sekisho campaign scan ~/Maildir archive.mbox
+    """
+    index, letters = campaigns(paths, _day(received))
+    found = index.shares()
+    if as_json:
+        speech.emit({"letters": letters, "campaigns": [_summary(campaign) for campaign in found]})
+        return 0 if found else 1
+    for campaign in found:
+        speech.tell(_summed_up(campaign))
+    if not found:
+        speech.tell(speech.texts().say(phrase("{n} letters, and none pushes a share", n=letters)))
+    return 0 if found else 1
+
+
 @command.command("search")
 @json_option
 @received_option
@@ -77,15 +101,59 @@ def _base(symbol: str) -> str:
     return symbol.partition(".")[0]
 
 
+def _summary(campaign: Campaign) -> dict[str, object]:
+    """Names as in docs/campaign.md."""
+    return {
+        "campaign": campaign.number,
+        "ticker": campaign.symbol(),
+        "tickers": sorted(campaign.symbols),
+        "keys": sorted(campaign.keys),
+        "companies": [name for name, _ in campaign.companies.most_common(5)],
+        "letters": campaign.letters,
+        "senders": len(campaign.senders),
+        "first": campaign.first.isoformat(),
+        "first_place": campaign.first_place,
+        "last": campaign.last.isoformat(),
+        "days": dict(sorted(campaign.days.items())),
+        "trade_dates": dict(sorted(campaign.trade_days.items())),
+        "prices": [min(campaign.prices), max(campaign.prices)] if campaign.prices else [],
+        "targets": [min(campaign.targets), max(campaign.targets)] if campaign.targets else [],
+        "common": campaign.common(),
+    }
+
+
+def _summed_up(campaign: Campaign) -> str:
+    """One campaign in a few lines, its days as bars."""
+    say = speech.texts().say
+    name = campaign.companies.most_common(1)[0][0] if campaign.companies else ""
+    head = phrase(
+        "{share}: {n} letters of {senders} senders, {first} to {last}",
+        share=printable(" ".join((campaign.symbol() or sorted(campaign.keys)[0], name)).strip(), SHOWN_CHARS),
+        n=campaign.letters,
+        senders=len(campaign.senders),
+        first=campaign.first.isoformat(),
+        last=campaign.last.isoformat(),
+    )
+    lines = [say(head), f"  {say(phrase('oldest'))}: {printable(campaign.first_place, 200)}"]
+    most = max(campaign.days.values())
+    for day, letters in sorted(campaign.days.items())[:DAYS_SHOWN]:
+        lines.append(f"  {day} {'#' * max(1, round(letters / most * BAR_CHARS))} {letters}")
+    lines.extend(f"  = {printable(said, SHOWN_CHARS)}" for said in campaign.common()[:3])
+    return "\n".join(lines)
+
+
 def _each(paths: tuple[str, ...], received: str | None) -> list[Extract]:
+    return list(extracts(paths, _day(received)))
+
+
+def _day(received: str | None) -> date | None:
     try:
-        given = date.fromisoformat(received) if received else None
+        return date.fromisoformat(received) if received else None
     except ValueError:
         speech.fail(
             phrase("{day} is no day; write it like 2013-06-08", day=printable(received or "", 40)),
             speech.USAGE,
         )
-    return list(extracts(paths, given))
 
 
 def _fields(one: Extract) -> dict[str, object]:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from sekisho.campaign.arrival import arrived
 from sekisho.campaign.claim import Claims
 from sekisho.campaign.claims import claims_of
+from sekisho.campaign.clusters import Campaigns, Seen
 from sekisho.campaign.reading import Reading, read
 from sekisho.store.mailboxes import Kept, letters_in
 
@@ -30,6 +31,15 @@ def extracts(paths: tuple[str, ...], given: date | None) -> Iterator[Extract]:
     for path in paths:
         for kept in letters_in(path):
             yield _extract(kept, given)
+
+
+def campaigns(paths: tuple[str, ...], given: date | None) -> tuple[Campaigns, int]:
+    """All letters of the archives in one index, and how many there were."""
+    index, letters = Campaigns(), 0
+    for one in extracts(paths, given):
+        index.add(Seen(one.place, one.received, one.reading.sender, one.reading.words, one.claims))
+        letters += 1
+    return index, letters
 
 
 def _extract(kept: Kept, given: date | None) -> Extract:
