@@ -175,7 +175,7 @@ def test_contain_without_a_server_is_planned(home: MailHome) -> None:
     assert result.code == 0 and "planned" in result.out
     with home.house() as house:
         kinds = [action.kind for action in house.planned()]
-    assert sorted(kinds) == ["drop_sessions", "hold_queue", "notify", "refuse_logins"]
+    assert sorted(kinds) == ["drop_sessions", "hold_queue", "notify", "refuse_logins", "revoke_access"]
     assert "nothing to do" in home("incident", "contain", OWNER, "--yes").out
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import smtplib
 import socket
 import ssl
@@ -109,12 +110,17 @@ def calling(site: Installation, address: str) -> Iterator[Claimed]:
         client.close()
 
 
-def login(site: Installation, address: str) -> int:
+def login(site: Installation, address: str, password: str = PASSWORD) -> int:
+    return told(site, address, password)[0]
+
+
+def told(site: Installation, address: str, password: str) -> tuple[int, str]:
     with calling(site, address) as client:
         try:
-            return client.login(OWNER, PASSWORD)[0]
+            code, text = client.login(OWNER, password)
         except smtplib.SMTPAuthenticationError as error:
-            return error.smtp_code
+            code, text = error.smtp_code, error.smtp_error
+        return code, text.decode() if isinstance(text, bytes) else text
 
 
 def held(site: Installation) -> int:
@@ -164,3 +170,20 @@ def test_a_lock_of_the_whole_account_is_for_everywhere(site: Installation) -> No
     site.wait_for_letters(OWNER, 1)
     site.run("account", "unlock", OWNER)
     assert 235 == login(site, HOME)
+
+
+@covers("F-08", partly="POP and IMAP, the account's lock in the console")
+def test_app_passwords_are_revoked_and_come_back(site: Installation) -> None:
+    """At home too, and it is said why; the undo of that action alone brings them back, as it lists."""
+    shown = site.run("account", "app-password", "add", OWNER, "--name", "printer").strip()
+    assert 235 == login(site, HOME, shown)
+    site.run("incident", "contain", OWNER, "--yes")
+    code, text = told(site, HOME, shown)
+    assert 535 == code and "app password was revoked" in text
+    assert 235 == login(site, HOME)
+    assert "revoked at" in site.run("account", "app-password", "list", OWNER)
+    answer = json.loads(site.run("incident", "show", OWNER, "--json"))
+    (action,) = [each["id"] for each in answer["actions"] if each["kind"] == "revoke_access"]
+    assert "open again" in site.run("incident", "undo", action, "--yes")
+    assert 235 == login(site, HOME, shown)
+    assert shown not in site.run("incident", "show", OWNER, "--json")

@@ -6,6 +6,7 @@ import click
 from msgspec.structs import replace
 
 from sekisho.cli import speech
+from sekisho.cli.app_password import app_password
 from sekisho.cli.autoreply import autoreply
 from sekisho.cli.household import Household, ask_password, household
 from sekisho.cli.instructions import instructions
@@ -37,6 +38,7 @@ def command() -> None:
     """
 
 
+command.add_command(app_password)
 command.add_command(logins)
 command.add_command(autoreply)
 command.add_command(instructions)

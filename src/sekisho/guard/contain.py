@@ -20,7 +20,8 @@ NOWHERE_KEY = ""
 
 class Wish(Struct, frozen=True):
     """Who wants it, and whom to tell. `spare` are the account's confirmed networks; `gentle`: deny no
-    login. `alarm`: LOG, and names of webhooks."""
+    login. `alarm`: LOG, and names of webhooks. `revoke`: app passwords go too, or on
+    a release come back."""
 
     by: str
     at: int
@@ -28,6 +29,7 @@ class Wish(Struct, frozen=True):
     tell: tuple[str, ...] = ()
     alarm: tuple[str, ...] = ()
     gentle: bool = False
+    revoke: bool = False
 
 
 def plan_containment(incident: Incident, wish: Wish, ident: Ident) -> tuple[Action, ...]:
@@ -41,6 +43,8 @@ def plan_containment(incident: Incident, wish: Wish, ident: Ident) -> tuple[Acti
     kinds: list[tuple[str, Kind, tuple[str, ...]]] = [(hold, "hold_queue", spare)]
     if incident.grade >= Grade.CONTAIN and not wish.gentle:
         kinds.append((ident(), "refuse_logins", (*wish.spare, NOWHERE_KEY)))
+        if wish.revoke:
+            kinds.append((ident(), "revoke_access", ()))
         kinds.append((ident(), "drop_sessions", (*wish.spare, NOWHERE_KEY)))
     actions = [_action(incident, wish, kind, name, spared) for name, kind, spared in kinds]
     return (*actions, *plan_notices(incident, wish, ident))
@@ -61,7 +65,13 @@ def plan_release(
     holds = [action.id for action in actions if action.kind == "hold_queue"]
     marks = list(dict.fromkeys([incident.id, *holds]))
     released = [_action(incident, wish, "release_queue", ident(), (), undoes=mark) for mark in marks]
-    return (*released, _action(incident, wish, "allow_logins", ident(), wish.spare, undoes=incident.id))
+    revoked = [each.id for each in actions if each.kind == "revoke_access" and each.status == "done"]
+    restored = [
+        _action(incident, wish, "restore_access", ident(), (), undoes=mark)
+        for mark in (revoked if wish.revoke else ())
+    ]
+    allowed = _action(incident, wish, "allow_logins", ident(), wish.spare, undoes=incident.id)
+    return (*released, *restored, allowed)
 
 
 def plan_undo(incident: Incident, action: Action, wish: Wish, ident: Ident) -> Action | None:
@@ -71,6 +81,8 @@ def plan_undo(incident: Incident, action: Action, wish: Wish, ident: Ident) -> A
         "release_queue": "hold_queue",
         "refuse_logins": "allow_logins",
         "allow_logins": "refuse_logins",
+        "revoke_access": "restore_access",
+        "restore_access": "revoke_access",
     }
     kind = inverse.get(action.kind)
     if kind is None:
@@ -109,6 +121,10 @@ def describe(action: Action) -> Phrase:
             return phrase("allow logins to {account} and count the strangers as its own", account=account)
         case "allow_logins":
             return phrase("allow logins to {account} from everywhere", account=account)
+        case "revoke_access":
+            return phrase("revoke the app passwords of {account}", account=account)
+        case "restore_access":
+            return phrase("let the revoked app passwords of {account} open again", account=account)
         case "drop_sessions":
             return phrase("end the sessions of {account} from unfamiliar networks", account=account)
         case "notify":

@@ -19,6 +19,8 @@ Kind = Literal[
     "alarm",
     "release_queue",
     "allow_logins",
+    "revoke_access",
+    "restore_access",
 ]
 Status = Literal["planned", "done", "undone", "failed"]
 LOG = ""

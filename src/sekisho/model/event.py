@@ -38,9 +38,9 @@ class Connected(Happened, frozen=True, kw_only=True, tag="connected"):
 class LoginTried(Happened, frozen=True, kw_only=True, tag="login_tried"):
     """A password was judged. `service` as in logs: smtp, submission, smtps, imap, pop3, webmail ...
 
-    `why` of a failure: password, unknown_user, denied, malformed, guard. `digest` tells two wrong
+    `why` of a failure: password, unknown_user, denied, revoked, malformed, guard. `digest` tells two wrong
     passwords apart without telling either: 16 bits of a keyed hash, "" when unknown. `fingerprint` is how
-    the client speaks.
+    the client speaks. `credential`: the app password that it was, "" for the account's own.
     """
 
     service: str
@@ -49,6 +49,7 @@ class LoginTried(Happened, frozen=True, kw_only=True, tag="login_tried"):
     why: str = ""
     digest: str = ""
     fingerprint: str = ""
+    credential: str = ""
 
 
 class RecipientGiven(Happened, frozen=True, kw_only=True, tag="recipient_given"):

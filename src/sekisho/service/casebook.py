@@ -101,7 +101,8 @@ class Casebook:
         operator = await self._containing.operator()
         tell = tuple(dict.fromkeys(to for to in (incident.subject, operator) if to))
         spare = (*memory.confirmed, *sorted(memory.lodgings()))
-        return Wish(by, at, spare, tell, self._containing.alarms.ways(), memory.gentle)
+        ways, revokes = self._containing.alarms.ways(), self._containing.revokes
+        return Wish(by, at, spare, tell, ways, memory.gentle, revokes)
 
     async def close(self, incident: Incident, at: int, why: str) -> None:
         closed = replace(incident, closed=at, closed_why=why)
@@ -148,7 +149,7 @@ class Casebook:
             self.open[account] = incident
         spare = tuple(self._guard.memory(account).confirmed) if account in self._guard else ()
         hooks = self._containing.alarms.ways()[1:]  # who has typed it reads no log
-        wish = Wish(ask.by, at, spare, (account,), hooks)
+        wish = Wish(ask.by, at, spare, (account,), hooks, revoke=self._containing.revokes)
         actions = self._again(incident, plan_containment(incident, wish, self._containing.ident))
         return await self._do(incident, actions, ask)
 
@@ -191,7 +192,7 @@ class Casebook:
         actions = await self._containing.keep(self._house.actions, incident.id)
         known = self._guard.memory(incident.subject) if incident.subject in self._guard else None
         taught = tuple(known.strangers()) if ask.teach and known is not None else ()
-        wish = Wish(ask.by, at, taught)
+        wish = Wish(ask.by, at, taught, revoke=ask.teach)
         answer = await self._do(incident, plan_release(incident, actions, wish, self._containing.ident), ask)
         if not answer.changed:
             return answer

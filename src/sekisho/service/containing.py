@@ -23,7 +23,15 @@ from sekisho.model.incident import FAILURE_RATE, Grade, Incident
 from sekisho.model.selector import Selector
 from sekisho.service.alarms import Alarms
 from sekisho.service.channel import Channel, NotDone
-from sekisho.service.messages import Deposit, DropSessions, HoldQueue, ReleaseQueue, Request
+from sekisho.service.messages import (
+    Deposit,
+    DropSessions,
+    HoldQueue,
+    ReleaseQueue,
+    Request,
+    RestoreAccess,
+    RevokeAccess,
+)
 from sekisho.service.notices import Sender, Stamp, operator_letter, owner_letter
 from sekisho.service.remarks import remarks
 from sekisho.service.zone import zone_of
@@ -49,8 +57,11 @@ class Containing:
         fronts: Sequence[Channel] | None,
         record: Callable[[Event], None],
         kinds: frozenset[Kind] | None = None,
+        *,
+        vault: Channel | None = None,
     ) -> None:
         self.kinds = kinds
+        self._vault = vault
         self._world = world
         self._house = house
         self._guard = guard
@@ -121,11 +132,25 @@ class Containing:
                 return [self._refuse(action)]
             case "allow_logins":
                 return [self._allow(action)]
+            case "revoke_access":
+                return [await self._of_vault(RevokeAccess(action.id, action.subject))]
+            case "restore_access":
+                return [await self._of_vault(RestoreAccess(action.id, action.undoes))]
             case "notify":
                 return [await self._notify(action)]
             case "alarm":
                 return [await self.alarms.sound(action)]
         raise NotDone(f"nobody performs {action.kind}")
+
+    @property
+    def revokes(self) -> bool:
+        """Whether there are app passwords to revoke: not beside another mail server."""
+        return self.kinds is None and (self._vault is not None or self._fronts is None)
+
+    async def _of_vault(self, request: Request) -> Performed:
+        if self._vault is None:
+            raise NotDone("there is no vault here")
+        return await self._vault.ask(request, Performed)
 
     async def _fronts_do(self, request: Request) -> list[Performed]:
         answers = [await front.ask(request, Performed) for front in self._fronts or ()]

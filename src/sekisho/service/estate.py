@@ -70,10 +70,9 @@ class Estate:
         kind = role.partition("-")[0]
         own = self._own[kind]
         state = (self._own["watch"].gid,) if kind == "vault" else ()
-        asking = "watch" if kind == "front" else "front"
-        return Place(
-            Identity(own.uid, own.gid, (self._group, *state)), frozenset({self._own[asking].uid})
-        )
+        asking = {"front": ("watch",), "vault": ("front", "watch")}.get(kind, ("front",))
+        peers = frozenset(self._own[each].uid for each in asking)
+        return Place(Identity(own.uid, own.gid, (self._group, *state)), peers)
 
     def arrange(self) -> None:
         """Raises Unavailable, also without the right to change."""

@@ -26,6 +26,8 @@ Requests = (
     | messages.AskSalt
     | messages.VerifyProof
     | messages.AskAccount
+    | messages.RevokeAccess
+    | messages.RestoreAccess
     | messages.AskSigners
     | messages.SignDigests
     | messages.Carry

@@ -88,7 +88,8 @@ async def judged(session: Session, attempt: Attempt, question: Request) -> Verif
     if verified is None or verified.why == "busy":
         return session.refused("login", "vault", LATER)
     if not verified.account:
-        return wrong(session, attempt, verified)
+        refused = wrong(session, attempt, verified)
+        return _revoked(session) if verified.why == "revoked" else refused
     doorstep.was_right(address, name, now)
     return await _received(session, attempt, verified)
 
@@ -100,6 +101,12 @@ def wrong(session: Session, attempt: Attempt, verified: Verified) -> Reply:
     session.front.doorstep.was_wrong(session.peer.address, name, mark, now)
     _tell_failure(session, attempt, verified)
     return INVALID
+
+
+def _revoked(session: Session) -> Reply:
+    """Told to who has the whole of it, so that an owner knows what to do."""
+    text = f"This app password was revoked {session.front.config.guard.help_url}".rstrip()
+    return Reply(535, "5.7.8", text)
 
 
 def is_spent(session: Session, attempt: Attempt) -> bool:
@@ -144,6 +151,7 @@ def _tell_failure(session: Session, attempt: Attempt, verified: Verified) -> Non
             why=verified.why,
             digest=verified.digest,
             fingerprint=attempt.fingerprint,
+            credential=verified.credential,
         )
     )
 
@@ -157,6 +165,7 @@ async def _received(session: Session, attempt: Attempt, verified: Verified) -> V
         mechanism=attempt.mechanism,
         digest=verified.digest,
         fingerprint=attempt.fingerprint,
+        credential=verified.credential,
     )
     judgement = await front.judging.judge(event)
     front.record(event)

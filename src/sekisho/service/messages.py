@@ -102,12 +102,28 @@ class AskAccount(Request, frozen=True, tag="ask_account"):
 
 class Verified(Struct, frozen=True):
     """`account` is the canonical address, "" if the password is wrong; `why`: "", password, unknown_user,
-    denied, busy. `signature`: for SCRAM, by which we prove that we know it too."""
+    denied, revoked (an app password that was good), busy. `signature`: for SCRAM, by which we prove that we
+    know it too. `credential`: the app password that it was, "" for the account's own."""
 
     account: str
     why: str = ""
     digest: str = ""
     signature: bytes = b""
+    credential: str = ""
+
+
+class RevokeAccess(Request, frozen=True, tag="revoke_access"):
+    """From watch: no app password of this account opens anything. Answered with Performed."""
+
+    action: str
+    account: str
+
+
+class RestoreAccess(Request, frozen=True, tag="restore_access"):
+    """From watch: those that `revoked` (an action) revoked are good again. Answered with Performed."""
+
+    action: str
+    revoked: str
 
 
 class AskSigners(Request, frozen=True, tag="ask_signers"):

@@ -265,7 +265,7 @@ class WatchTower:
         self._config = config
         self._recorder = recorder
 
-    async def open(self, fronts: Sequence[Channel]) -> "WatchRole":
+    async def open(self, fronts: Sequence[Channel], vault: Channel | None = None) -> "WatchRole":
         """Reads the guard's memory and finishes actions that were planned before. A queue in `[hands]` is one
         more front; without a front of ours only what it can do is planned.
         """
@@ -281,7 +281,7 @@ class WatchTower:
         theirs = [HandsChannel(self._world, self._house, hands)] if hands is not None else []
         self._role = WatchRole(
             self._world, self._config, self._house, (*fronts, *theirs), self._recorder,
-            None if fronts else hands.kinds if hands is not None else frozenset(),
+            None if fronts else hands.kinds if hands is not None else frozenset(), vault=vault,
         )  # fmt: skip
         await self._role.start()
         return self._role

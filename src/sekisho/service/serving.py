@@ -67,7 +67,7 @@ class Server:
         front = self._channel(self._front.handle)
         watch = self._channel(self._watch.handle)
         vault = LocalChannel(self._vault.handle, recorder.trouble, encode=self._encode, reveal=True)
-        await self._watch.open([front])
+        await self._watch.open([front], vault)
         await self._front.open(watch, vault, self._channel(self._local.handle))
         desk = Desk(watch, [front], self.status, self.reload)
         self._control = ChannelServer(control_path(config.state), desk.handle, recorder.trouble)
@@ -150,7 +150,7 @@ class Post:
                 self._role = LocalOffice(self.world, self.config)
             case ("watch", _, _):
                 self._role = WatchTower(self.world, self.config, self.recorder)
-                await self._role.open(self._fronts())
+                await self._role.open(self._fronts(), self._to("vault"))
             case ("front", _, number):
                 self._role = FrontOffice(self.world, self.config, self.recorder, int(number))
                 watch, vault, local = (self._to(name) for name in ("watch", "vault", "local"))

@@ -16,15 +16,19 @@ from collections import Counter
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sekisho.model import config
 from sekisho.model.account import KEY_LENGTH, Account, key_of
+from sekisho.model.action import Performed
 from sekisho.service.channel import NotDone
 from sekisho.service.messages import (
     AskAccount,
     AskSalt,
     AskSigners,
     Request,
+    RestoreAccess,
+    RevokeAccess,
     Salted,
     Signatures,
     SignDigests,
@@ -33,6 +37,7 @@ from sekisho.service.messages import (
     VerifyPassword,
     VerifyProof,
 )
+from sekisho.store.app_passwords import AppPassword, plain_of
 from sekisho.store.bounded import Bounded
 from sekisho.store.directory import Directory
 from sekisho.store.dkim_keys import SigningKeys
@@ -100,9 +105,20 @@ class VaultRole:
                 return self.check_proof(request)
             case AskAccount(login=login):
                 return self.may_log_in(_login(login))
+            case RevokeAccess(action=action, account=account):
+                return await self._performed(
+                    action, functools.partial(self._hashes.revoke, _login(account), action)
+                )
+            case RestoreAccess(action=action, revoked=revoked):
+                return await self._performed(action, lambda at: self._hashes.restore(revoked))
             case AskSigners() | SignDigests() if self._signing is not None:
                 return await self._sign(request, self._signing)
         raise NotDone(f"the vault does not answer {type(request).__name__}")
+
+    async def _performed(self, action: str, do: Callable[[int], tuple[str, ...]]) -> Performed:
+        now = self._world.clock.now()
+        changed = await self._world.spawn.thread(functools.partial(do, now))
+        return Performed(action, "vault", now, changed, count=len(changed))
 
     async def _sign(self, request: AskSigners | SignDigests, keys: SigningKeys) -> Struct:
         """In a thread: reading a key and signing with RSA take longer than anybody should wait."""
@@ -113,6 +129,8 @@ class VaultRole:
     async def verify(self, request: VerifyPassword) -> Verified:
         login, password = _login(request.login), prepared(request.password)
         account = self._directory.account(login)
+        if account is not None and (found := self._by_app(account, password, request.service)) is not None:
+            return found
         stored = self._hashes.stored(login) if account is not None and len(password) <= PASSWORD_BYTES else ""
         right = await self._is_right(login, stored or self._nobodys, password)
         digest = self._digest(login, password)
@@ -122,6 +140,16 @@ class VaultRole:
             return Verified("", "password", digest)
         self._give_keys(login, stored, password)
         return Verified("", "denied", digest) if _denied(account) else Verified(account.address, "", digest)
+
+    def _by_app(self, account: Account, password: bytes, service: str) -> Verified | None:
+        """An app password of this account, whether or not it opens; None: it is none. It has 100 bits of
+        chance, so that there is nothing to hash slowly.
+        """
+        plain = plain_of(password)
+        for one in self._hashes.app_passwords(account.address) if plain else ():
+            if one.opens(plain):
+                return _by_credential(account, one, service)
+        return None
 
     def may_log_in(self, login: str) -> Verified:
         account = self._directory.account(login)
@@ -140,6 +168,8 @@ class VaultRole:
         """Which of the reasons it was costs no time of its own."""
         login = _login(request.login)
         account, keys = self._directory.account(login), self._hashes.scram(login)
+        if account is not None and (found := self._by_app_proof(account, request)) is not None:
+            return found
         measure = keys or self._nobodys_keys
         right = proves(measure, request.message, b64decode(request.proof)) and keys is not None
         signature = signature_of(measure, request.message)
@@ -148,6 +178,16 @@ class VaultRole:
         if not right:
             return Verified("", "password")
         return Verified("", "denied") if _denied(account) else Verified(account.address, signature=signature)
+
+    def _by_app_proof(self, account: Account, request: VerifyProof) -> Verified | None:
+        """All keys of an account have one salt, so the client need not say which password it has."""
+        proof = b64decode(request.proof)
+        for one in self._hashes.app_passwords(account.address):
+            if one.keys is not None and proves(one.keys, request.message, proof):
+                found = _by_credential(account, one, request.service)
+                signed = signature_of(one.keys, request.message)
+                return replace(found, signature=signed) if found.account else found
+        return None
 
     def _give_keys(self, login: str, stored: str, password: bytes) -> None:
         """Once for each password; should it fail, again after a while."""
@@ -209,6 +249,14 @@ def _signatures(request: SignDigests, keys: SigningKeys) -> tuple[bytes, ...]:
 
 def _login(given: str) -> str:
     return key_of(given) or given[:KEY_LENGTH]
+
+
+def _by_credential(account: Account, one: AppPassword, service: str) -> Verified:
+    if one.revoked:
+        return Verified("", "revoked", credential=one.ident)
+    if not one.is_for(service) or _denied(account):
+        return Verified("", "denied", credential=one.ident)
+    return Verified(account.address, credential=one.ident)
 
 
 def _denied(account: Account) -> bool:

@@ -68,6 +68,8 @@ class WatchRole:
         fronts: Sequence[Channel],
         recorder: Recorder,
         kinds: frozenset[Kind] | None = None,
+        *,
+        vault: Channel | None = None,
     ) -> None:
         """`kinds`: what can be done about an account here, None for all of it."""
         self._world = world
@@ -76,7 +78,7 @@ class WatchRole:
         self._recorder = recorder
         self.guard = Guard(config.guard, networktable.of(config))
         self._memories = Memories(world, house, self.guard)
-        self._containing = Containing(world, house, self.guard, fronts, recorder.record, kinds)
+        self._containing = Containing(world, house, self.guard, fronts, recorder.record, kinds, vault=vault)
         self._containing.configure(config)
         self._aftercare = Aftercare(world, house, self.guard)
         self._cases = Casebook(house, self.guard, self._containing)

@@ -1,5 +1,6 @@
 """Reads the vault for the role that verifies passwords: stored hashes and SCRAM keys, remembered until the
-file changes. The one thing it writes is SCRAM keys for a password that has just been right.
+file changes. It writes SCRAM keys for a password that has just been right, and which app passwords are
+revoked.
 """
 
 import contextlib
@@ -7,6 +8,8 @@ import os
 import sqlite3
 from typing import Self
 
+from sekisho.store import app_passwords
+from sekisho.store.app_passwords import AppPassword
 from sekisho.store.bounded import Bounded
 from sekisho.store.paths import uri
 from sekisho.store.remedies import advised
@@ -41,6 +44,7 @@ class Hashes:
         self._window = Window(path, SCHEMA, clock)
         self._stored: Bounded[str, str] = Bounded(KEPT)
         self._keys: Bounded[str, ScramKeys | bool] = Bounded(KEPT)
+        self._apps: Bounded[str, tuple[AppPassword, ...]] = Bounded(KEPT)
         self._digest_key = b""
 
     @classmethod
@@ -66,6 +70,31 @@ class Hashes:
             known = self._read_keys(address) or False
             self._keys.put(address, known)
         return known if isinstance(known, ScramKeys) else None
+
+    def app_passwords(self, address: str) -> tuple[AppPassword, ...]:
+        """Also those that are revoked. Raises Unavailable."""
+        self._look()
+        known = self._apps.get(address)
+        if known is None:
+            there = self._window.rows(app_passwords.THERE)
+            rows = self._window.rows(app_passwords.SELECT, address) if there else ()
+            known = tuple(app_passwords.read(row) for row in rows)
+            self._apps.put(address, known)
+        return known
+
+    def revoke(self, address: str, action: str, at: int) -> tuple[str, ...]:
+        """Blocks. Raises Unavailable."""
+        with app_passwords.changing(self._path) as connection:
+            changed = app_passwords.revoke(connection, address, action, at)
+        self._apps.clear()
+        return changed
+
+    def restore(self, action: str) -> tuple[str, ...]:
+        """Blocks. Raises Unavailable."""
+        with app_passwords.changing(self._path) as connection:
+            changed = app_passwords.restore(connection, action)
+        self._apps.clear()
+        return changed
 
     def keep(self, address: str, stored: str, keys: ScramKeys) -> None:
         """Keys for the password whose hash is `stored`. It blocks. Raises Unavailable."""
@@ -94,6 +123,7 @@ class Hashes:
         if self._window.changed():
             self._stored.clear()
             self._keys.clear()
+            self._apps.clear()
             self._digest_key = b""
 
     def digest_key(self) -> bytes:

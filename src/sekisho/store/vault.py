@@ -11,6 +11,8 @@ from msgspec import structs
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
+from sekisho.store import app_passwords
+from sekisho.store.app_passwords import AppPassword
 from sekisho.store.database import Database, notes_table
 from sekisho.store.hashes import DIGEST_KEY, FILE, SCHEMA
 from sekisho.store.scram_keys import ScramKeys
@@ -48,21 +50,24 @@ secrets = Table(
 
 
 class Vault:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, path: str) -> None:
         self._database = database
+        self._path = path
 
     @classmethod
     def create(cls, state: str, digest_key: bytes) -> Self:
         """`digest_key`: 32 bytes of chance, for telling wrong passwords apart. Raises FileExistsError."""
-        database = Database.create(os.path.join(state, FILE), metadata, SCHEMA)
+        path = os.path.join(state, FILE)
+        database = Database.create(path, metadata, SCHEMA)
         with database.writing() as connection:
             connection.execute(insert(secrets).values(name=DIGEST_KEY, data=digest_key))
-        return cls(database)
+        return cls(database, path)
 
     @classmethod
     def open(cls, state: str) -> Self:
         """Raises Unavailable: absent, not ours, or made by a newer sekisho."""
-        return cls(Database.open(os.path.join(state, FILE), metadata, SCHEMA))
+        path = os.path.join(state, FILE)
+        return cls(Database.open(path, metadata, SCHEMA), path)
 
     def save(self, address: str, stored: str, at: int, keys: ScramKeys | None = None) -> None:
         """Without `keys`, those of the password before go all the same."""
@@ -78,8 +83,25 @@ class Vault:
     def remove(self, address: str) -> None:
         with self._database.changing() as connection:
             connection.execute(delete(passwords).where(passwords.c.address == address))
+            connection.exec_driver_sql(app_passwords.CREATE)
+            connection.exec_driver_sql("delete from app_passwords where address = ?", (address,))
             scram.create(connection, checkfirst=True)
             connection.execute(delete(scram).where(scram.c.address == address))
+
+    def app_passwords(self, address: str) -> list[AppPassword]:
+        with self._database.reading() as connection:
+            if connection.exec_driver_sql(app_passwords.THERE).first() is None:
+                return []
+            rows = connection.exec_driver_sql(app_passwords.SELECT, (address,)).fetchall()
+        return [app_passwords.read(tuple(row)) for row in rows]
+
+    def save_app_password(self, one: AppPassword) -> None:
+        with app_passwords.changing(self._path) as connection:
+            app_passwords.save(connection, one)
+
+    def remove_app_password(self, address: str, ident: str) -> None:
+        with app_passwords.changing(self._path) as connection:
+            app_passwords.remove(connection, address, ident)
 
     def digest_key(self) -> bytes:
         """Raises Unavailable."""
