@@ -196,3 +196,35 @@ def test_a_bug_ends_one_connection(tmp_path: Path) -> None:
         troubles.append((event.what, event.trace))  # type: ignore[union-attr]
 
     play(stage_of(tmp_path), scene)
+
+
+def test_rule_10_no_more_is_held_than_we_would_hold(tmp_path: Path) -> None:
+    """By letters and by octets, for each case; then 452, at the recipient already."""
+
+    async def scene(stage: Stage) -> None:
+        client = await stage.client("policy")
+        for number in range(2):
+            assert (await asked(client, "END-OF-MESSAGE", instance=f"i{number}")).startswith("HOLD")
+        assert (await asked(client, "RCPT", instance="i3")).startswith("452 4.7.0 ")
+        assert (await asked(client, "END-OF-MESSAGE", instance="i3")).startswith("452 4.7.0 ")
+        assert ["case7", "case7", ""] == [letter.held_by for letter in stage.of(Accepted)]
+        bob = {"sasl_username": "bob@example.com", "size": "1001"}
+        assert (await asked(client, "END-OF-MESSAGE", **bob)).startswith("452 4.7.0 ")
+        assert (await asked(client, "END-OF-MESSAGE", **{**bob, "size": "1000"})).startswith("HOLD")
+
+    stage = stage_of(tmp_path, guard=Guard(held_messages=2, held_bytes=1000))
+    stage.judge = saying("hold")  # type: ignore[assignment]
+    play(stage, scene)
+
+
+def test_a_port_is_used_again(tmp_path: Path) -> None:
+    """After ten minutes the same port is another login."""
+
+    async def scene(stage: Stage) -> None:
+        client = await stage.client("policy")
+        for wait in (0, 300, 301):
+            await stage.clock.sleep(wait)
+            await asked(client)
+        assert 2 == len(stage.of(LoginTried))
+
+    play(stage_of(tmp_path), scene)

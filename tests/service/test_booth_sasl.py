@@ -1,19 +1,21 @@
 """The SASL booth on a real socket: passwords by the vault, people by the guard, nothing to strangers."""
 
+import asyncio
 import base64
 import sys
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 from msgspec.json import encode
 from msgspec.structs import replace
-from reception_stage import CANARY, LISTEN, PASSWORD, UNAVAILABLE, Client, Stage, play
+from reception_stage import CANARY, LISTEN, PASSWORD, UNAVAILABLE, Client, Stage, play, play_patiently
 
 from sekisho.checks.ask import LOCKED
 from sekisho.model.config import Guard, Listen, Vault
 from sekisho.model.event import Event, LoginTried
 from sekisho.model.incident import Grade, Standing
-from sekisho.service.messages import Verified, VerifyPassword
+from sekisho.service.messages import Request, Verified, VerifyPassword
 
 SASL = Listen(address="127.0.0.1:0", protocol="sasl", tarpit_s=0)
 HELP = "https://help.example/locked"
@@ -159,3 +161,20 @@ def test_a_password_is_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[str]
         assert CANARY not in "".join(capfd.readouterr())
 
     play(stage_of(tmp_path), scene)
+
+
+def test_a_vault_that_hangs_is_hung_up_for(tmp_path: Path) -> None:
+    """Before Postfix gives up, so that its process is free again."""
+
+    async def scene(stage: Stage) -> None:
+        client, before = await greeted(stage), asyncio.get_running_loop().time()
+        assert "" == await tried(client)
+        assert 8 <= asyncio.get_running_loop().time() - before < 10
+        assert not stage.events
+
+    class Hanging(Stage):
+        async def _vault(self, request: Request) -> Struct | None:
+            await asyncio.sleep(3600)
+            return None
+
+    play_patiently(Hanging(tmp_path, listen={**LISTEN, "sasl": SASL}), scene)

@@ -88,6 +88,16 @@ def test_what_is_no_login_fails(line: bytes, answer: bytes) -> None:
     assert answer + b"OK\t2\tuser=hello@example.com\n" == machine.take() and 1 == len(found)
 
 
+def test_exchanges_that_were_given_up_do_not_pile_up() -> None:
+    """Postfix says nothing when a client answers "*": one connection sees many, and goes on."""
+    machine = server()
+    for number in range(1, 200):
+        assert [] == list(machine.receive(b"AUTH\t%d\tLOGIN\n" % number))
+    assert b"FAIL" not in machine.take()
+    (tried,) = machine.receive(PLAIN.replace(b"\t1\t", b"\t900\t"))
+    assert "900" == tried.number
+
+
 @pytest.mark.parametrize(
     "data",
     [b"VERSION\t2\t0\n", b"AUTH\tx\tPLAIN\n", b"AUTH\n", b"CONT\t1\tAAAA\n", b"x" * (LINE_OCTETS + 1)],

@@ -14,12 +14,14 @@ from sekisho.model.address import normal
 from sekisho.model.config import Config
 from sekisho.model.event import Accepted, LoginTried, RecipientGiven
 from sekisho.model.text import printable
-from sekisho.service.booth_policy import LOGINS, address_of
+from sekisho.service.booth_policy import LOGINS, SAME_US, address_of
 from sekisho.service.front import Front
+from sekisho.service.holdings import Holdings
 from sekisho.store.bounded import Bounded
 from sekisho.wire.milter import EndAsked, MilterServer, Peer, Question, RecipientAsked
 
 UNSURE = "The standing of this account is not known at the moment, try again later"
+FULL = "Too much mail of this account is waiting for review, try again later"
 HELD = "X-Sekisho-Held"
 """Names the action, in letters that are held; a release does not take it out again."""
 
@@ -28,9 +30,11 @@ class MilterClerk:
     def __init__(self, name: str, front: Front) -> None:
         self._name = name
         self._front = front
-        self._logins: Bounded[tuple[str, str, str], str] = Bounded(LOGINS)
+        self._logins: Bounded[tuple[str, str, str], LoginTried] = Bounded(LOGINS)
+        self._holdings = Holdings()
 
     def configure(self, config: Config) -> None:
+        self._guard = config.guard
         self._settings = config.listen[self._name]
         self._domain = self._settings.domain or config.hostname
 
@@ -47,23 +51,36 @@ class MilterClerk:
         proven = await self._signed_in(traits, question)
         if isinstance(question, RecipientAsked):
             self._tell(machine, await self._recipient(traits, question), at_end=False)
-        else:
-            self._tell(machine, await self._letter(traits, question, proven), at_end=True)
+            return
+        judgement = await self._letter(traits, question, proven)
+        wanted = judgement.standing.treatment == "hold" and self._settings.contained == "hold"
+        if wanted and machine.can_hold and not self._is_held(judgement, question.mail.size):
+            machine.refuse(452, "4.7.0", FULL)
+            return
+        if wanted:
+            self._holdings.add(judgement.standing, question.mail.size)
+        self._tell(machine, judgement, at_end=True)
+
+    def _is_held(self, judgement: Judgement, size: int) -> bool:
+        standing = judgement.standing
+        if standing.treatment != "hold" or self._settings.contained != "hold":
+            return False
+        return self._holdings.has_room(standing, size, self._guard)
 
     async def _signed_in(self, traits: dict[str, str], question: Question) -> str:
         """The id of the login, told to the guard when it is asked about for the first time."""
         port = str(question.peer.port or question.mail.queue_id)
         key = (traits["account"], traits["address"], port)
         known = self._logins.get(key)
-        if known is not None:
-            return known
+        if known is not None and self._front.now() - known.at < SAME_US:
+            return known.id
         event = LoginTried(
             **self._traits(traits, question.peer),
             service="submission",
             ok=True,
             mechanism=question.mail.mechanism,
         )
-        self._logins.put(key, event.id)
+        self._logins.put(key, event)
         await self._front.judging.judge(event)
         self._front.record(event)
         return event.id
@@ -91,7 +108,7 @@ class MilterClerk:
             tls=asked.peer.tls,
         )
         judgement = await self._front.judging.judge(event)
-        if judgement.standing.treatment == "hold" and self._settings.contained == "hold":
+        if self._is_held(judgement, mail.size):
             event = replace(event, held_by=held_under(judgement.standing))
         self._front.record(event)
         return judgement

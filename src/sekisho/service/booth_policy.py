@@ -18,6 +18,7 @@ from sekisho.model.config import Config
 from sekisho.model.event import RECIPIENTS_KEPT, Accepted, LoginTried, RecipientGiven
 from sekisho.model.text import printable
 from sekisho.service.front import Front
+from sekisho.service.holdings import Holdings
 from sekisho.store.bounded import Bounded
 from sekisho.wire.policy import PolicyServer, Request
 
@@ -28,11 +29,16 @@ UNSURE = "450 4.3.0 The standing of this account is not known at the moment, try
 LATER = "450 4.7.1"
 NEVER = "550 5.7.1"
 
+FULL = "452 4.7.0 Too much mail of this account is waiting for review, try again later"
+
 LETTERS = 10_000
 """Most letters of which recipients are remembered until their end is asked about."""
 
 LOGINS = 20_000
 """Most connections of which is remembered that their login has been told."""
+
+SAME_US = 600 * 1_000_000
+"""So long, in microseconds, the same port of a client is the same connection."""
 
 SERVICES = {"465": "submissions", "587": "submission", "25": "smtp"}
 """By the port that the client has come to (Postfix 3.2); else it is a submission."""
@@ -60,9 +66,11 @@ class PolicyClerk:
         self._name = name
         self._front = front
         self._letters: Bounded[str, Letter] = Bounded(LETTERS)
-        self._logins: Bounded[tuple[str, str, str], str] = Bounded(LOGINS)
+        self._logins: Bounded[tuple[str, str, str], LoginTried] = Bounded(LOGINS)
+        self._holdings = Holdings()
 
     def configure(self, config: Config) -> None:
+        self._guard = config.guard
         self._settings = config.listen[self._name]
         self._domain = self._settings.domain or config.hostname
 
@@ -92,15 +100,15 @@ class PolicyClerk:
         port = asked.request.get("client_port", "")
         key = (asked.account, asked.address, port if port not in ("", "0") else asked.instance)
         known = self._logins.get(key)
-        if known is not None:
-            return known
+        if known is not None and self._front.now() - known.at < SAME_US:
+            return known.id
         event = LoginTried(
             **self._traits(asked),
             service=SERVICES.get(asked.request.get("server_port", ""), "submission"),
             ok=True,
             mechanism=asked.request.get("sasl_method", ""),
         )
-        self._logins.put(key, event.id)
+        self._logins.put(key, event)
         await self._front.judging.judge(event)
         self._front.record(event)
         return event.id
@@ -115,7 +123,7 @@ class PolicyClerk:
         event = RecipientGiven(**self._traits(asked), sender=asked.sender, recipient=recipient)
         judgement = await self._front.judging.judge(event)
         self._front.record(event)
-        return self._told(judgement)
+        return self._told(judgement, 0)
 
     async def _letter(self, asked: Asked, login: str) -> str:
         request = asked.request
@@ -134,17 +142,21 @@ class PolicyClerk:
             tls=tls,
         )
         judgement = await self._front.judging.judge(event)
-        if judgement.standing.treatment == "hold" and self._settings.contained == "hold":
+        action = self._told(judgement, event.size)
+        if action.startswith("HOLD"):
+            self._holdings.add(judgement.standing, event.size)
             event = replace(event, held_by=held_under(judgement.standing))
         self._front.record(event)
-        return self._told(judgement)
+        return action
 
-    def _told(self, judgement: Judgement) -> str:
+    def _told(self, judgement: Judgement, size: int) -> str:
         standing = judgement.standing
         if standing.treatment == "refuse":
             return f"{NEVER} {judgement.refusal}"
         if standing.treatment == "hold":
             match self._settings.contained:
+                case "hold" if not self._holdings.has_room(standing, size, self._guard):
+                    return FULL
                 case "hold":
                     return f"HOLD sekisho: {held_under(standing)}"
                 case "defer":

@@ -4,6 +4,7 @@ The rules are those of our own AUTH (`login.py`): a spent address is refused bef
 at, all that is wrong sounds the same, and that an account is locked is told only to who has its password.
 """
 
+import asyncio
 import hashlib
 import os
 from typing import Any
@@ -18,6 +19,9 @@ from sekisho.service.front import Front
 from sekisho.service.messages import Verified, VerifyPassword
 from sekisho.wire.dovecot_auth import AuthServer, Tried
 from sekisho.world import Unavailable
+
+ANSWER_S = 8.0
+"""Longest wait for the vault: Postfix has gone after 10 s."""
 
 
 class SaslClerk:
@@ -72,9 +76,10 @@ class SaslClerk:
             return Verified("", "denied")  # RFC 4616 2: to act as somebody else is nobody's right
         question = VerifyPassword(login, tried.password, "sasl")
         try:
-            verified = await self._front.roles.vault.ask(question, Verified)
-        except NotDone as refusal:
-            raise Unavailable("the vault", str(refusal)) from refusal
+            async with asyncio.timeout(ANSWER_S):
+                verified = await self._front.roles.vault.ask(question, Verified)
+        except (NotDone, TimeoutError) as trouble:
+            raise Unavailable("the vault", str(trouble)) from trouble
         if verified.why == "busy":
             raise Unavailable("the vault", verified.why)
         return verified

@@ -35,6 +35,8 @@ PAIRS = 20_000
 """Most first questions that are remembered."""
 
 PASSWORD_OCTETS = 1024
+LOGIN_CHARS = 320
+"""Longest name that is looked up: that of the longest address."""
 
 Answer = tuple[int, Any]
 
@@ -95,7 +97,7 @@ class WforceClerk:
         """White list, black list, then the guard. The first question of two is answered yes: the password has
         not been looked at, and whether an account is locked is nobody's business before that.
         """
-        login = normal(said.login)
+        login = normal(said.login[:LOGIN_CHARS])
         listed = self._sieve.verdict(address, login)
         if listed is not None:
             return 200, Allowed(*listed)
@@ -118,7 +120,8 @@ class WforceClerk:
         return first
 
     async def _report(self, said: Said, address: str) -> Answer:
-        front, login, at = self._front, normal(said.login), self._front.now()
+        front, at = self._front, self._front.now()
+        login = normal(said.login[:LOGIN_CHARS])
         named = login if said.success or "@" in login else ""  # people type passwords into the wrong field
         event = LoginTried(
             id=front.ident(at),

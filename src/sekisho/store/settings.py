@@ -231,6 +231,8 @@ def _listener_contradictions(listeners: Mapping[str, Listen]) -> Iterator[tuple[
             yield ("listen", name, "speaks"), phrase("LMTP has no other words")
         if listener.protocol == "wforce" and not listener.password_file:
             yield ("listen", name, "password_file"), phrase("wforce needs one, with a long random word")
+        if listener.protocol == "wforce" and listener.address.startswith("unix:"):
+            yield ("listen", name, "address"), phrase("those who ask wforce know no unix sockets")
         if listener.address in taken and not listener.address.endswith(":0"):
             yield ("listen", name, "address"), phrase("another listener has this address")
         taken.add(listener.address)

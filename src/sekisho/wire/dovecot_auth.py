@@ -18,7 +18,7 @@ LINE_OCTETS = 8192
 """Longest line; Exim reads no longer ones either."""
 
 OPEN_MOST = 16
-"""Most exchanges of one client at once; Postfix and Exim have one."""
+"""Most exchanges of one client at once. Postfix has one, and does not say when it has given one up."""
 
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _ESCAPED = re.compile(r"\x01(.)", re.DOTALL)
@@ -111,9 +111,11 @@ class AuthServer:
         return None
 
     def _begin(self, number: str, mechanism: str, words: list[str]) -> Tried | None:
-        if mechanism not in OFFERED or number in self._open or len(self._open) >= OPEN_MOST:
+        if mechanism not in OFFERED or number in self._open:
             self.fail(number)
             return None
+        if len(self._open) >= OPEN_MOST:
+            del self._open[next(iter(self._open))]
         parameters = {name: value for name, _, value in (word.partition("=") for word in words)}
         answer = parameters.pop("resp", None)
         given = _Open(mechanism, parameters, Exchange(mechanism))
