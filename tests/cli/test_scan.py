@@ -235,7 +235,7 @@ def test_a_thief_in_one_unknown_network_is_found_by_his_mail(tmp_path: Path) -> 
     assert ("takeover", 160) == (case["kind"], case["bounced"])
 
 
-@covers("L-06", "L-03")
+@covers("L-06", "L-03", "O-08")
 def test_what_the_pipeline_gets_wrong(tmp_path: Path) -> None:
     """Rotated names, archives, IPv6, look-alikes, another port, hostile passwords: ours is the true count."""
     start = datetime(2013, 7, 20, tzinfo=JST)

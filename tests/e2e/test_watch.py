@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -94,6 +95,9 @@ def test_a_theft_is_told_while_it_happens(following: Following) -> None:
     refused = following.home("serve", "--check")
     assert 69 == refused.code and "watch runs alone" in refused.err
     assert following.home("incident", "release", "--teach", "--yes", WHO).code == 0
+    assert following.watch is not None
+    following.watch.send_signal(signal.SIGHUP)  # as logrotate may; it is no end
+    assert following.home("status").code == 0
     assert following.end() == 0
     said = (following.home.folder / "watch.out").read_text()
     assert 1 == said.count(f"{case['id']} {WHO}: ")

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from guard.streams import bot
+from guard.streams import HOME, bot
 from sekisho.model.action import Kind
 from sekisho.model.incident import Grade
 from sekisho.model.selector import Selector
+from sekisho.service.channel import NotDone
 from sekisho.service.hands import HandsChannel
 from sekisho.service.watching import WatchRole
 from sekisho.world import Unavailable
@@ -108,5 +109,22 @@ def test_without_hands_only_a_case_is_opened(tmp_path: Path, monkeypatch: pytest
         assert [] == site.house.planned()
         assert (await site.ask("release", case.id, keep_password=True)).incidents[0].closed
         assert (await site.judged(lambda: site.town.login(bot(0)))).grade < Grade.CONTAIN
+
+    play(site, scene)
+
+
+def test_an_account_of_the_other_server_can_be_contained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is none of ours, but the guard has heard of it; one that nobody has heard of is a mistake."""
+    hands = Elsewhere(QUEUE)
+    site = beside(tmp_path, monkeypatch, hands)
+
+    async def scene(site: Site) -> None:
+        await site.observe(lambda: site.town.login(HOME, account="theirs@example.net"))
+        (case,) = (await site.ask("contain", "theirs@example.net")).incidents
+        assert Grade.CONTAIN == case.grade and {"4F1", "4F2"} == hands.held
+        with pytest.raises(NotDone, match="there is no account"):
+            await site.ask("contain", "nobody@example.net")
 
     play(site, scene)

@@ -76,7 +76,7 @@ class Host:
         return [event.account for event in self.heard if isinstance(event, LoginTried)]
 
 
-@covers("O-08", partly="year and zone: tests/cli/test_scan.py")
+@covers("O-08")
 @pytest.mark.parametrize("seed", range(10))
 def test_every_line_once_whatever_happens(tmp_path: Path, seed: int) -> None:
     """Rotated both ways, packed, crashed and started again at any moment: each line's event is told, and only

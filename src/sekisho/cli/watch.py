@@ -90,6 +90,7 @@ async def _follow(config: Config, paths: tuple[str, ...], voice: Voice, *, keeps
     alone = await lookout.start(voice, voice.alarmed)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lookout.end)
+    loop.add_signal_handler(signal.SIGHUP, lookout.look_around)
     try:
         if not alone:
             speech.complain(phrase("a server runs for {state}: its guard is told", state=config.state))

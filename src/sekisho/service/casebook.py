@@ -137,7 +137,7 @@ class Casebook:
         known = self.open.get(account)
         if known is not None and known.grade >= Grade.CONTAIN and await self._is_shut(known):
             return await self._file(known, at)
-        if known is None and await self._containing.keep(self._house.account, account) is None:
+        if known is None and not await self._exists(account):
             raise NotDone(f"there is no account {account}")
         if known is None:
             sentence = phrase("{account}: contained by {by}", account=account, by=ask.by)
@@ -152,6 +152,11 @@ class Casebook:
         wish = Wish(ask.by, at, spare, (account,), hooks, revoke=self._containing.revokes)
         actions = self._again(incident, plan_containment(incident, wish, self._containing.ident))
         return await self._do(incident, actions, ask)
+
+    async def _exists(self, account: str) -> bool:
+        """One of ours, or one of the mail server beside us of which the guard has heard."""
+        heard = self._containing.kinds is not None and account in self._guard
+        return heard or await self._containing.keep(self._house.account, account) is not None
 
     async def _is_shut(self, incident: Incident) -> bool:
         """Strangers are refused, or will be: not where the mass brake was gentle, or a refusal was undone."""

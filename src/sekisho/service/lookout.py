@@ -82,6 +82,10 @@ class Lookout:
         else:
             await self.watchman.run(self.recorder.trouble)
 
+    def look_around(self) -> None:
+        """New files are looked for at once; a rotation that sends SIGHUP is no reason to end."""
+        self.watchman.look_around()
+
     def end(self) -> None:
         """Soon: what is being read is reported first."""
         self.watchman.stopped = True

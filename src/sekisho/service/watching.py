@@ -90,7 +90,8 @@ class WatchRole:
 
     def listen(self, listener: Listener, alarmed: Callable[[Incident], None]) -> None:
         """Calls `listener` with each finding, and the case as it stands with it; `alarmed` with each alarm of
-        the failure rate."""
+        the failure rate. They speak in place of the log."""
+        self._containing.alarms.hush()
         self._listeners.append(listener)
         self._alarming.listeners.append(alarmed)
 

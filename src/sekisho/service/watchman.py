@@ -164,6 +164,10 @@ class Watchman:
         except (Unavailable, NotDone):
             return  # the next turn tries again
 
+    def look_around(self) -> None:
+        """With the next turn."""
+        self._looked_s = -LOOK_AROUND_S
+
     async def _look_around(self) -> None:
         for path in await self._world.spawn.thread(partial(found_at, self._places)):
             if path not in self._sources and len(self._sources) < FOLLOWED_MAX:
