@@ -2,7 +2,7 @@
 
 import json
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +103,59 @@ def test_one_postfix_dialect_alone(tmp_path: Path) -> None:
     found = report(tmp_path / "log", *WORDS, "--format", "postfix")
     assert (80, {}) == (found["unparsed"], found["dialects"])
     assert "a@x.example" not in json.dumps(found["incidents"])
+
+
+ENTRIES = (
+    ("postfix/submission/smtpd", "connect from pc[81.2.69.142]"),
+    ("postfix/submission/smtpd", ("AAAAA1: client=pc[81.2.69.142], sasl_method=PLAIN,"
+    " sasl_username=a@x.example")),
+    ("postfix/qmgr", "AAAAA1: from=<a@x.example>, size=9, nrcpt=1 (queue active)"),
+    ("dovecot", "imap-login: Login: user=<a@x.example>, method=PLAIN, rip=81.2.69.142, lip=203.0.113.1"),
+    ("evil: x\ndovecot", ("imap-login: Login: user=<boss@x.example>, method=PLAIN, rip=6.6.6.6,"
+    " lip=203.0.113.1")),
+    ("dovecot", ("imap-login: Disconnected (auth failed, 1 attempts): user=<a>, rip=81.2.69.142\nOct 11"
+    " 22:14:15 mx1"
+     " dovecot: imap-login: Login: user=<boss@x.example>, method=PLAIN, rip=6.6.6.6, lip=203.0.113.1")),
+)  # fmt: skip
+MOMENT = datetime(2026, 10, 11, 22, 14, 15, 123456, tzinfo=UTC)
+
+
+def journal(form: str) -> bytes:
+    """As journalctl prints these entries, each a minute after the one before."""
+    out = b""
+    for minute, (program, said) in enumerate(ENTRIES):
+        at = MOMENT + timedelta(minutes=minute)
+        micros = int(at.timestamp()) * 1_000_000 + at.microsecond
+        fields = {
+            "__CURSOR": f"s={minute}", "__REALTIME_TIMESTAMP": str(micros), "_HOSTNAME": "mx1",
+            "PRIORITY": "6",
+            "SYSLOG_IDENTIFIER": program, "SYSLOG_PID": "77", "MESSAGE": said,
+        }  # fmt: skip
+        if form == "json":
+            odd = {**fields, "MESSAGE": list(said.encode())} if minute % 2 else fields
+            out += json.dumps(odd).encode() + b"\n"
+        elif form == "export":
+            for name, value in fields.items():
+                raw, size = value.encode(), len(value.encode()).to_bytes(8, "little")
+                out += f"{name}=".encode() + raw if "\n" not in value else name.encode() + b"\n" + size + raw
+                out += b"\n"
+            out += b"\n"
+        elif "\n" not in program:
+            shown = {"short-iso": f"{at:%Y-%m-%dT%H:%M:%S}+0000", "short-precise": f"{at:%b %d %H:%M:%S.%f}"}
+            head = shown.get(form, f"{at:%b %d %H:%M:%S}")
+            out += f"{head} mx1 {program}[77]: {said.partition(chr(10))[0]}\n".encode()
+    return out
+
+
+@pytest.mark.parametrize("form", ["short", "short-iso", "short-precise", "json", "export"])
+def test_the_journal_of_systemd(tmp_path: Path, form: str) -> None:
+    """Whatever `journalctl -o` prints: two sign-ins, a message,
+    a failure; a newline begins no line."""
+    (tmp_path / "journal").write_bytes(journal(form))
+    words = ("--json", "--year", "2026", "--zone", "UTC", "--account")
+    found = report(tmp_path / "journal", *words, "a@x.example")
+    (case,) = found["incidents"]
+    assert ({"submission": 1, "imap": 1}, 1) == (case["services"], case["messages"])
+    assert "2026-10-11T22:15:15" == case["first"][:19]
+    assert "boss@x.example" not in json.dumps(found["accounts"])
+    assert [] == report(tmp_path / "journal", *words, "boss@x.example")["incidents"]

@@ -16,8 +16,8 @@ from sekisho.logs.postfix_queue import Delivery
 from sekisho.logs.saying import Saying
 from sekisho.logs.stamp import Calendar
 
-CLASSIC = rb"[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d"
-ISO = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)"
+CLASSIC = rb"[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d(?:\.\d{6})?"
+ISO = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:?\d\d)"
 _TAIL = (
     rb"([^ \n\[<{:]++) "
     rb"(?:(postfix[^ \n\[:]*+)\[(\d{1,9}+)\]: (?:"

@@ -15,7 +15,7 @@ from typing import Protocol
 from msgspec import Struct, structs
 
 from sekisho.guard.networks import NetworkTable
-from sekisho.logs import alignment, detect
+from sekisho.logs import alignment, detect, journal
 from sekisho.logs.detect import Assumed, Circumstances, Sighting
 from sekisho.logs.ledger import Ledger
 from sekisho.logs.reading import Place, Reader
@@ -74,6 +74,7 @@ class _Source(Struct):
     file: LogFile
     sighting: Sighting
     print: bytes
+    kind: journal.Kind = ""
     calendar: Calendar | None = None
     assumed: Assumed | None = None
 
@@ -117,10 +118,13 @@ def _align(ledger: Ledger, sources: Sequence[_Source]) -> None:
 def _source(file: LogFile) -> _Source:
     sample = file.sample()
     print_ = hashlib.blake2b(sample).digest()
+    kind = journal.kind_of(sample)
+    if kind:
+        sample = b"".join(journal.as_lines(kind, (sample,)))
     sighting = detect.look(file.name, sample)
     if sighting.hint is None and sighting.classic and len(sample) >= logfiles.SAMPLE and file.path != "-":
         sighting = detect.look(file.name, file.sample(HINT_SAMPLE))
-    return _Source(file, sighting, print_)
+    return _Source(file, sighting, print_, kind)
 
 
 def _set_calendars(sources: Sequence[_Source], around: Around) -> None:
@@ -152,7 +156,7 @@ def _read(reader: Reader, number: int, sources: Sequence[_Source], watcher: Watc
     if twin is not None:
         return FileRead(source.file.name, 0, (phrase("the same text as {file}; read once", file=twin.name),))
     done = 0
-    for block in source.file.blocks():
+    for block in journal.as_lines(source.kind, source.file.blocks()):
         reader.feed(block)
         done += len(block)
         watcher(source.file.name, done)
