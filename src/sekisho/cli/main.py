@@ -20,7 +20,7 @@ from sekisho.world import Unavailable
 VERBS = (
     "init", "serve", "demo", "domain", "account", "alias", "scan", "incident", "queue", "trace", "explain",
     "config", "configure", "certificate", "networks", "newlines", "simulate", "route", "status", "watch",
-    "campaign", "dkim",
+    "campaign", "dkim", "dns",
 )  # fmt: skip
 
 

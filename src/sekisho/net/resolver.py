@@ -132,6 +132,10 @@ class Resolver:
         name = dns.reversename.from_address(address).to_text()
         return [_name(each.target) for each in await self._ask(name, "PTR") if isinstance(each, PTR)]
 
+    async def spelled(self, name: str, kind: str) -> Sequence[str]:
+        """Records of any kind as zone files write them."""
+        return [record.to_text() for record in await self._ask(name, kind)]
+
     async def validates(self) -> str:
         if not self._probe:
             return self._proven[1]
