@@ -5,15 +5,18 @@ import os
 import random
 import shutil
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from covers import covers
 from sekisho.model.event import Accepted, DeliveryTried, Event, LoginTried, RecipientGiven
+from sekisho.service import watchman
 from sekisho.service.channel import LocalChannel
 from sekisho.service.messages import Kept, Report, Request
 from sekisho.service.watchman import Watchman
+from sekisho.store import follower, logfiles
 from sekisho.store.positions import Positions
 from sekisho.testing.loop import run
 from sekisho.testing.world import Fakes, fakes
@@ -186,6 +189,39 @@ def test_a_letter_is_told_as_it_goes(tmp_path: Path) -> None:
             (DeliveryTried, "deferred", "dns"),
         ] == told
         assert {who} == {event.account for event in rest}
+
+    run(scene())
+
+
+def test_the_past_of_two_files_is_read_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sign-ins in one set of rotated files, letters in another: each letter finds its sign-in, and all comes
+    in the order of time, within what is read at once."""
+    monkeypatch.setattr(logfiles, "CHUNK", 8192)
+    monkeypatch.setattr(follower, "CHUNK", 8192)
+    monkeypatch.setattr(watchman, "PIECES", 4)
+
+    async def scene() -> None:
+        host = Host(tmp_path)
+        auth, mail = tmp_path / "auth", tmp_path / "mail"
+        for number in range(3000):
+            host.log = auth
+            who = host.login()
+            host.log = mail
+            host.write(f"qmail: info msg {number}: bytes 900 from <{who}> qp {302 + number} uid 89")
+            host.write(f"qmail: starting delivery {number}: msg {number} to remote a@example.net")
+            host.write(f"qmail: end msg {number}")
+            host.fakes.clock._now += 60_000_000
+            if number == 1500:
+                auth.rename(tmp_path / "auth.1")
+                mail.rename(tmp_path / "mail.1")
+        host.begin(str(auth), str(mail))
+        while await host.man.turn():
+            pass
+        letters = [event for event in host.heard if isinstance(event, Accepted)]
+        assert 3000 == len(letters) and all(letter.login for letter in letters)
+        times = [event.at for event in host.heard]
+        far = max(before - after for before, after in pairwise(times))
+        assert far < 6 * 3600 * 1_000_000  # the files tell of 50 hours
 
     run(scene())
 

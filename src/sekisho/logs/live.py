@@ -122,11 +122,13 @@ class _Own(OwnEvents):
 
 
 class Stream:
-    """One source's reader. `read` takes lines; what they tell waits in the desk's order."""
+    """One source's reader. `read` takes lines; what they tell waits in the desk's order. `at`: the latest
+    time of which they told."""
 
     def __init__(self, desk: "LiveDesk", origin: Origin, calendar: Calendar) -> None:
         self._desk = desk
         self.origin = origin
+        self.at = 0
         self._ledger = _Fresh()
         self.reader = Reader(self._ledger)
         self.reader.own = _Own(self._ledger)
@@ -138,6 +140,7 @@ class Stream:
         for line in lines:
             self.reader.read_line(line)
             if ledger.visits_begun or ledger.letters_begun or ledger.events:
+                self._tell_time()
                 self._desk.hear(self.origin, ledger.visits_begun, ledger.letters_begun, line, known)
                 if not known:
                     self._desk.pass_on(self.origin, ledger.events)
@@ -147,6 +150,11 @@ class Stream:
             self.reader.forget()
         self.reader.forget_rooms(HOSTS_MAX)
         self._desk.settle(known)
+
+    def _tell_time(self) -> None:
+        ledger = self._ledger
+        told = (*ledger.visits_begun, *ledger.letters_begun, *ledger.events)
+        self.at = max(self.at, *(one.at for one in told))
 
 
 class LiveDesk:
@@ -161,11 +169,13 @@ class LiveDesk:
     def stream(self, origin: Origin, calendar: Calendar) -> Stream:
         return Stream(self, origin, calendar)
 
-    def events(self) -> list[Event]:
-        """What is new, in order of time: of one moment, sign-ins before letters before their results."""
-        for letter in list(self._following.values()):
-            self._look_at(letter)
-        self._give_up()
+    def events(self, until: int = 2**62) -> list[Event]:
+        """What is new, in order of time: of one moment, sign-ins before letters before their results. Letters
+        that began after `until` wait: another file may still tell who signed in for them."""
+        for following in list(self._following.values()):
+            if following.told or following.letter.at <= until:
+                self._look_at(following)
+        self._give_up(until)
         found = sorted(self._events, key=_order)
         self._events = []
         return found
@@ -265,10 +275,11 @@ class LiveDesk:
         visits = self._visits.get(following.login.login.account, ())
         return next((ident for visit, ident in visits if visit == following.login), "")
 
-    def _give_up(self) -> None:
+    def _give_up(self, until: int) -> None:
         newest = max((following.last for following in self._following.values()), default=0)
         for number, following in list(self._following.items()):
-            over = following.letter.ended or newest - following.last > LETTER_S * SECOND
+            ended = following.letter.ended and following.letter.at <= until
+            over = ended or newest - following.last > LETTER_S * SECOND
             if over or len(self._following) > LETTERS_MAX:
                 del self._following[number]
 

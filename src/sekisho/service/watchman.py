@@ -33,13 +33,14 @@ RHYTHM_S = 0.5
 LOOK_AROUND_S = 5.0
 """New files are looked for this often."""
 PIECES = 16
-"""Pieces of one file in one turn; then the others have theirs."""
+"""Pieces of one turn; then what they tell is reported."""
 EVENTS_MAX = 2000
 """Events of one report."""
 LEARN_S = 60 * DAY_S
 """Older rotated logs teach nothing any more: networks count as the account's own for 60 days."""
 AHEAD = DAY_S * SECOND
 """A stamp that far in the future is no time."""
+NO_BACKLOG = 2**62
 SAMPLE = 256 * 1024
 FOLLOWED_MAX = 1000
 
@@ -126,21 +127,27 @@ class Watchman:
         if now_s - self._looked_s >= LOOK_AROUND_S:
             self._looked_s = now_s
             await self._look_around()
-        more = False
-        for source in list(self._sources.values()):
-            more |= await self._read(source, now_s)
-        self._unreported += self._timely(self._desk.events())
+        behind = await self._read_all(now_s)
+        self._unreported += self._timely(self._desk.events(min(behind, default=NO_BACKLOG)))
         await self._report()
-        return more
+        return bool(behind)
 
-    async def _read(self, source: Source, now_s: float) -> bool:
-        for _ in range(PIECES):
+    async def _read_all(self, now_s: float) -> list[int]:
+        """A piece of whichever source is furthest behind in the time that its lines tell, again and again:
+        where there is a past to be read, all files come through it together. Returns how far those are that
+        have more to be read."""
+        waiting, pieces = dict(self._sources), 0
+        while waiting and pieces < PIECES:
+            path = min(waiting, key=lambda name: waiting[name].stream.at)
+            source = waiting[path]
             piece = await self._world.spawn.thread(partial(source.reads.read, now_s))
             if not piece.lines:
-                return not source.reads.settled and source.reads.path != logfiles.STDIN
+                del waiting[path]
+                continue
             source.stream.read(piece.lines, known=piece.known)
             self.lines += 0 if piece.known else len(piece.lines)
-        return True
+            pieces += 1
+        return [source.stream.at for source in waiting.values()]
 
     def _timely(self, events: Iterable[Event]) -> list[Event]:
         latest = self._world.clock.now() + AHEAD

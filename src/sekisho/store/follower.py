@@ -77,11 +77,10 @@ class Follower:
     def read(self, now_s: float) -> Piece:
         """The next lines, none if there are none yet. Never raises for what a file is or does."""
         try:
-            if self._older is not None:
-                return next(self._older)
-            return self._next(now_s)
-        except StopIteration:
+            if self._older is not None and (piece := next(self._older, None)) is not None:
+                return piece
             self._older = None
+            return self._next(now_s)
         except OSError:
             self._older = None
             self._leave()
