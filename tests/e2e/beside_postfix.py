@@ -37,11 +37,11 @@ maillog_file_prefixes = {base}
 local_recipient_maps =
 alias_maps =
 alias_database =
-{more}"""
+"""
 
 
 class WaitingPostfix:
-    def __init__(self, base: Path, more: str = "") -> None:
+    def __init__(self, base: Path) -> None:
         self.config, self.port, self._log = base / "etc", free_port(), base / "postfix.log"
         self.config.mkdir()
         for folder in ("queue", "data"):
@@ -49,7 +49,7 @@ class WaitingPostfix:
         shutil.chown(base / "data", "postfix")
         given = Path("/usr/share/postfix/master.cf.dist")
         master = (given if given.exists() else Path("/etc/postfix/master.cf")).read_text()
-        (self.config / "main.cf").write_text(MAIN.format(base=base, more=more))
+        (self.config / "main.cf").write_text(MAIN.format(base=base))
         (self.config / "master.cf").write_text(
             _closed(master) + f"127.0.0.1:{self.port} inet n - n - - smtpd\n"
         )
@@ -96,12 +96,20 @@ class WaitingPostfix:
         assert not check or 0 == done.returncode, done.stderr + self.log()
         return done.stdout
 
+    def apply(self, setup: str) -> None:
+        """Runs what `sekisho configure` has printed, as an operator pastes it."""
+        done = subprocess.run(
+            ["sh", "-e"], input=setup, env=os.environ | {"MAIL_CONFIG": str(self.config)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert 0 == done.returncode, done.stdout + done.stderr
+
     def log(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
 
 @contextlib.contextmanager
-def waiting_postfix(more: str = "") -> Iterator[WaitingPostfix]:
+def waiting_postfix() -> Iterator[WaitingPostfix]:
     """Skips with a reason where there is none; fails in CI."""
     program("postfix")
     if os.getuid():
@@ -109,7 +117,7 @@ def waiting_postfix(more: str = "") -> Iterator[WaitingPostfix]:
         pytest.skip("Postfix starts only as root")
     with tempfile.TemporaryDirectory(prefix="postfix-") as name:
         Path(name).chmod(0o755)
-        server = WaitingPostfix(Path(name), more)
+        server = WaitingPostfix(Path(name))
         with server.serving():
             yield server
 

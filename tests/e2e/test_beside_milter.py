@@ -1,5 +1,6 @@
-"""Beside a real Postfix whose filter we are (milter): letters of a stolen login go into its quarantine, and a
-release of the incident lets them go again, by our hands in its queue.
+"""Beside a real Postfix whose filter we are (milter), set up by what `sekisho configure postfix` prints.
+
+Letters of a stolen login go into its quarantine; a release of the incident lets them go, by our hands there.
 """
 
 import json
@@ -56,12 +57,14 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    port = free_port()
-    with waiting_postfix(
-        f"smtpd_milters = inet:127.0.0.1:{port}\nmilter_default_action = accept\n"
-    ) as theirs:
-        extra = BOOTH.format(port=port, dead=free_port()) + HANDS.format(config=theirs.config)
-        ours = Installation(tmp_path_factory.mktemp("beside") / "site", extra=extra)
+    extra = BOOTH.format(port=free_port(), dead=free_port())
+    ours = Installation(tmp_path_factory.mktemp("beside") / "site", extra=extra)
+    with waiting_postfix() as theirs:
+        for _ in range(2):
+            theirs.apply(ours.run("configure", "postfix"))
+        assert 1 == theirs.run("postconf", "-h", "smtpd_milters").count("inet:")
+        with ours.settings.open("a") as settings:
+            settings.write(HANDS.format(config=theirs.config))
         tell(ours, ordinary_days(40))
         with ours.serving():
             yield Site(ours, theirs)

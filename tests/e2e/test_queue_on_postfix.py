@@ -3,11 +3,14 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cli.mailhome import MailHome
+from cli.mailtown import VICTIM, Town, botnet, polling
 from command import Result, sekisho
 from covers import covers
 from e2e.beside_postfix import WaitingPostfix, waiting_postfix
@@ -195,3 +198,34 @@ def test_a_containment_holds_what_waits_and_what_comes(theirs: WaitingPostfix, s
     asyncio.run(scene())
     notice = until(lambda: listed(theirs, "--subject", "told"))
     assert [""] == [row["sender"] for row in notice.values()]
+
+
+@covers("F-08", partly="POP and IMAP, the account's lock in the console")
+def test_a_theft_that_the_log_tells_of_stops_what_waits(theirs: WaitingPostfix, tmp_path: Path) -> None:
+    """`sekisho watch` beside Postfix: by the log alone the guard holds the account's mail in Postfix's queue,
+    and has Postfix tell the operator; the next run goes on, and the release lets go."""
+    for name in ("house", "log"):
+        (tmp_path / name).mkdir()
+    home = MailHome(tmp_path / "house")
+    with open(home.path, "a") as settings:
+        settings.write(f'\n[hands.mx]\nprogram = "postfix"\nconfig = "{theirs.config}"\n')
+    spam = theirs.send("x@far.example", ["a@far.example"], "Subject: 1\r\n\r\nx\r\n", login=VICTIM)
+    others = theirs.send("x@far.example", ["a@far.example"], "Subject: 2\r\n\r\nx\r\n", login=HELLO)
+    until(lambda: waits(theirs, spam, others))
+    town = Town(1, datetime.now(UTC).replace(microsecond=0) - timedelta(days=6))
+    polling(town, VICTIM, town.address(), 6)
+    botnet(town, datetime.now(UTC) - timedelta(hours=2), 1, 20)
+    (tmp_path / "log" / "maillog").write_bytes(town.text())
+    watched = home("watch", str(tmp_path / "log" / "maillog"), "--once", "--json")
+    assert (1, VICTIM) == (watched.code, watched.rows()[0]["subject"]), watched.err
+
+    def held() -> dict[str, list[str]]:
+        rows = home("queue", "list", "--on", "mx", "--json").rows()
+        return {row["message"]: row["held_by"] for row in rows if "held_by" in row}
+
+    assert {spam: [watched.rows()[0]["id"]]} == held() and others not in held()
+    assert until(lambda: listed(theirs, "--recipient", "postmaster@example.com", "--sender", "<>"))
+    later = theirs.send("x@far.example", ["a@far.example"], "Subject: 3\r\n\r\nx\r\n", login=VICTIM)
+    assert 0 == home("incident", "release", VICTIM, "--keep-password", "--yes").code
+    home("watch", str(tmp_path / "log" / "maillog"), "--once")
+    assert {} == held() and later in listed(theirs)

@@ -30,11 +30,22 @@ SASL = """\
 postconf -e smtpd_sasl_type=dovecot 'smtpd_sasl_path={where}'
 """
 
+MILTER = """\
+# Postfix (3.0 or newer) asks sekisho as its filter about each letter of whoever has logged in.
+# A service with smtpd_milters of its own in master.cf keeps these. When sekisho is down, mail goes on.
+had=$(postconf -h smtpd_milters)
+case "$had" in
+  *'{where}'*) ;;
+  *) postconf -e "smtpd_milters={{ {where}, default_action=accept }} $had" ;;
+esac
+"""
+
 LAST = "postfix reload\n"
 
 
 def text(listening: Mapping[str, str]) -> str:
-    parts = [("policy", POLICY), ("sasl", SASL)]
+    letters = ("policy", POLICY) if "policy" in listening else ("milter", MILTER)  # each would count a letter
+    parts = [letters, ("sasl", SASL)]
     given = [part.format(where=place(listening[name])) for name, part in parts if name in listening]
     return "".join((*given, LAST))
 

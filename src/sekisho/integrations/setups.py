@@ -23,7 +23,7 @@ SETUPS: Mapping[str, Setup] = {
     "exim": Setup(("policy", "sasl"), exim_setup.text),
     "qmail": Setup((), qmail_setup.text),
     "sendmail": Setup(("milter",), sendmail_setup.text),
-    "postfix": Setup(("policy", "sasl"), postfix_setup.text),
+    "postfix": Setup(("policy", "sasl", "milter"), postfix_setup.text),
 }
 
 EXAMPLES: Mapping[str, str] = {

@@ -23,6 +23,8 @@ from sekisho.service.watchman import Watchman
 from sekisho.service.zone import zone_of
 from sekisho.store.positions import Positions
 
+SETTLE_S, SETTLE_STEP_S = 15.0, 0.1
+
 
 class Lookout:
     """`keeps` False: nothing is written down, and all is learned anew at the next start."""
@@ -79,12 +81,20 @@ class Lookout:
     async def run(self, *, once: bool) -> None:
         if once:
             await self.watchman.run_once(self.recorder.trouble)
+            await self._settle()
         else:
             await self.watchman.run(self.recorder.trouble)
 
     def look_around(self) -> None:
         """New files are looked for at once; a rotation that sends SIGHUP is no reason to end."""
         self.watchman.look_around()
+
+    async def _settle(self) -> None:
+        """What follows from the last lines is done before we go; what nobody answers, at the next start."""
+        for _ in range(round(SETTLE_S / SETTLE_STEP_S)):
+            if self._tower is None or not await self._role.is_busy():
+                return
+            await self.world.clock.sleep(SETTLE_STEP_S)
 
     def end(self) -> None:
         """Soon: what is being read is reported first."""

@@ -84,6 +84,7 @@ class WatchRole:
         self._cases = Casebook(house, self.guard, self._containing)
         self._alarming = Alarming(house, self._containing)
         self._undone: list[tuple[Incident, Finding]] = []
+        self._acting = 0
         self._told: set[str] = set()
         self._listeners: list[Listener] = []
         self._stopped = False
@@ -215,7 +216,18 @@ class WatchRole:
                 await self._cases.save(incident)
                 await self._aftercare.save(self._cases.open)
                 await self._memories.save((finding.account,))
-            self._world.spawn.task("contain", self._act(incident, finding))
+            self._acting += 1
+            self._world.spawn.task("contain", self._act_beside(incident, finding))
+
+    async def _act_beside(self, incident: Incident, finding: Finding) -> None:
+        try:
+            await self._act(incident, finding)
+        finally:
+            self._acting -= 1
+
+    async def is_busy(self) -> bool:
+        """Something is being done about a finding, or waits to be done."""
+        return bool(self._acting or self._undone or await self._containing.keep(self._house.planned))
 
     async def _act(self, incident: Incident, finding: Finding) -> None:
         async with boundary(self._recorder.trouble, "containment", finding.account):

@@ -76,10 +76,13 @@ Question = RecipientAsked | EndAsked
 
 
 class MilterServer:
-    __slots__ = ("_buffer", "_macros", "_mail", "_out", "_owed", "_peer", "_steps", "_wishes", "closed")
+    __slots__ = (
+        "_at", "_buffer", "_macros", "_mail", "_out", "_owed", "_peer", "_steps", "_wishes", "closed",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._buffer = b""
+        self._at = 0
         self._out: list[bytes] = []
         self._macros: dict[str, dict[str, str]] = {}
         self._peer = Peer()
@@ -101,6 +104,7 @@ class MilterServer:
                 yield question
                 if self._owed:  # nobody has answered: the MTA goes by its own default
                     self.close()
+        self._buffer, self._at = self._buffer[self._at :], 0
 
     def take(self) -> bytes:
         out, self._out = self._out, []
@@ -137,16 +141,17 @@ class MilterServer:
         self._out.append(struct.pack(">I", len(data) + 1) + letter.encode() + data)
 
     def _next(self) -> bytes | None:
-        if len(self._buffer) < 4:
+        start = self._at + 4
+        if len(self._buffer) < start:
             return None
-        (length,) = struct.unpack_from(">I", self._buffer)
+        (length,) = struct.unpack_from(">I", self._buffer, self._at)
         if not 0 < length <= PACKET_OCTETS:
             self.close()
             return None
-        if len(self._buffer) < 4 + length:
+        if len(self._buffer) < start + length:
             return None
-        packet, self._buffer = self._buffer[4 : 4 + length], self._buffer[4 + length :]
-        return packet
+        self._at = start + length
+        return self._buffer[start : self._at]
 
     def _heard(self, letter: str, data: bytes) -> Question | None:
         if letter == "O":
