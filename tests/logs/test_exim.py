@@ -125,7 +125,7 @@ def test_what_a_real_exim_wrote() -> None:
     assert [
         (True, "a@b.test"), (False, "a@b.test"), (False, "boss) [9.9.9.9]: 535 x (set_id=q"),
         (True, "a@b.test"),
-        (True, "a@b.test"), (False, ""),
+        (True, "a@b.test"), (True, "we ird"), (False, ""),
     ] == [(login.ok, login.account) for login in told.logins]  # fmt: skip
     assert {"127.0.0.1"} == {login.address for login in told.logins}
     first = next(letter for letter in told.letters if letter.recipient_count == 4)

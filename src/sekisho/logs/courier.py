@@ -35,7 +35,7 @@ _REFUSED = re.compile(
 )
 _ID = r"([0-9A-F]{8,16}\.[0-9A-F]{8,16}\.[0-9A-F]{8})"
 _NEW = re.compile(rf"newmsg,id={_ID}(?:, auth=(.*?))?: dns; .*\[([0-9A-Fa-f:.]+)\]\)", re.DOTALL)
-_STARTED = re.compile(rf"started,id={_ID},from=<(.*)>,module=[^,]*,host=.*,addr=<(.*)>", re.DOTALL)
+_STARTED = re.compile(rf"started,id={_ID},from=<(.*)", re.DOTALL)
 _ENDED = re.compile(
     rf"id={_ID},from=<.*>,addr=<(.*)>(?:,size=\d+)?,(success|status: deferred|status: failure"
     rf"|status: delayed)(?:: .*)?",
@@ -102,11 +102,13 @@ class Courier:
                 self._books.enter(letter)
         elif match := _STARTED.fullmatch(text):
             letter = self._books.find(said, match[1]) or self._books.begin(said, match[1], "")
-            if not letter.sender and match[2]:
-                letter.sender = normal(printable(match[2]))
+            sender, _, rest = match[2].partition(">,module=")
+            if not letter.sender and sender:
+                letter.sender = normal(printable(sender))
                 if not letter.account:
                     self._books.enter(letter)
-            self._books.expect(said, letter, normal(printable(match[3])))
+            recipient = rest.rpartition(",addr=<")[2].removesuffix(">")
+            self._books.expect(said, letter, normal(printable(recipient)))
         elif match := _ENDED.fullmatch(text):
             found = self._books.find(said, match[1])
             words = self._words.pop((match[1], match[2]), "")

@@ -10,6 +10,8 @@ message id behind them are a stranger's. A line that can be read in two ways sig
 
 import re
 
+from msgspec import Struct
+
 from sekisho.logs.books import Books
 from sekisho.logs.facts import Login, Why, ip_address
 from sekisho.logs.replies import Result, told
@@ -32,19 +34,23 @@ _ABOUT = re.compile(
 """How Exim's lines begin where no program is named."""
 
 _PLACE = (
-    r"\[(?P<address>[0-9A-Fa-f:.]+)\](?::\d+)?(?: I=\[[0-9A-Fa-f:.]+\](?::(?P<port>\d+))?)?"
-    r"(?: (?:TFO\*?|(?:Ci|PRX|U)=\S+))*"
+    r"\[(?P<address>[0-9A-Fa-f:.]{2,45}+)\](?::\d+)?(?: I=\[[0-9A-Fa-f:.]{2,45}+\](?::(?P<port>\d+))?)?"
+    r"(?: (?:TFO\*?|(?:Ci|PRX|U)=\S*[^\s:]))*+"
 )
-_SENT_FROM = re.compile(
-    _PLACE + r" P=\S+(?: (?:[A-Z]+=\"(?:[^\"\\]|\\.)*\"|(?![AS]=)\S+))*"
-    r"(?: A=(?P<driver>[\w.-]+):(?P<account>\S+(?: [^ =]+)*?))?(?: (?!S=)\S+)*? S=(?P<size>\d+|s+)(?= |$)"
-)
+_SENT_FROM = re.compile(_PLACE + r" P=\S++")
+_SIZE = re.compile(r" S=(\d{1,15}|s+)(?= |$)")
+_QUOTED = re.compile(r"=\"(?:[^\"\\]|\\.)*+\"")
+_SIGNED = re.compile(r" A=(?P<driver>[\w.-]+):(?P<account>\S.*?)(?= [A-Z]\w*=| (?:K|PRDR|L[.*-]?)(?: |$)|$)")
+
+BETWEEN_MAX = 2000
+"""Characters between the protocol and the size: TLS, certificate and account are not longer."""
+
 _SENDER = re.compile(r"(<>|\"(?:[^\"\\]|\\.)*\"@\S+|\S+)(?: |$)")
 _BEHIND = re.compile(
-    r"(?: (?:M8S=\S+|PRDR|RT=\S+|DT=\S+|QT=\S+|K|L[.*-]?))*(?: id=\S+)?"
-    r"(?: T=\"(?:[^\"\\]|\\.)*\")?(?: from \S+)?"
+    r"(?: (?:M8S=\S+|PRDR|RT=\S+|DT=\S+|QT=\S+|K|L[.*-]?))*+(?: id=\S++)?"
+    r"(?: T=\"(?:[^\"\\]|\\.)*+\")?+(?: from \S++)?"
     r"(?: for (?P<for>(?:\"[^\"]*\"@)?[^\"]+))?"
-)  # fmt: skip
+)
 _FAILED = re.compile(r"(?:\S+: )?(\S+) authenticator failed for (.*)", re.DOTALL)
 _SET_ID = re.compile(r"(.*)\)[^()]*", re.DOTALL)
 _FAILED_AT = re.compile(rf"{_PLACE}: (?P<code>\d{{3}})\b")
@@ -106,12 +112,11 @@ class Exim:
             return True
         known, sent = _sent_from(rest[sender.end() - 1 :])
         if sent is not None:
-            letter.size = int(sent["size"]) if sent["size"].isdigit() else 0
-            for recipient in _listed(rest[sender.end() - 1 + sent.end() :]):
+            letter.size = sent.size
+            for recipient in sent.recipients:
                 self._books.expect(said, letter, recipient)
-            login = _login(sent)
-            if login is not None:
-                self._books.signed(said, letter, login)
+            if sent.login is not None:
+                self._books.signed(said, letter, sent.login)
         self._books.enter(letter)
         return known
 
@@ -135,19 +140,19 @@ class Exim:
     def _silent(self, said: Saying, text: str) -> bool:
         """Somebody signed in, and sent nothing."""
         match = _NO_MAIL.fullmatch(text)
-        login = _login(match) if match else None
-        if login is not None:
-            self._books.login(said, login)
+        if match is not None and match["account"]:
+            login = _login(match["address"], match["port"], match["driver"], match["account"])
+            if login is not None:
+                self._books.login(said, login)
         return True
 
 
-def _login(match: "re.Match[str]") -> Login | None:
+def _login(client: str, port: str | None, driver: str, authenticated: str) -> Login | None:
     """Who signed in there; behind the account may stand the sender that the driver vouched for."""
-    address = ip_address(match["address"])
-    if not match["account"] or not address:
+    address, account = ip_address(client), normal(printable(authenticated.partition(":")[0]))
+    if not account or not address:
         return None
-    account = normal(printable(match["account"].partition(":")[0]))
-    return Login(_SERVICES.get(match["port"] or "", "smtp"), True, account, address, match["driver"])
+    return Login(_SERVICES.get(port or "", "smtp"), True, account, address, driver)
 
 
 def _bare(text: str) -> str:
@@ -158,18 +163,32 @@ def _bare(text: str) -> str:
     return text[pid.end() :] if pid else text
 
 
-def _sent_from(text: str) -> tuple[bool, "re.Match[str] | None"]:
+class _Sent(Struct, frozen=True):
+    """What a `<=` line says behind its sender."""
+
+    size: int
+    login: Login | None
+    recipients: tuple[str, ...]
+
+
+def _sent_from(text: str) -> tuple[bool, _Sent | None]:
     """Where a letter came from, and whether that can be told. What begins with another place and ends as a
     line of Exim's does is a subject that imitates one; else the greeting may be the forgery."""
-    found = list(_SENT_FROM.finditer(text))
-    if len(found) > 1 and _BEHIND.fullmatch(text, found[0].end()) is None:
+    sizes = list(_SIZE.finditer(text))
+    places = [place for place in _SENT_FROM.finditer(text) if sizes and place.end() <= sizes[-1].start()]
+    if not places:
+        return True, None
+    place = places[0]
+    size = next(size for size in sizes if size.start() >= place.end())
+    behind = _BEHIND.fullmatch(text, size.end())
+    twice = len(places) > 1 and (behind is None or places[1].start() < size.start())
+    if twice or size.start() - place.end() > BETWEEN_MAX:
         return False, None
-    return True, found[0] if found else None
-
-
-def _listed(text: str) -> list[str]:
-    match = _BEHIND.fullmatch(text)
-    return [normal(printable(each)) for each in match["for"].split()] if match and match["for"] else []
+    listed = (behind["for"] or "").split() if behind is not None else ()
+    signed = _SIGNED.search(_QUOTED.sub("", text[place.end() : size.start()]))
+    login = _login(place["address"], place["port"], signed["driver"], signed["account"]) if signed else None
+    bytes_ = int(size[1]) if size[1].isdigit() else 0
+    return True, _Sent(bytes_, login, tuple(normal(printable(each)) for each in listed))
 
 
 def _recipient(text: str) -> str:

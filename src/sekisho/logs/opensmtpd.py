@@ -47,10 +47,9 @@ _MESSAGE = re.compile(
 )
 _ENVELOPE = re.compile(r"envelope evpid=([0-9a-f]{16}) from=<(.*?)> to=<(.*)>", re.DOTALL)
 _DELIVERY = re.compile(
-    r"(?:event=)?delivery evpid=([0-9a-f]{16}) (?:from=<.*?> )?to=<(.*?)>.* result=\"?(\w+)\"?"
-    r" stat=\"?(.*?)\"?",
-    re.DOTALL,
+    r"(?:event=)?delivery evpid=([0-9a-f]{16}) (?:from=<[^<>]*> )?to=<([^<>]*)>(.*)", re.DOTALL
 )
+_RESULT = re.compile(r"\"?(\w+)\"? stat=(.*)", re.DOTALL)
 _OLD = re.compile(
     r"smtp-in: (?:New session ([0-9a-f]{16}) from host (\S+) \[(.*)\]"
     r"|Accepted authentication for user (.*) on session ([0-9a-f]{16})"
@@ -158,9 +157,10 @@ class OpenSmtpd:
         if match is None:
             return True
         letter = self._books.find(said, match[1][:MESSAGE_DIGITS])
-        result = _RESULTS.get(match[3].lower())
-        if letter is not None and result is not None:
-            self._books.tried(said, letter, normal(printable(match[2])), told(result, match[4]))
+        ended = _RESULT.fullmatch(match[3].partition(" result=")[2])
+        result = _RESULTS.get(ended[1].lower()) if ended else None
+        if letter is not None and ended is not None and result is not None:
+            self._books.tried(said, letter, normal(printable(match[2])), told(result, ended[2].strip('"')))
         return True
 
     def _old(self, said: Saying, match: "re.Match[str]") -> None:

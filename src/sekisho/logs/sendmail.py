@@ -44,9 +44,7 @@ _FROM = re.compile(
     r"from=(.*?), size=(\d+), class=-?\d+, (?:pri=-?\d+, )?nrcpts=(\d+)(.*), relay=(.*)", re.DOTALL
 )
 _PROTOCOL = re.compile(r".*, proto=([A-Z8]+)\b", re.DOTALL)
-_TO = re.compile(
-    r"to=(.*?), (?:ctladdr=.*?, )?delay=[\d+:]+, .*?(?:dsn=(\d\.\d{1,3}\.\d{1,3}), )?stat=(.*)", re.DOTALL
-)
+_STATUS = re.compile(r"(?:^|, )dsn=(\d\.\d{1,3}\.\d{1,3})(?=,|$)")
 _RECIPIENT = re.compile(r"<([^<>]*)>|([^,<>\s]+)")
 _ATTACK = re.compile(r"(.*): possible SMTP attack: command=AUTH, count=\d+")
 _REPORT = r"(?:DSN|return to sender|postmaster notify|sender notify)"
@@ -150,16 +148,23 @@ class Sendmail:
         return True
 
     def _went(self, said: Saying, name: str, text: str) -> bool:
-        match = _TO.fullmatch(text)
-        if match is None:
+        to, delay, rest = text.removeprefix("to=").partition(", delay=")
+        before, stat, said_of_it = rest.partition(", stat=")
+        if not delay or not stat:
             return False
         letter = self._books.find(said, name)
         if letter is None:
             return True  # it came before the log
-        result = told(_result(match[3], match[2] or ""), match[3], match[2] or "")
-        for found in _RECIPIENT.finditer(match[1]):
+        status = _STATUS.search(before)
+        dsn = status[1] if status else ""
+        result = told(_result(said_of_it, dsn), said_of_it, dsn)
+        for found in _RECIPIENT.finditer(to.partition(", ctladdr=")[0]):
             self._books.tried(said, letter, normal(printable(found[1] or found[2])), result)
-        if len({attempt.place for attempt in letter.tries if attempt.result != "deferred"}) >= letter.count:
+        if (
+            not letter.ended
+            and len(letter.tries) >= letter.count
+            and "deferred" not in letter.results().values()
+        ):
             letter.ended = True  # it may still be named by a report
         return True
 

@@ -39,7 +39,7 @@ _NAMED = re.compile(
     r"(?::?\[(\d{1,9})\])?: ?(.*)",
     re.DOTALL,
 )
-_CHKUSER = re.compile(r"CHKUSER ([a-z][a-z /-]{2,40}): from <.*> remote <.*> rcpt <.*> ?:.*", re.DOTALL)
+_CHKUSER = re.compile(r"CHKUSER ([a-z][a-z /-]{2,40}): from <.*", re.DOTALL)
 _VERDICT = re.compile(r"pid (\d{1,9}) (Accept|Reject)::([A-Za-z]+)::?([\w+.-]*):? ?((?:P:|S:).*)", re.DOTALL)
 _CLIENT = re.compile(r"(?:P:\S* )?S:(\S*):[^\s:]*(?: |$)")
 _INFORMED = re.compile(r".* \?[=~] '(.*)'", re.DOTALL)
