@@ -2,6 +2,8 @@
 
 import json
 import mailbox
+import random
+from datetime import date, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -125,7 +127,7 @@ def test_years_sessions_and_holidays(tmp_path: Path) -> None:
     assert day["closed"] == "holiday"
 
 
-@covers("X-07", partly="the claimed price against the close of a price file")
+@covers("X-07")
 def test_the_three_mails_of_the_source() -> None:
     """All fields of the catalogue's 6.1, and what contradicts itself."""
     wanted = (
@@ -149,3 +151,64 @@ def test_a_day_that_is_none(tmp_path: Path) -> None:
     ended = sekisho("campaign", "extract", "--received", "tomorrow", str(path))
     assert ended.code == 64
     assert "2013-06-08" in ended.err
+
+
+def prices(path: Path, planted: date) -> str:
+    """A quiet year of a share, with one loud day."""
+    chance = random.Random(1)
+    lines, day = ["Date,Open,High,Low,Close,Volume"], date(2013, 1, 2)
+    while day < date(2013, 12, 31):
+        if day.weekday() < 5:
+            volume = 100_000 * chance.lognormvariate(0, 0.25) * (4 if day == planted else 1)
+            price = 0.045 + chance.gauss(0, 0.001)
+            lines.append(f"{day.isoformat()},{price:.4f},{price:.4f},{price:.4f},{price:.4f},{volume:.0f}")
+        day += timedelta(1)
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+@covers("X-06")
+def test_unusual_trade_on_the_day_that_letters_claim(tmp_path: Path) -> None:
+    """Four times the volume on the claimed day, and none on the days of the letters; without it, exit 1."""
+    box = mailbox.mbox(tmp_path / "archive")
+    for day in ("Sat, 20 Jul 2013", "Fri, 19 Jul 2013"):
+        box.add(letter(PUSHED, f"{day} 10:00:00 +0000"))
+    box.flush()
+    told = ["campaign", "study", "--ticker", "ZORK", "--prices"]
+    loud = prices(tmp_path / "loud.csv", date(2013, 7, 22))
+    ended = sekisho(*told, loud, "--json", str(tmp_path / "archive"))
+    found = json.loads(ended.out)
+    unusual = {(one["day"], one["kind"]) for one in found["findings"] if one["unusual_volume"]}
+    assert ended.code == 0
+    assert ("2013-07-22", "claimed") in unusual
+    assert ("2013-07-19", "mail") not in unusual
+    assert found["claimed_price"]["right"] is True
+    quiet = prices(tmp_path / "quiet.csv", date(1999, 1, 1))
+    assert sekisho(*told, quiet, str(tmp_path / "archive")).code == 1
+
+
+@covers("X-09")
+def test_a_study_says_what_it_cannot_say(tmp_path: Path) -> None:
+    """Correlation, splits, thin trade, zones; never that anything is proven, in either language."""
+    box = mailbox.mbox(tmp_path / "archive")
+    box.add(letter(PUSHED, "Sat, 20 Jul 2013 10:00:00 +0000"))
+    box.flush()
+    loud = prices(tmp_path / "loud.csv", date(2013, 7, 22))
+    told = ["campaign", "study", "--ticker", "ZORK", "--prices", loud, str(tmp_path / "archive")]
+    english, japanese = sekisho(*told).out, sekisho(*told, language="ja").out
+    assert "correlation" in english
+    assert "prove" not in english.lower()
+    assert "相関" in japanese
+    assert "証明" not in japanese
+
+
+def test_prices_that_cannot_be_read(tmp_path: Path) -> None:
+    """The file, the line and the reason."""
+    box = mailbox.mbox(tmp_path / "archive")
+    box.add(letter(PUSHED, "Sat, 20 Jul 2013 10:00:00 +0000"))
+    box.flush()
+    bad = tmp_path / "bad.csv"
+    bad.write_text("Date,Close\n2013-07-22,1\nsoon,2\n")
+    ended = sekisho("campaign", "study", "--ticker", "ZORK", "--prices", str(bad), str(tmp_path / "archive"))
+    assert ended.code == 64
+    assert "bad.csv, line 3" in ended.err

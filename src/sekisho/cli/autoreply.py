@@ -72,9 +72,7 @@ def _made(
         raise Refusal(phrase("it would end before it begins"))
     title = _plain(subject).replace("\n", " ")[:SUBJECT_CHARACTERS]
     names = tuple(name for name in home.aliases.leading_to(account.address) if not name.startswith("@"))
-    return Autoreply(
-        title.strip() or language.say(phrase("Automatic reply")), text, begin, end, days, names
-    )
+    return Autoreply(title.strip() or language.say(phrase("Automatic reply")), text, begin, end, days, names)
 
 
 def _time(given: datetime | None, home: Household) -> int:

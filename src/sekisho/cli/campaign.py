@@ -2,7 +2,6 @@
 oldest first."""
 
 from collections.abc import Iterator
-from datetime import date
 
 import click
 import msgspec
@@ -10,6 +9,8 @@ import msgspec
 from sekisho.campaign.claim import Amount, Claims, Found
 from sekisho.campaign.clusters import Campaign
 from sekisho.cli import speech
+from sekisho.cli.campaign_options import mailboxes, received_option, the_day
+from sekisho.cli.campaign_study import command as study
 from sekisho.cli.where import json_option
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
@@ -18,13 +19,6 @@ from sekisho.service.campaigning import Extract, campaigns, extracts
 SHOWN_CHARS = 60
 DAYS_SHOWN = 40
 BAR_CHARS = 30
-
-received_option = click.option(
-    "--received", metavar="DAY", help="The day the letters arrived (2013-06-08), where they do not say it."
-)
-mailboxes = click.argument(
-    "paths", metavar="MAILBOX...", nargs=-1, required=True, type=click.Path(exists=True)
-)
 
 
 @click.group("campaign")
@@ -63,7 +57,7 @@ def scan(as_json: bool, received: str | None, paths: tuple[str, ...]) -> int:
 
     Example: sekisho campaign scan ~/Maildir archive.mbox
     """
-    index, letters = campaigns(paths, _day(received))
+    index, letters = campaigns(paths, the_day(received))
     found = index.shares()
     if as_json:
         speech.emit({"letters": letters, "campaigns": [_summary(campaign) for campaign in found]})
@@ -143,17 +137,7 @@ def _summed_up(campaign: Campaign) -> str:
 
 
 def _each(paths: tuple[str, ...], received: str | None) -> list[Extract]:
-    return list(extracts(paths, _day(received)))
-
-
-def _day(received: str | None) -> date | None:
-    try:
-        return date.fromisoformat(received) if received else None
-    except ValueError:
-        speech.fail(
-            phrase("{day} is no day; write it like 2013-06-08", day=printable(received or "", 40)),
-            speech.USAGE,
-        )
+    return list(extracts(paths, the_day(received)))
 
 
 def _fields(one: Extract) -> dict[str, object]:
@@ -232,3 +216,6 @@ def _flag(flag: str) -> Phrase:
         "many_shares": phrase("it pushes more than one share"),
     }
     return flags[flag]
+
+
+command.add_command(study)

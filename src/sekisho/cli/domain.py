@@ -91,9 +91,7 @@ def show(name: str, path: str, as_json: bool) -> None:
     "--quota", default=None, help='Of mailboxes without their own: 500M, "2G,10000" (messages), none.'
 )
 @config_option
-def set_(
-    name: str, delimiters: str | None, postmaster: str | None, quota: str | None, path: str
-) -> None:
+def set_(name: str, delimiters: str | None, postmaster: str | None, quota: str | None, path: str) -> None:
     """Change a domain.
 
     Example: sekisho domain set example.com --delimiters +

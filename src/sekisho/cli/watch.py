@@ -77,7 +77,6 @@ class Voice:
             speech.tell(f"{when(at, self._config)} {incident.id} {speech.texts().say(sentence)}")
         sys.stdout.flush()
 
-
     def alarmed(self, incident: Incident) -> None:
         """Of the failure rate: once for each jump."""
         self.found = True

@@ -1,16 +1,19 @@
 """Archives and single letters read for what they claim: `sekisho campaign`."""
 
 import os
+import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from msgspec import Struct
 
 from sekisho.campaign.arrival import arrived
+from sekisho.campaign.bars import Bar, bars_of
 from sekisho.campaign.claim import Claims
 from sekisho.campaign.claims import claims_of
-from sekisho.campaign.clusters import Campaigns, Seen
+from sekisho.campaign.clusters import Campaign, Campaigns, Seen
 from sekisho.campaign.reading import Reading, read
+from sekisho.campaign.study import Event, Study, study
 from sekisho.store.mailboxes import Kept, letters_in
 
 
@@ -40,6 +43,24 @@ def campaigns(paths: tuple[str, ...], given: date | None) -> tuple[Campaigns, in
         index.add(Seen(one.place, one.received, one.reading.sender, one.reading.words, one.claims))
         letters += 1
     return index, letters
+
+
+def priced(path: str, ticker: str) -> list[Bar]:
+    """The share's days of trade out of a CSV. Raises OSError, UnicodeError and BadPrices."""
+    with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
+        return bars_of(file, ticker)
+
+
+def days_of(campaign: Campaign) -> list[Event]:
+    """On which days letters came, and which days they claim, each once, in order."""
+    mails = [Event(date.fromisoformat(day), "mail") for day in campaign.days]
+    claimed = [Event(date.fromisoformat(day), "claimed") for day in campaign.trade_days]
+    return sorted(mails + claimed, key=lambda event: (event.day, event.kind))
+
+
+def studied(bars: list[Bar], campaign: Campaign, market: list[Bar] | None) -> Study:
+    """The same files give the same answer."""
+    return study(bars, days_of(campaign), market, random.Random(1).sample)
 
 
 def _extract(kept: Kept, given: date | None) -> Extract:
