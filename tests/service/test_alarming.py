@@ -158,6 +158,21 @@ def _again(event: DeliveryTried, at: int, ident: str) -> DeliveryTried:
     return replace(event, at=at, id=ident)
 
 
+def test_of_a_contained_account_nobody_is_told_again(site: Site) -> None:
+    """The alarm stands in the list; the operator has heard of the account, or has contained it."""
+
+    async def scene(site: Site) -> None:
+        traffic = Traffic(site)
+        await site.ask("contain", HELLO)
+        letters = len(site.asked(Deposit))
+        await traffic.flows(6, 14, [HELLO], spam)
+        (alarm,) = alarms(site)
+        assert (HELLO, ()) == (alarm.subject, alarm.actions)
+        assert letters == len(site.asked(Deposit))
+
+    play(site, scene)
+
+
 def test_an_alarm_outlives_a_restart_and_is_not_told_again(site: Site) -> None:
     """It stands in the list, and the same jump goes on under it; the operator may close it."""
 

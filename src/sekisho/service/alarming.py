@@ -3,6 +3,7 @@
 Watch owns it. What is usual is kept in the house; an alarm that stood before a restart stands after it.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -30,7 +31,9 @@ Listener = Callable[[Incident], None]
 
 
 class Alarming:
-    def __init__(self, house: House, containing: Containing) -> None:
+    def __init__(self, house: House, containing: Containing, told: Callable[[str], bool]) -> None:
+        """`told`: this account is contained, and the operator has heard of it."""
+        self._was_told = told
         self._house = house
         self._containing = containing
         self._failures = Failures()
@@ -47,7 +50,8 @@ class Alarming:
     async def start(self) -> None:
         data = await self._containing.keep(self._house.state, STATE)
         if data is not None:
-            self._failures.remember(msgspec.json.decode(data, type=dict[str, Usual]))
+            with contextlib.suppress(msgspec.DecodeError):  # what is usual is soon learned anew
+                self._failures.remember(msgspec.json.decode(data, type=dict[str, Usual]))
         for incident in await self._containing.keep(lambda: self._house.incidents(open_only=True)):
             if incident.kind == FAILURE_RATE:
                 self._open[incident.subject] = incident
@@ -81,6 +85,8 @@ class Alarming:
         await self._containing.keep(self._house.save_incident, incident)
         for listener in self.listeners:
             listener(incident)
+        if self._was_told(jump.subject):
+            return  # a second letter about the same thief would be one too many
         operator, ways = await self._containing.operator(), self._containing.alarms.ways()
         wish = Wish("guard", jump.at, tell=(operator,) if operator else (), alarm=ways)
         actions = within(plan_notices(incident, wish, self._containing.ident), self._containing.kinds)

@@ -82,7 +82,7 @@ class WatchRole:
         self._containing.configure(config)
         self._aftercare = Aftercare(world, house, self.guard)
         self._cases = Casebook(house, self.guard, self._containing)
-        self._alarming = Alarming(house, self._containing)
+        self._alarming = Alarming(house, self._containing, self._is_contained)
         self._undone: list[tuple[Incident, Finding]] = []
         self._acting = 0
         self._told: set[str] = set()
@@ -95,6 +95,10 @@ class WatchRole:
         self._containing.alarms.hush()
         self._listeners.append(listener)
         self._alarming.listeners.append(alarmed)
+
+    def _is_contained(self, account: str) -> bool:
+        case = self._cases.open.get(account)
+        return case is not None and case.grade >= Grade.CONTAIN
 
     @property
     def alarms(self) -> tuple[Phrase, ...]:
