@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import smtplib
+import socket
 import threading
 import time
 from collections import Counter
@@ -133,6 +134,32 @@ def test_nothing_is_lost_between_two_fronts(site: Installation) -> None:
     assert not set(crowd.promised) - set(arrived)
     assert {1} == set(arrived.values()), "nobody has a letter twice"
     assert 2 == sum(count > 0 for count in takers(site).values()), takers(site)
+
+
+def test_clients_that_come_at_once_are_shared(site: Installation) -> None:
+    """Forty sessions, each front has some; and while one stands still the other greets all who come. A front
+    that this machine has stopped for a second is helped by the other: that may spoil a crowd, but not five.
+    """
+    counts = status(site)["counts"]  # both are there
+    assert any(5 <= min(shares_of_a_crowd(site)) for _ in range(5))
+    os.kill(counts["front-1.pid"], signal.SIGSTOP)
+    try:
+        for _ in range(10):
+            with site.client() as client:
+                assert 250 == client.noop()[0]
+    finally:
+        os.kill(counts["front-1.pid"], signal.SIGCONT)
+
+
+def shares_of_a_crowd(site: Installation) -> list[int]:
+    """How many of forty clients that come at once each front has."""
+    with contextlib.ExitStack() as sessions:
+        opened = [sessions.enter_context(socket.create_connection(("127.0.0.1", site.mx))) for _ in range(40)]
+        for each in opened:
+            each.settimeout(PATIENCE_S)
+            assert each.recv(1000).startswith(b"220 ")
+        counts = status(site)["counts"]
+    return [counts[f"front-{number}.sessions"] for number in (1, 2)]
 
 
 def test_the_queue_of_both_is_one_queue(site: Installation) -> None:

@@ -20,6 +20,12 @@ second.
 
 UNIX = "unix:"
 
+RELIEF_S = 1.0
+"""How often somebody looks whether a neighbour's clients wait."""
+
+RELIEVED_MOST = 64
+"""Clients taken over at once: the neighbour may just have been busy."""
+
 
 SHARED = (socket.SO_REUSEADDR, socket.SO_REUSEPORT)
 """`options` for a port that several processes bind, each its own: the system spreads who comes."""
@@ -39,6 +45,26 @@ def bind(
         return _bind_tcp(address, options)
     except OSError as error:
         raise Unavailable(address, error.strerror or str(error)) from error
+
+
+def bind_each(address: str, folder: str, mode: int, count: int) -> list[socket.socket]:
+    """A socket for each of `count` processes that take turns at one port; a unix socket is one for all.
+    Raises Unavailable.
+
+    Each has a queue of its own, and the system chooses by the client's address and port: with one queue
+    whoever wakes first empties it, and of twenty clients that come at once one process had all.
+    """
+    first = bind(address, folder, mode)  # it is free, or somebody else has it: sharers do not notice
+    if count == 1 or first.family == socket.AF_UNIX:
+        return [first]
+    name = bound_name(first)
+    first.close()
+    found: list[socket.socket] = []
+    with contextlib.ExitStack() as opened:
+        for _ in range(count):
+            found.append(opened.enter_context(bind(name, folder, mode, SHARED)))
+        opened.pop_all()
+    return found
 
 
 def unix_path(address: str, folder: str) -> str:
@@ -84,6 +110,19 @@ async def serve(listener: socket.socket, protocol: Callable[[], asyncio.Protocol
     if listener.family == socket.AF_UNIX:
         return await loop.create_unix_server(protocol, sock=listener, backlog=BACKLOG)
     return await loop.create_server(protocol, sock=listener, backlog=BACKLOG)
+
+
+async def relieve(neighbour: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
+    """Takes in whom a neighbour at the same port lets wait: it hangs, is busy, or starts again. Until
+    cancelled."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(RELIEF_S)
+        with contextlib.suppress(OSError):  # nobody waits, or has given up, or we have no more handles
+            for _ in range(RELIEVED_MOST):
+                client, _ = neighbour.accept()
+                client.setblocking(False)
+                await loop.connect_accepted_socket(protocol, client)
 
 
 def remove(listener_name: str) -> None:

@@ -9,7 +9,7 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sekisho.checks.registry import policy
 from sekisho.model.config import BOOTHS, Config, Listen
@@ -60,12 +60,17 @@ class Reception:
         self._listeners: dict[str, Listener] = {}
         self._booths: dict[str, Booth] = {}
         self._servers: list[asyncio.AbstractServer] = []
+        self._relief: list[tuple[socket.socket, asyncio.Task[None]]] = []
         self._bound: dict[str, str] = {}
         self._configure(config)
 
-    async def listen(self, inherited: Mapping[str, socket.socket] | None = None) -> dict[str, str]:
+    async def listen(
+        self,
+        inherited: Mapping[str, socket.socket] | None = None,
+        neighbours: Sequence[tuple[str, socket.socket]] = (),
+    ) -> dict[str, str]:
         """Binds what the settings name, or takes sockets bound by a supervisor; returns where each listens
-        now.
+        now. Clients that `neighbours` let wait are taken in too.
 
         Raises Unavailable, and then nothing listens.
         """
@@ -85,11 +90,17 @@ class Reception:
         for name, opened in sockets.items():
             self._bound[name] = listen.bound_name(opened)
             self._servers.append(await listen.serve(opened, self._protocol(name)))
+        for name, opened in neighbours:
+            relief = listen.relieve(opened, self._protocol(name))
+            self._relief.append((opened, asyncio.create_task(relief, name=f"relief {name}")))
         return dict(self._bound)
 
     async def stop(self) -> None:
         """Takes nobody in, lets letters that are under way end, and tells everybody to come again."""
         self._admission.closing = True
+        for opened, relief in self._relief:
+            relief.cancel()
+            opened.close()
         for server in self._servers:
             server.close()
         for name in self._bound.values():

@@ -166,7 +166,12 @@ class FrontOffice:
         self.listening: dict[str, str] = {}
 
     async def open(
-        self, watch: Channel, vault: Channel, local: Channel, sockets: Mapping[str, socket] | None = None
+        self,
+        watch: Channel,
+        vault: Channel,
+        local: Channel,
+        sockets: Mapping[str, socket] | None = None,
+        neighbours: Sequence[tuple[str, socket]] = (),
     ) -> None:
         """Recovers the spool, starts delivering, then listens."""
         world, config, recorder = self._world, self._config, self._recorder
@@ -193,7 +198,7 @@ class FrontOffice:
         for each in self._despatches:
             each.start()
         world.spawn.task("DNSSEC", self._remote.check())
-        self.listening = await self._reception.listen(sockets)
+        self.listening = await self._reception.listen(sockets, neighbours)
         world.spawn.task("return keys", hourly(self._read_keys, "return keys", recorder.trouble))
         world.spawn.task("certificate", self._reception.watch_certificate(recorder.trouble))
 

@@ -20,6 +20,7 @@ from sekisho.service.channel import Channel, ChannelServer, LocalChannel, NotDon
 from sekisho.service.control import control_path, role_path, run_folder
 from sekisho.service.desk import Desk
 from sekisho.service.estate import Estate
+from sekisho.service.handing import inherited, neighbours
 from sekisho.service.heartbeat import STATUS_S, status_of
 from sekisho.service.messages import Reload, Request, StatusAnswer, StatusAsk
 from sekisho.service.recording import Recorder
@@ -34,7 +35,7 @@ from sekisho.service.roles import (
     recorder_of,
 )
 from sekisho.service.rotation import hourly
-from sekisho.service.supervise import inherited, peers, supervised
+from sekisho.service.supervise import peers, supervised
 from sekisho.store import return_keys
 from sekisho.store.settings import ConfigError, load
 from sekisho.world import World
@@ -154,7 +155,7 @@ class Post:
             case ("front", _, number):
                 self._role = FrontOffice(self.world, self.config, self.recorder, int(number))
                 watch, vault, local = (self._to(name) for name in ("watch", "vault", "local"))
-                await self._role.open(watch, vault, local, self._sockets())
+                await self._role.open(watch, vault, local, self._sockets(), neighbours())
         await self._server.start()
         if self.name == "watch" and not supervised():
             await self._open_desk(LocalChannel(self._role.handle, self.recorder.trouble))

@@ -10,19 +10,17 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from sekisho.model.config import Config
-from sekisho.model.config_listen import served
-from sekisho.net import listen
 from sekisho.service.boundary import Record
 from sekisho.service.channel import ChannelServer, NotDone, SocketChannel
 from sekisho.service.control import control_path, role_path
 from sekisho.service.desk import Desk
 from sekisho.service.estate import Estate, Identity, Place
+from sekisho.service.handing import NOTHING, Handed, Sockets
 from sekisho.service.heartbeat import STATUS_S, Heartbeat, status_of
 from sekisho.service.messages import Reload, StatusAnswer, StatusAsk
 from sekisho.service.rereading import after_restart
@@ -44,14 +42,6 @@ LIFELINE = "SEKISHO_LIFELINE"
 PEERS = "SEKISHO_PEERS"
 """Environment of a role: the numbers of the users that may ask it."""
 
-SOCKETS = "SEKISHO_SOCKETS"
-"""Environment of a front: the listeners that it inherits, as in "mx=5 submission=6"."""
-
-
-def inherited() -> dict[str, socket.socket]:
-    """In a front: the sockets that the supervisor has bound."""
-    pairs = (word.split("=") for word in os.environ.get(SOCKETS, "").split())
-    return {name: socket.socket(fileno=int(number)) for name, number in pairs}
 
 
 def supervised() -> bool:
@@ -83,7 +73,7 @@ class Child:
         self,
         role: str,
         settings: str,
-        sockets: Mapping[str, socket.socket],
+        handed: Handed,
         lifeline: int,
         place: Place,
         record: Record,
@@ -91,7 +81,7 @@ class Child:
         self.role = role
         self._place = place
         self._settings = settings
-        self._sockets = sockets
+        self._handed = handed
         self._lifeline = lifeline
         self._record = record
         self._process: asyncio.subprocess.Process | None = None
@@ -118,15 +108,18 @@ class Child:
             wait = min(wait * 2, LONGEST_WAIT_S)
 
     async def _start(self) -> None:
-        numbers = {name: opened.fileno() for name, opened in self._sockets.items()}
-        words = " ".join(f"{name}={number}" for name, number in numbers.items())
         identity = self._place.identity
         asking = " ".join(str(uid) for uid in sorted(self._place.peers))
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "sekisho", "serve", "-c", self._settings, "--role", self.role),
             stdin=asyncio.subprocess.DEVNULL,
-            pass_fds=(*numbers.values(), self._lifeline),
-            env={**os.environ, SOCKETS: words, LIFELINE: str(self._lifeline), PEERS: asking},
+            pass_fds=(*self._handed.numbers, self._lifeline),
+            env={
+                **os.environ,
+                **self._handed.environment,
+                LIFELINE: str(self._lifeline),
+                PEERS: asking,
+            },
             preexec_fn=partial(_become, identity) if identity is not None else None,
         )
 
@@ -176,7 +169,7 @@ class Supervisor:
         self._settings = settings
         self._record = record
         self._fronts = [f"front-{number}" for number in range(1, config.fronts + 1)]
-        self._sockets: dict[str, socket.socket] = {}
+        self._sockets = Sockets()
         self._children: list[Child] = []
         self._keeping: list[asyncio.Task[None]] = []
         self._control: ChannelServer | None = None
@@ -188,8 +181,7 @@ class Supervisor:
         state = self._config.state
         self._estate = estate = Estate(self._config, self._settings)
         estate.arrange()
-        for name, settings in served(self._config.listen).items():
-            self._sockets[name] = listen.bind(settings.address, state, listen.mode_of(settings.protocol))
+        self._sockets.bind(self._config, len(self._fronts))
         self._lifeline = os.pipe()  # the writing end is open in this process only
         self._channels = {role: SocketChannel(role, role_path(state, role)) for role in estate.roles}
         for role in estate.roles:
@@ -203,11 +195,11 @@ class Supervisor:
         for role in estate.roles:
             await self._answers(role)
         self._look_after()
-        return {name: listen.bound_name(opened) for name, opened in self._sockets.items()}
+        return self._sockets.listening
 
     def _engage(self, role: str, place: Place) -> None:
-        sockets = self._sockets if role in self._fronts else {}
-        child = Child(role, self._settings, sockets, self._lifeline[0], place, self._record)
+        handed = self._sockets.of(self._fronts.index(role)) if role in self._fronts else NOTHING
+        child = Child(role, self._settings, handed, self._lifeline[0], place, self._record)
         self._children.append(child)
         self._keeping.append(asyncio.create_task(child.keep(), name=role))
 
@@ -248,9 +240,8 @@ class Supervisor:
                 counts |= {f"{role}.{name}": count for name, count in answer.counts.items()}
                 counts[f"{role}.pid"] = answer.pid
         silent = tuple(role for role, answer in answers.items() if answer is None)
-        listening = {name: listen.bound_name(opened) for name, opened in self._sockets.items()}
         alarms = tuple(alarm for answer in answers.values() if answer is not None for alarm in answer.alarms)
-        return StatusAnswer(not silent, os.getpid(), listening, counts, silent, alarms)
+        return StatusAnswer(not silent, os.getpid(), self._sockets.listening, counts, silent, alarms)
 
     async def reload(self) -> tuple[str, ...]:
         """Every role reads its settings again, once they are known to be good: else ConfigError, and nobody
@@ -274,10 +265,7 @@ class Supervisor:
             await self._control.stop()
         for child in self._children:
             child.let_end()
-        for opened in self._sockets.values():  # who comes now goes to another host at once
-            name = listen.bound_name(opened)
-            opened.close()
-            listen.remove(name)
+        self._sockets.close()
         fronts = [child for child in self._children if child.role in self._fronts]
         await asyncio.gather(*(child.stop() for child in fronts))
         await asyncio.gather(*(child.stop() for child in self._children))
