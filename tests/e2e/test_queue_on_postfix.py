@@ -174,8 +174,7 @@ def test_a_containment_holds_what_waits_and_what_comes(theirs: WaitingPostfix, s
 
     def beside() -> ForeignHands:
         """A new process, as after a restart."""
-        hands = hands_beside(real_world(settings), settings)
-        assert hands is not None
+        (hands,) = hands_beside(real_world(settings), settings)
         return hands
 
     async def scene() -> None:

@@ -103,17 +103,15 @@ class ForeignHands:
         return make_id(self._world.clock.now(), self._world.chance.bits(30))
 
 
-def hands_beside(world: World, config: Config) -> ForeignHands | None:
-    """For the one queue that the settings name; None where there is none. Raises Unavailable for several."""
+def hands_beside(world: World, config: Config) -> tuple[ForeignHands, ...]:
+    """For each queue that the settings name. Raises Unavailable for the network table."""
     if not config.hands:
-        return None
-    if len(config.hands) > 1:
-        raise Unavailable("hands", "a containment needs to know one queue, and the settings name several")
-    (hand,) = config.hands.values()
+        return ()
     table = networktable.of(config)
+    asks_us = any(listener.protocol in ASKING for listener in config.listen.values())
 
-    def opened() -> StandingDesk:
+    def opened(hand: Hand) -> StandingDesk:
         return desk_of(config, hand, world.disk, world.clock.now, lambda address: table.find(address).key)
 
-    asks_us = any(listener.protocol in ASKING for listener in config.listen.values())
-    return ForeignHands(world, opened, hand, asks_us=asks_us)
+    hands = config.hands.values()
+    return tuple(ForeignHands(world, partial(opened, hand), hand, asks_us=asks_us) for hand in hands)

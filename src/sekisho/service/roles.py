@@ -271,8 +271,8 @@ class WatchTower:
         self._recorder = recorder
 
     async def open(self, fronts: Sequence[Channel], vault: Channel | None = None) -> "WatchRole":
-        """Reads the guard's memory and finishes actions that were planned before. A queue in `[hands]` is one
-        more front; without a front of ours only what it can do is planned.
+        """Reads the guard's memory and finishes actions that were planned before. Each queue in `[hands]` is
+        one more front; without a front of ours only what it can do is planned.
         """
         from sekisho.service.foreign_hold import hands_beside
         from sekisho.service.hands import HandsChannel
@@ -280,13 +280,13 @@ class WatchTower:
         from sekisho.store.house import House
 
         self._house = House.open(self._config.state)
-        hands = hands_beside(self._world, self._config)
-        if hands is not None:
+        beside = hands_beside(self._world, self._config)
+        for hands in beside:
             self._world.spawn.task("hands", hands.keep_watch(self._recorder.trouble))
-        theirs = [HandsChannel(self._world, self._house, hands)] if hands is not None else []
+        theirs = [HandsChannel(self._world, self._house, hands) for hands in beside]
         self._role = WatchRole(
             self._world, self._config, self._house, (*fronts, *theirs), self._recorder,
-            None if fronts else hands.kinds if hands is not None else frozenset(), vault=vault,
+            None if fronts else frozenset(kind for hands in beside for kind in hands.kinds), vault=vault,
         )  # fmt: skip
         await self._role.start()
         return self._role

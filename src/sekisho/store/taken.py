@@ -25,6 +25,7 @@ _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 TOGETHER = 16
 """Copies that are written at the same time."""
 
+LINE_BYTES = 16 * 1024
 HEAD_BYTES = 4 * 1024 * 1024
 """More than what is known of a letter of ten thousand recipients."""
 
@@ -107,9 +108,12 @@ class Taken:
         found = []
         for name in self._disk.list(self._kept):
             if not name.endswith(".new"):
-                head = self._disk.read_part(os.path.join(self._kept, name), 0, HEAD_BYTES)
-                found.append(_decoded(head.partition(b"\n")[0], Kept))
+                found.append(_decoded(self._first_line(os.path.join(self._kept, name)), Kept))
         return sorted((kept for kept in found if kept is not None), key=lambda kept: kept.at)
+
+    def _first_line(self, path: str) -> bytes:
+        line, end, _ = self._disk.read_part(path, 0, LINE_BYTES).partition(b"\n")
+        return line if end else self._disk.read_part(path, 0, HEAD_BYTES).partition(b"\n")[0]
 
     def parts(self, kept: Kept) -> tuple[bytes, ...]:
         text = self._disk.read(self._path(kept)).partition(b"\n")[2]
