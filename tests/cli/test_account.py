@@ -61,6 +61,21 @@ def test_a_password_comes_from_standard_input(home: Home, line: bytes) -> None:
     assert home.opens("hello@example.com", b"another horse")
 
 
+@covers("F-08", partly="POP and IMAP, the account's lock in the console")
+def test_a_link_and_the_password_behind_it(home: Home) -> None:
+    """The token is the first line, the password the second; it works once; a name beside it is refused."""
+    home("account", "add", "hello@example.com", typed=b"correct horse\n")
+    token = home("account", "reset-link", "hello@example.com").out.strip()
+    typed = token.encode() + b"\nanother horse\n"
+    assert 1 == home("account", "password", "hello@example.com", "--token", typed=typed).code
+    assert 1 == home("account", "password", typed=typed).code
+    result = home("account", "password", "--token", typed=typed)
+    assert 0 == result.code and "hello@example.com has a new password." in result.out
+    assert token not in result.out and home.opens("hello@example.com", b"another horse")
+    again = home("account", "password", "--token", typed=token.encode() + b"\nthird horse\n")
+    assert 1 == again.code and "this link is not good" in again.err
+
+
 def test_no_command_takes_a_password_as_an_argument(home: Home) -> None:
     """What stands on a command line, everybody on the machine can read."""
     assert 64 == home("account", "add", "hello@example.com", "correct horse").code

@@ -5,9 +5,11 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from covers import covers
 from guard.streams import HOUR, MINUTE, bot
+from sekisho.model.config_guard import Allow
 from sekisho.model.incident import Grade
 from sekisho.service.messages import Observe
 from sekisho.service.zone import moment
@@ -187,6 +189,26 @@ def test_how_the_password_may_have_been_lost(site: Site, guessed: bool) -> None:
         assert f"The first sign-in from an unfamiliar place was at {moment(site.first)}" in text
         assert ("3 wrong passwords were tried in the month before" in text) == guessed
         assert ("No wrong password was heard of before" in text) != guessed
+
+    play(site, scene)
+
+
+@covers("O-18", partly="the benign month of a thousand accounts is tests/lab and docs/guard.md")
+def test_exceptions_are_in_the_audit(site: Site) -> None:
+    """Each once, when it comes, changes and goes."""
+
+    def audited() -> list[tuple[str, str]]:
+        return [(change.what, change.detail) for change in reversed(site.house.audit("vpn"))]
+
+    async def scene(site: Site) -> None:
+        for allow in ({"vpn": Allow("2099-12-31", ("90.0.0.0/11",), why="ann asked")},) * 2 + ({},):
+            site.set_clock()
+            site.role.reload(replace(site.config, guard=replace(site.config.guard, allow=allow)))
+            await site.settle()
+            standing = await site.judged(lambda: site.town.login("90.1.1.10"))
+            assert ("nowhere" == standing.place) == bool(allow)
+        detail = "90.0.0.0/11 for all until 2099-12-31: ann asked"
+        assert [("guard allows", detail), ("guard allows no more", detail)] == audited()
 
     play(site, scene)
 

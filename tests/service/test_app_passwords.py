@@ -199,3 +199,41 @@ def test_a_vault_of_before_has_none(office: Office) -> None:
         connection.execute("drop table if exists app_passwords")
     assert office.says(RIGHT).account == HELLO and office.proves(RIGHT).account == HELLO
     assert 0 == office.does(RevokeAccess("one", HELLO)).count
+
+
+@covers("F-08", partly="POP and IMAP, the account's lock in the console")
+def test_a_link_sets_a_password_once(office: Office) -> None:
+    """What the owner says counts from then on; the audit knows how; only a hash of the link was kept."""
+    token = office.accounts.make_link(HELLO, 2)
+    kept = b"".join(path.read_bytes() for path in office.folder.iterdir() if path.is_file())
+    assert token.encode() not in kept and token not in repr(office.house.audit())
+    with pytest.raises(Refusal, match="characters"):
+        office.accounts.redeem(token, Secret(b"short"))
+    assert HELLO == office.accounts.redeem(token, Secret(b"something quite new"))
+    assert office.says("something quite new").account == HELLO and office.says(RIGHT).account == ""
+    with pytest.raises(Refusal):
+        office.accounts.redeem(token, Secret(b"and another one"))
+    assert office.says("and another one").account == ""
+    assert "by a one-time link" == office.house.audit(HELLO, 1)[0].detail
+
+
+@pytest.mark.parametrize("end", ["time", "newer", "password", "removed", "contained", "guessed"])
+def test_a_link_that_is_over(office: Office, end: str) -> None:
+    """Each with the same words, and the password stays."""
+    token = office.accounts.make_link(HELLO, 2)
+    match end:
+        case "time":
+            office.fakes.clock.advance(2 * 3600 + 1)
+        case "newer":
+            office.accounts.make_link(HELLO, 2)
+        case "password":
+            office.accounts.set_password(HELLO, Secret(RIGHT.encode()))
+        case "removed":
+            office.accounts.remove(HELLO)
+        case "contained":
+            office.does(RevokeAccess("one", HELLO))
+        case "guessed":
+            token = token[:-1] + ("A" if token[-1] != "A" else "B")
+    with pytest.raises(Refusal, match="this link is not good"):
+        office.accounts.redeem(token, Secret(b"something quite new"))
+    assert office.says("something quite new").account == ""

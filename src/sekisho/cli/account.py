@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from sekisho.cli import speech
 from sekisho.cli.app_password import app_password
 from sekisho.cli.autoreply import autoreply
-from sekisho.cli.household import Household, ask_password, household
+from sekisho.cli.household import Household, ask_password, ask_token, household
 from sekisho.cli.instructions import instructions
 from sekisho.cli.logins import logins
 from sekisho.cli.where import config_option, json_option, when
@@ -154,17 +154,36 @@ def remove(address: str, yes: bool, dry_run: bool, path: str) -> None:
             speech.tell(phrase("{name} is removed.", name=key))
 
 
-@command.command("password")
+@command.command("reset-link")
 @click.argument("address")
+@click.option("--hours", default=24, show_default=True, type=click.IntRange(1, 168), help="Until it ends.")
 @config_option
-def password(address: str, path: str) -> None:
-    """Set a new password: from a prompt, or the first line of standard input.
+def reset_link(address: str, hours: int, path: str) -> None:
+    """A token by which the owner sets a new password, once; do not send it to the mailbox that was stolen.
+
+    Example: sekisho account reset-link hello@example.com --hours 2
+    """
+    with household(path) as home:
+        speech.tell(home.accounts.make_link(address, hours))
+
+
+@command.command("password")
+@click.argument("address", default="")
+@click.option("--token", "by_token", is_flag=True, help="By a reset-link: asks for it, then the password.")
+@config_option
+def password(address: str, by_token: bool, path: str) -> None:
+    """Set a new password: from a prompt, or the first line of standard input; with --token from the second.
 
     Example: sekisho account password hello@example.com
     """
+    if bool(address) == by_token:
+        speech.fail(phrase("either an address or --token says whose password it is"))
     with household(path) as home:
-        key = home.accounts.account(address).address
-        home.accounts.set_password(key, ask_password())
+        if by_token:
+            key = home.accounts.redeem(ask_token(), ask_password())
+        else:
+            key = home.accounts.account(address).address
+            home.accounts.set_password(key, ask_password())
         _end_sessions(home, key)
         speech.tell(phrase("{name} has a new password.", name=key))
         _tell_of_case(home, key)

@@ -74,3 +74,10 @@ def ask_password() -> Secret:
         return Secret(str(typed).encode("utf-8", "surrogateescape"))
     line = sys.stdin.buffer.readline(PASSWORD_BYTES + 2)
     return Secret(line.rstrip(b"\r\n"))
+
+
+def ask_token() -> str:
+    """Of a one-time link: a line of standard input, or typed at a prompt that does not show it."""
+    if sys.stdin.isatty():
+        return str(click.prompt(speech.texts().say(phrase("Token")), hide_input=True))
+    return sys.stdin.buffer.readline(PASSWORD_BYTES).decode("utf-8", "replace").strip()

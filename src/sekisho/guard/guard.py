@@ -68,7 +68,7 @@ class Guard(Keeper):
             return (), 0
         memory.last = max(memory.last, event.at)
         self._changed.add(account)
-        network = self._network(event.address, event.network)
+        network = self._network(account, event.address, event.at, event.network)
         if event.trust == "open":
             return self._hear(account, memory, event, network), 0
         stranger = isinstance(event, Accepted) and self._flow(memory, event, network) is memory.strange
@@ -175,7 +175,7 @@ class Guard(Keeper):
         memory = self._memories.get(account.lower())
         if memory is None or not self._settings.enabled:
             return Standing(account.lower(), address)
-        network = self._network(address, network)
+        network = self._network(account.lower(), address, at, network)
         place = place_of(logins.standpoint(memory, network))
         grade = grading.grade_at(memory, at)
         lodger = network.key in memory.lodgings()

@@ -2,6 +2,7 @@
 a new table."""
 
 from sekisho.guard import logins, volume
+from sekisho.guard.allowing import Allowed
 from sekisho.guard.grading import grade_at
 from sekisho.guard.memory import DAY, Flow, Memory, pack_memory, unpack_memory
 from sekisho.guard.networks import NOWHERE, NetworkTable
@@ -22,11 +23,13 @@ class Keeper:
         self._memories: dict[str, Memory] = {}
         self._changed: set[str] = set()
         self._webmail = frozenset(settings.webmail)
+        self._allowed = Allowed(settings.allow)
 
     def configure(self, settings: Settings) -> None:
         """New limits; what is remembered stays."""
         self._settings = settings
         self._webmail = frozenset(settings.webmail)
+        self._allowed = Allowed(settings.allow)
 
     def accounts(self) -> tuple[str, ...]:
         return tuple(self._memories)
@@ -102,8 +105,10 @@ class Keeper:
         memory.denied = memory.passed = memory.over_cap = 0
         self._changed.add(account.lower())
 
-    def _network(self, address: str, known: Network | None) -> Network:
-        """Rule 12: our own web mail is no place, whatever its address."""
+    def _network(self, account: str, address: str, at: int, known: Network | None) -> Network:
+        """Rule 12: our own web mail is no place, whatever its address; nor is what the operator allows."""
         if address in self._webmail:
+            return NOWHERE
+        if self._allowed and self._allowed.covers(account, address, at):
             return NOWHERE
         return known if known is not None else self._networks.find(address)

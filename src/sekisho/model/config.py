@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from sekisho.model.config_base import Settings
 from sekisho.model.config_base import about as _about
 from sekisho.model.config_booth import BOOTHS as BOOTHS
+from sekisho.model.config_guard import Allow as Allow
 from sekisho.model.config_guard import Guard as Guard
 from sekisho.model.config_hands import Hand as Hand
 from sekisho.model.config_listen import Listen as Listen

@@ -6,6 +6,15 @@ from sekisho.model.config_base import Settings
 from sekisho.model.config_base import about as _about
 
 
+class Allow(Settings, frozen=True):
+    until: Annotated[str, _about("The last day of it (UTC), as in 2027-03-31; then it is as if it were not.")]
+    networks: Annotated[
+        tuple[str, ...], _about("Networks that the guard takes for no place; empty: everywhere.")
+    ] = ()
+    accounts: Annotated[tuple[str, ...], _about("For these accounts only; empty: for all.")] = ()
+    why: Annotated[str, _about("For the audit: who asked for it, and why.")] = ""
+
+
 class Guard(Settings, frozen=True):
     enabled: Annotated[bool, _about("Off: standings are always clear, nothing is held.")] = True
     watch: Annotated[float, _about("Evidence at which mail from unfamiliar networks waits.", gt=0)] = 3.5
@@ -30,4 +39,11 @@ class Guard(Settings, frozen=True):
         tuple[str, ...],
         _about("Addresses of our own web mail, whose forwarded client addresses are believed."),
     ] = ()
+    allow: Annotated[
+        dict[str, Allow],
+        _about(
+            "Exceptions by name, each with an end: sign-ins from there are neither evidence nor refused, and "
+            "confirm nothing; limits of volume and refusals by other hosts count as ever."
+        ),
+    ] = {}
     help_url: Annotated[str, _about("Where a locked-out user finds help; stands in the reply.")] = ""

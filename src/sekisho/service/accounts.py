@@ -5,6 +5,9 @@ only: written before the account and removed before it, so that no crash leaves 
 of the name.
 """
 
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -25,6 +28,13 @@ PASSWORD_CHARACTERS = 8
 
 DELIMITERS = "+-=_."
 """Characters that a domain may choose to end a user's name."""
+
+
+HOUR = 3600 * 1_000_000
+TOKEN_BYTES = 32
+"""256 bits: nobody guesses one, so a fast hash is enough."""
+
+LINK_IS_OVER = phrase("this link is not good: it was used, its time is over, or a newer one was made")
 
 
 class Hands(Struct, frozen=True):
@@ -122,6 +132,26 @@ class Accounts:
         self._save_password(account.address, password)
         self.house.note(self._hands.change("password set", account.address))
 
+    def make_link(self, address: str, hours: int) -> str:
+        """The token of a one-time link; only its hash is kept. An older one of the account ends."""
+        account = self.account(address)
+        token = urlsafe_b64encode(self._hands.chance.data(TOKEN_BYTES)).rstrip(b"=").decode("ascii")
+        until = self._hands.clock.now() + hours * HOUR
+        self.vault.save_reset(account.address, _mark_of(token), until)
+        self.house.note(self._hands.change("reset link made", account.address, f"for {hours} h"))
+        return token
+
+    def redeem(self, token: str, password: Secret) -> str:
+        """Sets the password by a link, which opens nothing any more then. Returns whose it was."""
+        mark, now = _mark_of(token.strip()), self._hands.clock.now()
+        address = self.vault.reset_for(mark, now)
+        if not address or self.house.account(address) is None:
+            raise Refusal(LINK_IS_OVER)
+        if not self._save_password(address, password, mark):
+            raise Refusal(LINK_IS_OVER)
+        self.house.note(self._hands.change("password set", address, "by a one-time link"))
+        return address
+
     def lock(self, address: str, why: str) -> Account:
         """Nobody can log in; mail arrives all the same."""
         account = self.account(address)
@@ -141,7 +171,7 @@ class Accounts:
         self.house.remove_account(account.address, self._hands.change("account removed", account.address))
         return account
 
-    def _save_password(self, key: str, password: Secret) -> None:
+    def _save_password(self, key: str, password: Secret, mark: bytes = b"") -> bool:
         plain = prepared(password)
         if len(plain.decode("utf-8", "replace")) < PASSWORD_CHARACTERS:
             raise Refusal(phrase("a password needs {count} characters or more", count=PASSWORD_CHARACTERS))
@@ -150,7 +180,11 @@ class Accounts:
         stored, keys = make_hash(plain, self._hands.chance.data(SALT_BYTES)), None
         if self._scram_rounds:
             keys = make_keys(plain, salt_of(self.vault.digest_key(), key), self._scram_rounds)
-        self.vault.save(key, stored, self._hands.clock.now(), keys)
+        return self.vault.save(key, stored, self._hands.clock.now(), keys, redeems=mark)
+
+
+def _mark_of(token: str) -> bytes:
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def kept_quota(text: str) -> str:

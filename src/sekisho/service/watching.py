@@ -23,6 +23,7 @@ from sekisho.model.incident import Finding, Grade, Incident, Standing
 from sekisho.model.phrase import Phrase
 from sekisho.service.aftercare import Aftercare
 from sekisho.service.alarming import Alarming
+from sekisho.service.allowing import note_allowed
 from sekisho.service.boundary import boundary
 from sekisho.service.casebook import Casebook
 from sekisho.service.channel import Channel, NotDone
@@ -113,6 +114,7 @@ class WatchRole:
             self._take_up(incident, lifted=await self._cases.is_lifted(incident))
         await self._alarming.start()
         await self._aftercare.read()
+        await self._containing.keep(note_allowed, self._house, self._config.guard, self._world.clock.now())
         await self._catch_up()
         self._world.spawn.task("watch", self._run())
         self._containing.alarms.run(self._recorder.trouble)
@@ -300,10 +302,16 @@ class WatchRole:
             self._config = config
             self._containing.configure(config)
             self.guard.configure(config.guard)
+            self._world.spawn.task("audit", self._note_allowed())
             if table is not None:
                 self.guard.use_table(table, self._world.clock.now())
 
         return apply
+
+    async def _note_allowed(self) -> None:
+        async with boundary(self._recorder.trouble, "audit", "guard.allow"):
+            now = self._world.clock.now()
+            await self._containing.keep(note_allowed, self._house, self._config.guard, now)
 
     async def stop(self) -> None:
         self._stopped = True

@@ -37,6 +37,10 @@ CREATE = """create table if not exists app_passwords (ident varchar not null pri
 
 COLUMNS = "ident, address, name, services, at, salt, hash, rounds, scram, stored, server, revoked, revoked_by"
 SELECT = f"select {COLUMNS} from app_passwords where address = ? order by at, ident"
+CREATE_RESETS = """create table if not exists resets (mark blob not null primary key,
+    address varchar not null, until integer not null)"""
+"""One-time links by which an owner sets a new password: hashes of their tokens."""
+
 THERE = "select 1 from sqlite_master where type = 'table' and name = 'app_passwords'"
 """A file of an older sekisho has the table when its first app password is made."""
 
@@ -103,7 +107,10 @@ def remove(connection: sqlite3.Connection, address: str, ident: str) -> None:
 
 
 def revoke(connection: sqlite3.Connection, address: str, action: str, at: int) -> tuple[str, ...]:
-    """Ids of those that this action revoked, now or when it was first asked."""
+    """Ids of those that this action revoked, now or when it was first asked. Links that were made before open
+    nothing either: who reads the mailbox may have one.
+    """
+    connection.execute("delete from resets where address = ?", (address,))
     statement = "update app_passwords set revoked = ?, revoked_by = ? where address = ? and revoked = 0"
     known = _revoked_by(connection, action)
     if not known:
@@ -135,6 +142,7 @@ def changing(path: str) -> Iterator[sqlite3.Connection]:
             connection.execute("pragma synchronous = extra")
             connection.execute("begin immediate")
             connection.execute(CREATE)
+            connection.execute(CREATE_RESETS)
             yield connection
             connection.execute(_CHANGED)
             connection.execute("commit")

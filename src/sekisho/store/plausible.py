@@ -4,6 +4,7 @@ import ipaddress
 import re
 import zoneinfo
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from sekisho.model.account import key_of, split
@@ -77,6 +78,9 @@ def _rules() -> dict[Place, Rule]:
         ("source", ANY, "addresses"): _addresses,
         ("source", ANY, "helo"): _hostname_or_none,
         ("guard", "webmail"): _networks,
+        ("guard", "allow", ANY, "networks"): _networks,
+        ("guard", "allow", ANY, "accounts"): _accounts,
+        ("guard", "allow", ANY, "until"): _day,
         ("oauth", "jwks"): _https,
         ("oauth", "introspection"): _https,
         ("notify", "webhooks", ANY, "url"): _https_needed,
@@ -146,6 +150,18 @@ def _https(value: str) -> Phrase | None:
 
 def _https_needed(value: str) -> Phrase | None:
     return _https(value or "-")
+
+
+def _accounts(value: list[str]) -> Phrase | None:
+    return next((flaw for text in value if (flaw := _account(text)) is not None), None)
+
+
+def _day(value: str) -> Phrase | None:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return phrase("{value} is not a day such as 2027-03-31", value=printable(value, 100))
+    return None
 
 
 def _proxies(value: list[str]) -> Phrase | None:

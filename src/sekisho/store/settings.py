@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from sekisho.checks import registry
 from sekisho.model.config import Config, Listen
+from sekisho.model.config_guard import Allow
 from sekisho.model.config_oauth import OAuth
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
@@ -175,6 +176,7 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
     guard = config.guard
     if not guard.watch <= guard.contain <= guard.whole_account:
         yield ("guard", "contain"), phrase("this must not be below watch nor above whole_account")
+    yield from _allow_contradictions(config.guard.allow)
     if config.queue.first_retry_s > config.queue.longest_retry_s:
         yield ("queue", "first_retry_s"), phrase("this must not be above longest_retry_s")
     for name in config.queue.limits:
@@ -202,6 +204,12 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, Phrase]]:
         yield ("returns", "unsigned"), why
     for why in registry.mistakes(config.checks, config.soften):
         yield ("checks",), why
+
+
+def _allow_contradictions(allowed: Mapping[str, Allow]) -> Iterator[tuple[Place, Phrase]]:
+    for name, allow in allowed.items():
+        if not allow.accounts and all(text.endswith("/0") for text in allow.networks):
+            yield ("guard", "allow", name), phrase("networks or accounts must say where the guard looks away")
 
 
 def _token_contradictions(oauth: OAuth) -> Iterator[tuple[Place, Phrase]]:

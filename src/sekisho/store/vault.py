@@ -8,7 +8,18 @@ import os
 from typing import Self
 
 from msgspec import structs
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, delete, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    delete,
+    select,
+)
 from sqlalchemy.dialects.sqlite import insert
 
 from sekisho.store import app_passwords
@@ -69,22 +80,46 @@ class Vault:
         path = os.path.join(state, FILE)
         return cls(Database.open(path, metadata, SCHEMA), path)
 
-    def save(self, address: str, stored: str, at: int, keys: ScramKeys | None = None) -> None:
-        """Without `keys`, those of the password before go all the same."""
+    def save(
+        self, address: str, stored: str, at: int, keys: ScramKeys | None = None, *, redeems: bytes = b""
+    ) -> bool:
+        """Without `keys`, those of the password before go all the same, and so do links. `redeems`: the mark
+        of the link by which it is done; False if there is none that is good.
+        """
         row = {"hash": stored, "at": at}
         statement = insert(passwords).values(address=address, **row)
         with self._database.changing() as connection:
+            connection.exec_driver_sql(app_passwords.CREATE_RESETS)
+            if redeems and not _is_good(connection, redeems, address, at):
+                return False
+            connection.exec_driver_sql("delete from resets where address = ?", (address,))
             connection.execute(statement.on_conflict_do_update(index_elements=["address"], set_=row))
             scram.create(connection, checkfirst=True)
             connection.execute(delete(scram).where(scram.c.address == address))
             if keys is not None:
                 connection.execute(insert(scram).values(address=address, **structs.asdict(keys)))
+        return True
+
+    def save_reset(self, address: str, mark: bytes, until: int) -> None:
+        """One for each account: an older link opens nothing any more."""
+        with app_passwords.changing(self._path) as connection:
+            connection.execute("delete from resets where address = ?", (address,))
+            connection.execute("insert into resets values (?, ?, ?)", (mark, address, until))
+
+    def reset_for(self, mark: bytes, now: int) -> str:
+        """Whose link this is; "" if it is none that is good."""
+        with app_passwords.changing(self._path) as connection:
+            query = "select address from resets where mark = ? and until > ?"
+            row = connection.execute(query, (mark, now)).fetchone()
+        return str(row[0]) if row else ""
 
     def remove(self, address: str) -> None:
         with self._database.changing() as connection:
             connection.execute(delete(passwords).where(passwords.c.address == address))
             connection.exec_driver_sql(app_passwords.CREATE)
             connection.exec_driver_sql("delete from app_passwords where address = ?", (address,))
+            connection.exec_driver_sql(app_passwords.CREATE_RESETS)
+            connection.exec_driver_sql("delete from resets where address = ?", (address,))
             scram.create(connection, checkfirst=True)
             connection.execute(delete(scram).where(scram.c.address == address))
 
@@ -118,3 +153,8 @@ class Vault:
 
     def close(self) -> None:
         self._database.close()
+
+
+def _is_good(connection: Connection, mark: bytes, address: str, now: int) -> bool:
+    query = "select 1 from resets where mark = ? and address = ? and until > ?"
+    return connection.exec_driver_sql(query, (mark, address, now)).first() is not None
