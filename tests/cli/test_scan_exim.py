@@ -87,3 +87,17 @@ def test_only_exim(tmp_path: Path) -> None:
     other = report(tmp_path / "mainlog", "--format", "qmail", code=0)
     assert {"exim": told["lines"]} == told["dialects"]
     assert other["lines"] == other["unparsed"]
+
+
+def test_the_zone_of_a_clock_on_the_wall_is_said_to_be_a_guess(tmp_path: Path) -> None:
+    """Exim's own stamps have a year and no zone; with `log_timezone` they have one."""
+    attacked(tmp_path / "mainlog", 7, long_ids=False)
+    assert "zone of this computer" in report(tmp_path / "mainlog", code=1)["assumed"]["how"]
+    lines = [f"{line[:19]} +0200{line[19:]}" for line in (tmp_path / "mainlog").read_text().splitlines()]
+    (tmp_path / "mainlog").write_text("\n".join(lines) + "\n")
+    told = report(tmp_path / "mainlog", code=1)
+    assert ("the stamps tell it", "+02:00", 0) == (
+        told["assumed"]["how"],
+        told["assumed"]["zone"],
+        told["unparsed"],
+    )

@@ -25,12 +25,14 @@ _SPLOGGER = re.compile(rb" qmail[\w.-]*(?:\[\d*\])?: \d{9,10}\.\d{6}[ +]")
 
 
 class Hint(Struct, frozen=True):
-    """A moment that the log tells for certain; `offset_s` None where it says nothing of the zone."""
+    """A moment that the log tells for certain; `offset_s` None where it says nothing of the zone. `wall`: it
+    is the clock on somebody's wall, as Exim writes it."""
 
     at: int
     offset_s: int | None
     host: bytes
     file: str = ""
+    wall: bool = False
 
 
 class Sighting(Struct, frozen=True):
@@ -91,9 +93,10 @@ def _absolute(name: str, sample: bytes) -> Hint | None:
     at = Calendar(UTC, 0).at(stamp)
     if at is None:
         return None
-    return Hint(
-        at, _offset(stamp, at) if stamp[:1].isdigit() and stamp[4:5] == b"-" else None, match[2], name
-    )
+    if not stamp[:1].isdigit() or stamp[4:5] != b"-":
+        return Hint(at, None, match[2], name)
+    offset = _offset(stamp, at)
+    return Hint(at, offset, match[2], name, offset is None)
 
 
 def _offset(stamp: bytes, at: int) -> int | None:
@@ -117,6 +120,8 @@ def calendar_for(
     hint, how = _best(sighting, hints, neighbours)
     if not sighting.classic and hint is not None:
         how = phrase("the stamps tell it")
+        if hint.wall:
+            how = phrase("year from the stamps, zone of this computer")
     zone = around.given or around.local
     near = hint.at if hint is not None else _from_date(sighting, zone, around.modified)
     if around.year:
