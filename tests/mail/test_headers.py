@@ -124,6 +124,14 @@ def test_fields_stand_where_they_say(text: bytes) -> None:
         b" (we (said) so)\r\n mx.example.com (really);\r\n dkim=pass",
         b"mx.example.com.; none",
         b"mx.example.com",
+        b"(" + b"x" * 5000 + b") mx.example.com; dkim=pass",
+        b"(a\\) b) mx.example.com; dkim=pass",
+        b"(a) (b)(c)mx.example.com; dkim=pass",
+        b'"mx\\.example.com"; dkim=pass',
+        b"mx.example.com/1; dkim=pass",
+        b"mx.example.com(x); dkim=pass",
+        b"((mx.example.com; x",
+        b'"mx.example.com; dkim=pass',
     ],
 )
 def test_who_claims_to_be_us_is_found(value: bytes) -> None:
@@ -134,7 +142,13 @@ def test_who_claims_to_be_us_is_found(value: bytes) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"mx.example.org; x", b"amx.example.com; x", b"(mx.example.com) y; x", b"((mx.example.com; x", b""],
+    [
+        b"mx.example.org; x",
+        b"amx.example.com; x",
+        b"(mx.example.com) y; x",
+        b"(mx.example.com;) y; z=mx.example.com",
+        b"",
+    ],
 )
 def test_others_may_claim_what_they_like(value: bytes) -> None:
     """Only our own name is ours."""

@@ -25,6 +25,9 @@ SINGLE = frozenset(
 )
 """Fields of which a letter has one (RFC 5322 3.6): with a second one, readers differ in which they show."""
 
+BLOCK_BYTES = 64 * 1024
+"""How much of a body is rewritten at once: the canonical form of a large letter is never whole in memory."""
+
 NAME = b"dkim-signature"
 
 
@@ -56,8 +59,10 @@ class Opened(Struct, frozen=True):
 
 def opened(raw: bytes, head: Head, body: bytes) -> Opened:
     async def feed(hashers: Sequence[BodyHash]) -> None:
-        for hasher in hashers:
-            hasher.update(body)
+        for at in range(0, len(body), BLOCK_BYTES):
+            block = body[at : at + BLOCK_BYTES]
+            for hasher in hashers:
+                hasher.update(block)
 
     return Opened(raw, head, feed)
 

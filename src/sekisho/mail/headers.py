@@ -16,6 +16,9 @@ LINES = 10_000
 """Most lines of a head, folded ones counted singly."""
 
 _FIELD_ENDS = re.compile(rb"\r\n(?![ \t])")
+_BEFORE_WORD = re.compile(rb"[ \t]*+\(?")
+_WORD = re.compile(rb'"(?:[^"\\]|\\.)*+"|[^ \t;("]++')
+_IN_COMMENT = re.compile(rb"[()]|\\.?")
 _NAME_LETTERS = bytes(range(33, 127)).replace(b":", b"")
 """RFC 5322 3.6.8. White space between name and colon is obsolete syntax (4.5.8), and read all the same."""
 
@@ -103,23 +106,34 @@ def claims(head: Head, hostname: str) -> tuple[Field, ...]:
     if not results:
         return ()
     ours = hostname.lower().encode()
-    return tuple(field for field in results if _authserv(field.value) == ours)
+    return tuple(field for field in results if _is_authserv(field.value, ours))
 
 
-def _authserv(value: bytes) -> bytes:
-    """The authserv-id (RFC 8601 2.2): the first word that is not in a comment, without quotes."""
-    depth, word = 0, bytearray()
-    for byte in unfolded(value)[:1024]:
-        char = bytes((byte,))
-        if char == b"(":
-            depth += 1
-        elif char == b")":
-            depth = max(0, depth - 1)
-        elif depth or char == b'"':
-            continue
-        elif char in b" \t;":
-            if word:
-                break
-        else:
-            word += char
-    return bytes(word).lower().rstrip(b".")
+def _is_authserv(value: bytes, ours: bytes) -> bool:
+    """Is this the authserv-id (RFC 8601 2.2), the first word that is not in a comment? Where readers could
+    disagree about that, our name anywhere in the field is a claim.
+    """
+    text = unfolded(value).lower()
+    if ours not in text.translate(None, b"\\"):
+        return False
+    at = 0
+    while (found := _BEFORE_WORD.match(text, at)) is not None and found.end() > at:
+        at = found.end()
+        if text[at - 1 : at] == b"(":
+            at = _behind_comment(text, at)
+            if at < 0:
+                return True
+    word = _WORD.match(text, at)
+    if word is None:
+        return text[at : at + 1] == b'"'
+    return word[0].replace(b'"', b"").replace(b"\\", b"").partition(b"/")[0].rstrip(b".") == ours
+
+
+def _behind_comment(text: bytes, at: int) -> int:
+    """-1: it does not end."""
+    depth = 1
+    for found in _IN_COMMENT.finditer(text, at):
+        depth += (found[0] == b"(") - (found[0] == b")")
+        if not depth:
+            return found.end()
+    return -1

@@ -9,7 +9,7 @@ from functools import partial
 from msgspec import Struct
 
 from sekisho.mail.canon import BodyHash, unstuffed
-from sekisho.mail.dkim import Opened
+from sekisho.mail.dkim import BLOCK_BYTES, Opened
 from sekisho.mail.headers import HEAD_BYTES, Head, TooLarge, fields_of, head_of
 from sekisho.store.bodies import PART_BYTES, BigBody
 from sekisho.world import Unavailable, World
@@ -65,8 +65,9 @@ def _head(plain: bytes) -> Head:
 
 
 def _parts(world: World, source: Source) -> Iterator[bytes]:
-    yield source.above
-    yield from source.parts
+    for part in (source.above, *source.parts):
+        for start in range(0, len(part), BLOCK_BYTES):
+            yield part[start : start + BLOCK_BYTES]
     at = 0
     while source.path and (block := _read(world, source.path, at, PART_BYTES)):
         yield block
