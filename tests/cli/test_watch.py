@@ -102,6 +102,8 @@ def test_cases_are_kept_and_told_once(tmp_path: Path) -> None:
     town = honest()
     stolen(town)
     path = write(town, tmp_path / "log")
+    with path.open("a") as log:
+        log.write("what no dialect knows\n")
     first = home("watch", str(path), "--once", "--json")
     assert (1, VICTIM) == (first.code, first.rows()[0]["subject"]), first.err
     (line,) = [line for line in home("incident", "list").out.splitlines() if "contained" in line]
@@ -109,7 +111,7 @@ def test_cases_are_kept_and_told_once(tmp_path: Path) -> None:
     assert "networks" in home("incident", "show", VICTIM).out
     again = home("watch", str(path), "--once")
     assert (0, "") == (again.code, again.out)
-    assert "0 lines read" in again.err
+    assert "0 lines read, 0 events, 0 lines not understood" in again.err
 
 
 def test_what_was_stolen_long_ago_is_history(tmp_path: Path) -> None:

@@ -136,7 +136,8 @@ class Stream:
 
     def read(self, lines: Iterable[bytes], *, known: bool = False) -> None:
         """`known`: they were told before, and are read to understand those that follow."""
-        ledger = self._ledger
+        ledger, shapes = self._ledger, self.reader.shapes
+        unknown = shapes.count
         for line in lines:
             self.reader.read_line(line)
             if ledger.visits_begun or ledger.letters_begun or ledger.events:
@@ -145,6 +146,8 @@ class Stream:
                 if not known:
                     self._desk.pass_on(self.origin, ledger.events)
                 ledger.visits_begun, ledger.letters_begun, ledger.events = [], [], []
+        if known:
+            shapes.count = unknown  # they were counted before
         if len(ledger.logins) > TEXTS_MAX:
             ledger.forget_texts()
             self.reader.forget()
