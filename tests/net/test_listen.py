@@ -1,12 +1,14 @@
 """Listening sockets by the names that the settings give them."""
 
 import asyncio
+import contextlib
 import os
 import socket
 from pathlib import Path
 
 import pytest
 
+from sekisho.net import listen
 from sekisho.net.listen import bind, bound_name, peer_of, serve
 from sekisho.world import Unavailable
 
@@ -62,3 +64,51 @@ def test_who_is_at_the_other_end(tmp_path: Path) -> None:
     asyncio.run(scene())
     assert ["127.0.0.1", "::1", ""] == peers
     assert 0o600 == os.stat(tmp_path / "door").st_mode & 0o777
+
+
+def test_several_listen_at_one_port_each_with_a_queue_of_its_own(tmp_path: Path) -> None:
+    """The system spreads who comes; one unix socket is for all; a port that others share is not free."""
+    bound = listen.bind_each("127.0.0.1:0", str(tmp_path), 0o600, 2)
+    clients = [socket.create_connection(bound[0].getsockname()) for _ in range(60)]
+    try:
+        shares = [accepted(each) for each in bound]
+        assert 60 == sum(shares) and 10 <= min(shares), shares
+        with pytest.raises(Unavailable):
+            listen.bind_each(listen.bound_name(bound[0]), str(tmp_path), 0o600, 2)
+    finally:
+        for each in (*clients, *bound):
+            each.close()
+    (one,) = listen.bind_each("unix:socket", str(tmp_path), 0o600, 2)
+    one.close()
+
+
+def accepted(listener: socket.socket) -> int:
+    """Whoever waits there."""
+    count = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            listener.accept()[0].close()
+            count += 1
+    return count
+
+
+def test_whom_a_neighbour_lets_wait_is_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody accepts at that socket but us, now and then."""
+    monkeypatch.setattr(listen, "RELIEF_S", 0.01)
+
+    class Greeter(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            transport.write(b"220 hello\r\n")
+
+    async def main() -> None:
+        (neighbour,) = listen.bind_each("127.0.0.1:0", str(tmp_path), 0o600, 1)
+        relief = asyncio.create_task(listen.relieve(neighbour, Greeter))
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection(*neighbour.getsockname())
+            assert b"220 hello\r\n" == await asyncio.wait_for(reader.readline(), 60)
+            writer.close()
+        relief.cancel()
+        neighbour.close()
+
+    asyncio.run(main())
