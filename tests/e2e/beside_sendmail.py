@@ -59,7 +59,7 @@ class WaitingSendmail:
         self.base, self.port, self.config = base, free_port(), base / "sendmail.cf"
         for folder in ("mqueue", "sasl"):
             (base / folder).mkdir()
-        libraries = root / "usr" / "lib" / "x86_64-linux-gnu"
+        (libraries,) = (root / "usr" / "lib").glob("*-linux-gnu")
         m4 = complete(root / "usr" / "bin" / "m4", libraries)
         cf = root / "usr" / "share" / "sendmail" / "cf"
         (base / "sendmail.mc").write_text(MC.format(base=base, cf=cf, port=self.port))
