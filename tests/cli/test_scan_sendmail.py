@@ -8,6 +8,7 @@ import pytest
 from cli.mailtown import VICTIM, botnet, knocking, office, polling, telephone
 from cli.sendmailtown import SendmailTown
 from cli.test_scan import only, report
+from command import sekisho
 
 WEST = timezone(timedelta(hours=-5))
 
@@ -51,3 +52,23 @@ def test_nobody_is_accused_in_an_honest_sendmail_log(tmp_path: Path) -> None:
     (tmp_path / "maillog").write_bytes(town.text())
     told = report(tmp_path / "maillog", "--what-if", "--year", "2022", code=0)
     assert ([], []) == (told["incidents"], told["would_have_bothered"])
+
+
+def test_masked_a_user_without_a_domain_is_not_named(tmp_path: Path) -> None:
+    """sendmail knows users by name; in sentences and lists they are numbers as well."""
+    town = SendmailTown(5, datetime(2022, 9, 5, 8, tzinfo=WEST))
+    for account in ("hildegard", "otto"):
+        polling(town, account, town.address(), 3)
+    for minute in range(0, 900, 9):
+        at, address = town.start + timedelta(days=2, minutes=minute), town.address()
+        town.login(at, "submission", "hildegard", address)
+        town.message(at, "hildegard", [f"x{minute}.{number}@strangers.example" for number in range(9)], 4)
+        town.login(at + timedelta(seconds=9), "submission", "otto", address)
+    (tmp_path / "maillog").write_bytes(town.text())
+    page = tmp_path / "r.html"
+    for words in (("--json",), ("--html", str(page))):
+        result = sekisho("scan", "--mask", "--what-if", "--year", "2022", *words, str(tmp_path / "maillog"))
+        shown = result.out + (page.read_text() if page.exists() else "")
+        assert 1 == result.code
+        assert "hildegard" not in shown and "otto" not in shown
+        assert "account1@nowhere" in shown
