@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-NAMES = ("ingest", "relay", "idle", "slow", "kill9", "spool", "million", "scan_speed", "guard", "seal")
+NAMES = ("ingest", "relay", "idle", "slow", "kill9", "spool", "million", "scan", "guard", "seal")
 
 
 def main() -> int:

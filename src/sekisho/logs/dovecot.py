@@ -21,6 +21,9 @@ from sekisho.model.address import normal
 from sekisho.model.text import printable
 
 NAME = "dovecot"
+FIELDS_MAX = 4096
+"""Dovecot takes names of at most 255 bytes; what is longer is no line of its doors."""
+
 PROXIED_MAX = 10_000
 """Sessions handed on by a proxy that are known again where the log of the server behind it is read too."""
 
@@ -201,7 +204,7 @@ class Dovecot:
 def _who(fields: str) -> tuple[str, str, str, str] | None:
     """Account, address, mechanism and session. The name ends where what follows is well-formed and has only
     one `rip=`."""
-    match = _WHO.match(fields)
+    match = _WHO.match(fields) if len(fields) <= FIELDS_MAX else None
     address = ip_address(match[2]) if match is not None else ""
     if match is None or not address:
         return None

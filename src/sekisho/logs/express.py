@@ -14,7 +14,7 @@ from msgspec import Struct
 from sekisho.logs import dovecot, postfix
 from sekisho.logs.postfix_queue import Delivery
 from sekisho.logs.saying import Saying
-from sekisho.logs.stamp import Calendar
+from sekisho.logs.stamp import SECOND, Calendar
 
 CLASSIC = rb"[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d(?:\.\d{6})?"
 ISO = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:?\d\d)"
@@ -25,10 +25,10 @@ _TAIL = (
     rb"|(disconnect) from [^ \n]++(?= (?:[^\n]*? )?auth=|\n|\Z)[^\n]*+|(?:dis)?connect from [^\n]*+"
     rb"|(?:NOQUEUE: (?:reject|milter-reject|filter)|lost connection after|(?:Anonymous|Trusted|Untrusted"
     rb"|Verified)"
-    rb" TLS conn)[^\n]*+)"
+    rb" TLS conn)[^\n]*+|([^\n]++))"
     rb"|dovecot(?:\[(\d{0,9}+)\])?: (?:"
     rb"((?:imap|pop3|submission|managesieve)-login): (?:Login|Logged in): ([^\n]*+)"
-    rb"|(?:imap|pop3|lmtp|managesieve)(?:\([^()\n]*+\)|<[^<>\n]*+>)*+: [^\n]*+))"
+    rb"|(?:imap|pop3|lmtp|managesieve)(?:\([^()\n]*+\)|<[^<>\n]*+>)*+: [^\n]*+|([^\n]++)))"
 )
 
 
@@ -37,8 +37,11 @@ def _lane(stamp: bytes) -> re.Pattern[bytes]:
 
 
 LANES = (_lane(CLASSIC), _lane(ISO))
-"""Groups: stamp, host, Postfix's program, process id, queue id, text, connect or disconnect, Dovecot's
-process id, door, what it says of a login, other."""
+"""Groups: stamp, host, Postfix's program, process id, queue id, text, disconnect, what else Postfix says;
+Dovecot's process id, door, what it says of a login, what else Dovecot says; other."""
+
+REST_MAX = 4096
+"""Longer texts are read again by themselves, where it is known what is too long."""
 
 _STRANGER = re.compile(rb"client=[^\s\[\],]*+\[([0-9A-Fa-f.:]++)\]")
 _QUEUED = re.compile(rb"from=<([^<>]*+)>, size=(\d{1,18}+), nrcpt=(\d{1,9}+) \(queue active\)")
@@ -50,7 +53,7 @@ _TRIED = re.compile(
 _ISO_LENGTHS = (25, 32)
 """`2013-07-22T18:52:46+09:00`, and with microseconds as rsyslog writes them."""
 
-SMTPD, QMGR, AGENT, OTHER = range(4)
+SMTPD, QMGR, AGENT, MAILBOX, OTHER = range(5)
 
 Rows = list[tuple[bytes, ...]]
 Again = Callable[[bytes, int], None]
@@ -76,16 +79,18 @@ class Express:
     def feed(self, block: bytes, rows: Rows, said: Saying, calendar: Calendar, again: Again) -> Passed:
         """`said` tells the file and the last line before the block; `again` reads a line by itself."""
         mail, line, mails, doors, misses = self._mail, said.line, 0, 0, 0
-        last, programs, handlers = b"", self._programs, (self._smtpd, self._qmgr, self._agent)
+        minutes = calendar.minutes
+        last, programs, handlers = b"", self._programs, (self._smtpd, self._qmgr, self._agent, self._mailbox)
         mail.tells_sessions = mail.tells_sessions or b": connect from " in block
-        for stamp, host, program, pid, ident, text, word, number, door, fields, other in rows:
+        for stamp, host, program, pid, ident, text, word, rest, number, door, fields, more, other in rows:
             line += 1
             if other:
                 misses += 1
                 again(other, line)
-            elif text or fields:
+            elif text or fields or rest or more:
                 if stamp != last:
-                    at = self._at(stamp, calendar)
+                    start = minutes.get(stamp[:12]) if len(stamp) == 15 else None
+                    at = self._at(stamp, calendar) if start is None else (start + int(stamp[13:])) * SECOND
                     last = stamp if at is not None else b""
                     said.at = at or 0
                 said.line, said.host = line, host
@@ -96,12 +101,21 @@ class Express:
                     said.pid = int(pid)
                     heard = kind != OTHER and handlers[kind](said, ident, text)
                     mails += heard
+                elif rest:
+                    said.program, said.pid = (programs.get(program) or self._kind(program))[1], int(pid)
+                    heard = _hears(mail, said, rest)
+                    mails += heard
+                elif more:
+                    said.program, said.pid = "dovecot", int(number or 0)
+                    heard = _hears(self._doors, said, more)
+                    doors += heard
                 else:
                     said.pid = int(number or 0)
                     heard = self._doors.entered(said, door, fields)
                     doors += heard
                 if not heard:
-                    again(_whole((stamp, host, program, pid, ident, text, number, door, fields)), line)
+                    parts = (stamp, host, program, pid, ident, text, rest, number, door, fields, more)
+                    again(_whole(parts), line)
             elif program:
                 mails += 1
                 if word:
@@ -132,7 +146,8 @@ class Express:
         daemon = name.rpartition("/")[2]
         kind = OTHER
         if "/" in name:
-            kind = {"smtpd": SMTPD, "qmgr": QMGR}.get(daemon, AGENT if daemon in postfix.AGENTS else OTHER)
+            agent = MAILBOX if name.endswith(postfix.LOCAL) else AGENT if daemon in postfix.AGENTS else OTHER
+            kind = {"smtpd": SMTPD, "qmgr": QMGR}.get(daemon, agent)
         if len(self._programs) > 1000:
             self._programs.clear()
         self._programs[program] = kind, name
@@ -162,17 +177,29 @@ class Express:
         match = _TRIED.fullmatch(text)
         if match is None:
             return False
-        parts = (part.decode("utf-8", "surrogateescape") if part else "" for part in match.groups())
-        to, orig, relay, status, result, reply = parts
-        local = said.program.endswith(postfix.LOCAL)
-        self._mail.queue.tried(said, ident, Delivery(to, orig, relay, local, result, status, reply.rstrip()))
+        to, orig, relay, status, result, reply = match.groups()
+        self._mail.queue.tried(said, ident, Delivery(to, orig or b"", relay, False, result, status, reply))
+        return True
+
+    def _mailbox(self, said: Saying, ident: bytes, text: bytes) -> bool:
+        match = _TRIED.fullmatch(text)
+        if match is None:
+            return False
+        to, orig, relay, status, result, reply = match.groups()
+        self._mail.queue.tried(said, ident, Delivery(to, orig or b"", relay, True, result, status, reply))
         return True
 
 
 def _whole(row: tuple[bytes, ...]) -> bytes:
     """The line as it stood, but for which word of success a door used."""
-    stamp, host, program, pid, ident, text, number, door, fields = row
+    stamp, host, program, pid, ident, text, rest, number, door, fields, more = row
     if program:
-        return b"%s %s %s[%s]: %s: %s" % (stamp, host, program, pid, ident, text)
+        return b"%s %s %s[%s]: %s" % (stamp, host, program, pid, rest or ident + b": " + text)
     tag = b"dovecot[%s]: " % number if number else b"dovecot: "
-    return b"%s %s %s%s: Login: %s" % (stamp, host, tag, door, fields)
+    return b"%s %s %s%s" % (stamp, host, tag, more or door + b": Login: " + fields)
+
+
+def _hears(dialect: postfix.Postfix | dovecot.Dovecot, said: Saying, rest: bytes) -> bool:
+    """What is said seldom, by the way of single lines."""
+    said.text = rest.decode("utf-8", "surrogateescape").rstrip("\r\n ")
+    return len(rest) <= REST_MAX and dialect.hear(said)

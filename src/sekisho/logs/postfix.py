@@ -273,11 +273,15 @@ class Postfix:
             return _AGENT_SILENT.match(said.text) is not None
         ident, to, bare, orig, bare_orig, relay, status, result, reply = match.groups()
         delivery = Delivery(
-            to or bare or "", orig or bare_orig or "", relay, said.program.endswith(LOCAL),
-            result, status or "", reply or "",
+            _raw(to or bare), _raw(orig or bare_orig), _raw(relay), said.program.endswith(LOCAL),
+            _raw(result), _raw(status), _raw(reply),
         )  # fmt: skip
         self.queue.tried(said, ident.encode(), delivery)
         return True
+
+
+def _raw(text: str | None) -> bytes:
+    return (text or "").encode("utf-8", "surrogateescape")
 
 
 def service_of(program: str) -> str:

@@ -45,18 +45,21 @@ _INSIDE = tuple(
 _NEAR = ("127.", "10.", "172.", "192.168.", "100.", "169.254.", ":", "f", "F")
 """How their addresses begin: most others need not be parsed."""
 
-_NEXT = re.compile(r"(?:queued|forwarded) as ([0-9A-Za-z]{5,40})\b")
-_RELAY = re.compile(r"[^\[\]]*\[([^\[\]]*)\](?::\d+)?$")
-_CODE = re.compile(r"(?:said|refused to talk to me): (\d{3})\b")
+_PLAIN = re.compile(rb"[\x21-\x5b\x5d-\x7e]*")
+"""What `printable` leaves as it is."""
+
+_NEXT = re.compile(rb"(?:queued|forwarded) as ([0-9A-Za-z]{5,40})\b")
+_RELAY = re.compile(rb"[^\[\]]*\[([^\[\]]*)\](?::\d+)?$")
+_CODE = re.compile(rb"(?:said|refused to talk to me): (\d{3})\b")
 _CAUSES = (
-    (re.compile(r"(?i)timed out|timeout|too long"), "timeout"),
-    (re.compile(r"(?i)name service|host not found|host or domain|domain not found|nullMX"), "dns"),
-    (re.compile(r"TLS|certificate"), "tls"),
-    (re.compile(r"(?i)connection refused|no route|unreachable|lost connection|connect to "), "connect"),
+    (re.compile(rb"(?i)timed out|timeout|too long"), "timeout"),
+    (re.compile(rb"(?i)name service|host not found|host or domain|domain not found|nullMX"), "dns"),
+    (re.compile(rb"TLS|certificate"), "tls"),
+    (re.compile(rb"(?i)connection refused|no route|unreachable|lost connection|connect to "), "connect"),
 )  # fmt: skip
-_RESULTS: dict[str, Literal["delivered", "failed", "deferred"]] = {
-    "sent": "delivered", "bounced": "failed", "deferred": "deferred", "expired": "failed",
-    "SOFTBOUNCE": "deferred",
+_RESULTS: dict[bytes, Literal["delivered", "failed", "deferred"]] = {
+    b"sent": "delivered", b"bounced": "failed", b"deferred": "deferred", b"expired": "failed",
+    b"SOFTBOUNCE": "deferred",
 }  # fmt: skip
 """What does not stand here tells of a probe (`deliverable`, `undeliverable`), not of mail."""
 
@@ -64,13 +67,13 @@ _RESULTS: dict[str, Literal["delivered", "failed", "deferred"]] = {
 class Delivery(Struct, frozen=True):
     """One `status=` line about one recipient."""
 
-    to: str
-    orig_to: str
-    relay: str
+    to: bytes
+    orig_to: bytes
+    relay: bytes
     local: bool
-    result: str
-    status: str
-    reply: str
+    result: bytes
+    status: bytes
+    reply: bytes
 
 
 class Entry(Struct):
@@ -81,7 +84,7 @@ class Entry(Struct):
     inside: bool = True
     is_queued: bool = False
     into: "Entry | None" = None
-    places: dict[str, int] = field(default_factory=dict)
+    places: dict[bytes, int] = field(default_factory=dict)
 
     def root(self) -> "Entry":
         entry = self
@@ -103,9 +106,7 @@ class Entry(Struct):
         if known is None:
             known = len(self.letter.recipients)
             kind = b"local " if delivery.local else b"remote "
-            plain = name.isascii() and name.isprintable() and "\\" not in name
-            told = name if plain else normal(printable(name))
-            self.letter.recipients.append(kind + told.encode("utf-8", "replace"))
+            self.letter.recipients.append(kind + (name if _PLAIN.fullmatch(name) else _tidy(name).encode()))
         self.places[name] = known
         return known
 
@@ -234,7 +235,7 @@ class Queue:
             return
         known = self._entries.get((said.host, ident))
         if isinstance(known, Passing):
-            self.passed(delivery.to if delivery.local and result == "delivered" else "")
+            self.passed(delivery.to if delivery.local and result == "delivered" else b"")
             return
         entry = known if known is not None else self.entry(said, ident)
         root = entry.root()
@@ -243,21 +244,21 @@ class Queue:
         if result == "delivered" and self._passed_on(said, entry, delivery):
             return
         code, cause = _why(delivery.reply, delivery.status) if result != "delivered" else (0, "")
-        root.letter.tries.append(Try(said.at, place, result, cause, code, delivery.status))
+        root.letter.tries.append(Try(said.at, place, result, cause, code, _word(delivery.status)))
 
-    def passed(self, mailbox: str) -> None:
+    def passed(self, mailbox: bytes) -> None:
         """A result for a stranger's message; `mailbox` is whose mail it is now, if it came into the house."""
         self._ledger.passing_tries += 1
         if mailbox and len(self._ledger.mailboxes) < MAILBOXES_MAX:
-            self._ledger.mailboxes.add(printable(normal(mailbox)))
+            self._ledger.mailboxes.add(_tidy(mailbox))
 
     def _passed_on(self, said: Saying, entry: Entry, delivery: Delivery) -> bool:
         """Whether the same letter goes on under another id of this host. What a stranger's host says of ids
         is not believed."""
-        if "ed as " not in delivery.reply or not (delivery.relay == "local" or _is_ours(delivery.relay)):
+        if b"ed as " not in delivery.reply or not (delivery.relay == b"local" or _is_ours(delivery.relay)):
             return False
         match = _NEXT.search(delivery.reply)
-        following = self.find(said, match[1].encode()) if match is not None else None
+        following = self.find(said, match[1]) if match is not None else None
         if following is None or not following.inside or following.letter.account:
             return False
         return self.link(entry, following)
@@ -275,7 +276,7 @@ class Queue:
         moved = {}
         for place, where in enumerate(following.letter.recipients):
             local = where.startswith(b"local ")
-            moved[place] = root.place(Delivery(names.get(place, ""), "", "", local, "", "", ""))
+            moved[place] = root.place(Delivery(names.get(place, b""), b"", b"", local, b"", b"", b""))
         for attempt in following.letter.tries:
             root.letter.tries.append(structs.replace(attempt, place=moved[attempt.place]))
         following.letter.tries = []
@@ -294,10 +295,19 @@ class Queue:
 
 
 @lru_cache(ADDRESSES_KEPT)
-def _is_ours(relay: str) -> bool:
+def _word(status: bytes) -> str:
+    return status.decode("ascii", "replace")
+
+
+def _tidy(address: bytes) -> str:
+    return printable(normal(address.decode("utf-8", "surrogateescape")))
+
+
+@lru_cache(ADDRESSES_KEPT)
+def _is_ours(relay: bytes) -> bool:
     """`127.0.0.1[127.0.0.1]:10024`, `mx1[private/dovecot-lmtp]`."""
     match = _RELAY.match(relay)
-    return match is not None and is_inside(match[1])
+    return match is not None and is_inside(match[1].decode("ascii", "replace"))
 
 
 @lru_cache(ADDRESSES_KEPT)
@@ -314,10 +324,10 @@ def is_inside(address: str) -> bool:
     return any(place in network for network in _INSIDE)
 
 
-def _why(reply: str, status: str) -> tuple[int, str]:
+def _why(reply: bytes, status: bytes) -> tuple[int, str]:
     """The remote host's code, 0 if none, and the cause as in `DeliveryTried`."""
     match = _CODE.search(reply)
-    if match is not None and match[1][0] in "45":
-        return int(match[1]), match[1][0] + "yz"
+    if match is not None and match[1][:1] in (b"4", b"5"):
+        return int(match[1]), match[1][:1].decode() + "yz"
     cause = next((cause for words, cause in _CAUSES if words.search(reply)), "")
-    return 0, cause or ("5yz" if status.startswith("5") else "4yz")
+    return 0, cause or ("5yz" if status.startswith(b"5") else "4yz")
