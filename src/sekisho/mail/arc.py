@@ -143,7 +143,7 @@ async def _message(letter: Opened, newest: Set, names: Names) -> Dkim:
     if digest != signature.body_hash or (signature.length or 0) > size:
         return Dkim("fail", why="the body has been changed")
     taken = signed_fields(signature.names, letter.head.fields, newest.signed)
-    return await verdict(signature, head_digest(signature, newest.signed, taken, letter.raw), names)
+    return await verdict(signature, head_digest(signature, newest.signed, taken, letter.raw, {}), names)
 
 
 def _digests(sets: list[Set]) -> list[bytes]:

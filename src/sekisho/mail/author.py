@@ -13,8 +13,8 @@ from msgspec import Struct
 from sekisho.mail.headers import Head, unfolded
 from sekisho.mail.names import host_name
 
-FIELD_BYTES = 16 * 1024
-"""Longest From field that is read."""
+FIELD_BYTES = 4 * 1024
+"""Longest From field that is read; an honest one is a line of it."""
 
 DOMAINS_MAX = 4
 """Most different domains of one From field; honest letters have one."""

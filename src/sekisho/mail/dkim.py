@@ -68,9 +68,10 @@ def opened(raw: bytes, head: Head, body: bytes) -> Opened:
 
 
 class BodyHashes:
-    """The digests that signatures want, made in one pass over the body."""
+    """The digests that signatures want, made in one pass over the body; and the `fields` that they share."""
 
     def __init__(self, found: dict[tuple[bytes, int | None], tuple[bytes, int]]) -> None:
+        self.fields: dict[int, bytes] = {}
         self._found = found
 
     @classmethod
@@ -114,7 +115,7 @@ async def _verified(
     if why:
         return dkim("fail", signature, why)
     taken = signed_fields(signature.names, letter.head.fields, field)
-    result = await verdict(signature, head_digest(signature, field, taken, letter.raw), names)
+    result = await verdict(signature, head_digest(signature, field, taken, letter.raw, bodies.fields), names)
     if result.result == "pass" and (why := added(letter.head, signature, taken, size)):
         return dkim("policy", signature, why, result.bits)
     return result

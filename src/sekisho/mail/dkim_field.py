@@ -136,15 +136,19 @@ def _unusable(fields: tags.Tags, versioned: bool) -> str:
     return "x= is before t=" if made is not None and ends is not None and ends < made else ""
 
 
-def head_digest(signature: Signature, field: Field, signed: Sequence[Field], head: bytes) -> bytes:
+def head_digest(
+    signature: Signature, field: Field, signed: Sequence[Field], head: bytes, known: dict[int, bytes]
+) -> bytes:
     """SHA-256 of the signed fields and, last and without its own value of b=, the signature (RFC 6376 3.7).
 
-    `field` is the signature's own.
+    `field` is the signature's own. `known` keeps fields in relaxed form for other signatures of the letter.
     """
     hashed = hashlib.sha256()
     for each in signed:
         if signature.head_form == b"relaxed":
-            hashed.update(relaxed_field(each.name, each.value) + b"\r\n")
+            if each.start not in known:
+                known[each.start] = relaxed_field(each.name, each.value) + b"\r\n"
+            hashed.update(known[each.start])
         else:
             hashed.update(memoryview(head)[each.start : each.end])
     value = unsigned(field.value)
