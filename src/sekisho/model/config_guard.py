@@ -39,6 +39,13 @@ class Guard(Settings, frozen=True):
         tuple[str, ...],
         _about("Addresses of our own web mail, whose forwarded client addresses are believed."),
     ] = ()
+    blocklists: Annotated[
+        tuple[str, ...],
+        _about(
+            "DNS block lists that are asked whether our own addresses stand on them, as in zen.spamhaus.org: "
+            "daily, and hourly while a case is open. Empty: none."
+        ),
+    ] = ()
     allow: Annotated[
         dict[str, Allow],
         _about(

@@ -1,6 +1,5 @@
 """The ways besides mail by which the operator hears of an incident: a line of the log, and webhooks."""
 
-import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -8,17 +7,11 @@ from sekisho.model.action import LOG, Action, Performed
 from sekisho.model.config import Config
 from sekisho.service.boundary import Record
 from sekisho.service.channel import NotDone
-from sekisho.service.notices import line_of
+from sekisho.service.notices import line_of, to_stderr
 from sekisho.service.outbox import Outbox, body_of
 from sekisho.service.remarks import remarks
 from sekisho.store.house import House
 from sekisho.world import World
-
-
-def to_stderr(line: str) -> None:
-    """Where a service manager takes its log from."""
-    sys.stderr.write(f"sekisho: {line}\n")
-    sys.stderr.flush()
 
 
 class Alarms:

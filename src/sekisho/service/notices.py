@@ -5,6 +5,7 @@ Both say what was seen and what was done in the incident's own sentence. Nothing
 the thief may be reading the mailbox too.
 """
 
+import sys
 from collections.abc import Sequence
 from datetime import tzinfo
 
@@ -136,6 +137,12 @@ def grade_word(grade: Grade) -> str:
 def line_of(incident: Incident) -> str:
     """One line for a log, in English, as logs are."""
     return printable(f"incident {incident.id}: {state_name(incident)}: {incident.sentence}", 2000)
+
+
+def to_stderr(line: str) -> None:
+    """Where a service manager takes its log from."""
+    sys.stderr.write(f"sekisho: {line}\n")
+    sys.stderr.flush()
 
 
 def _letter(to: str, subject: Phrase, paragraphs: list[Phrase], stamp: Stamp) -> bytes:

@@ -8,6 +8,7 @@ from sekisho.model.incident import Grade, Incident
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.service.after_words import after_words
 from sekisho.service.aftercare import aftermath_of
+from sekisho.service.listed import listings, sentence
 from sekisho.service.zone import moment
 from sekisho.store.house import House
 
@@ -43,7 +44,8 @@ def remarks(house: House, incident: Incident, now: int) -> tuple[Phrase, ...]:
         return ()
     record = aftermath_of(house, incident.id)
     around = after_words(record, now) if record is not None else ()
-    return (*_password(house, incident), *_earlier(house, incident), *around)
+    known = () if incident.closed else tuple(sentence(each) for each in listings(house))
+    return (*_password(house, incident), *_earlier(house, incident), *around, *known)
 
 
 def _password(house: House, incident: Incident) -> tuple[Phrase, ...]:

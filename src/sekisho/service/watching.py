@@ -28,6 +28,7 @@ from sekisho.service.boundary import boundary
 from sekisho.service.casebook import Casebook
 from sekisho.service.channel import Channel, NotDone
 from sekisho.service.containing import Containing
+from sekisho.service.listed import Listed
 from sekisho.service.memories import SAVED_AT, Memories
 from sekisho.service.messages import (
     Consult,
@@ -48,6 +49,8 @@ from sekisho.world import Unavailable, World
 
 RHYTHM_S = 2.0
 """Changed memories are saved, unfinished actions tried again, this often."""
+LISTED_S = 60.0
+"""Whether it is time to ask the block lists is looked at this often."""
 REMINDERS = (4 * HOUR, 24 * HOUR)
 """Rule 11: a hold that nobody has looked at alarms again."""
 LOST = 30 * 1_000_000
@@ -82,6 +85,8 @@ class WatchRole:
         self._containing = Containing(world, house, self.guard, fronts, recorder.record, kinds, vault=vault)
         self._containing.configure(config)
         self._aftercare = Aftercare(world, house, self.guard)
+        self._listed = Listed(world, house)
+        self._listed.configure(config)
         self._cases = Casebook(house, self.guard, self._containing)
         self._alarming = Alarming(house, self._containing, self._is_contained)
         self._undone: list[tuple[Incident, Finding]] = []
@@ -103,8 +108,8 @@ class WatchRole:
 
     @property
     def alarms(self) -> tuple[Phrase, ...]:
-        """Alarms of the failure rate that stand now."""
-        return self._alarming.alarms
+        """Of the failure rate, and of block lists that we stand on: those that stand now."""
+        return (*self._alarming.alarms, *self._listed.sentences())
 
     async def start(self) -> None:
         """Open cases first, then what was lost since the last save; planned actions are finished beside."""
@@ -114,10 +119,12 @@ class WatchRole:
             self._take_up(incident, lifted=await self._cases.is_lifted(incident))
         await self._alarming.start()
         await self._aftercare.read()
+        await self._listed.read()
         await self._containing.keep(note_allowed, self._house, self._config.guard, self._world.clock.now())
         await self._catch_up()
         self._world.spawn.task("watch", self._run())
         self._containing.alarms.run(self._recorder.trouble)
+        self._world.spawn.task("block lists", self._run_listed())
 
     def _take_up(self, incident: Incident, *, lifted: bool) -> None:
         """A case is at least as grave as it was, whatever became of the memory, unless somebody lifted it."""
@@ -269,6 +276,15 @@ class WatchRole:
                     await self._turn()
             await self._world.clock.sleep(RHYTHM_S)
 
+    async def _run_listed(self) -> None:
+        """Beside everything else: a resolver may be slow."""
+        while not self._stopped:
+            async with boundary(self._recorder.trouble, "block lists"):
+                with contextlib.suppress(Unavailable):
+                    urgent = any(case.grade >= Grade.CONTAIN for case in self._cases.open.values())
+                    await self._listed.look(urgent=urgent)
+            await self._world.clock.sleep(LISTED_S)
+
     async def _turn(self) -> None:
         await self._memories.save()
         await self._aftercare.save(self._cases.open)
@@ -301,6 +317,7 @@ class WatchRole:
         def apply() -> None:
             self._config = config
             self._containing.configure(config)
+            self._listed.configure(config)
             self.guard.configure(config.guard)
             self._world.spawn.task("audit", self._note_allowed())
             if table is not None:

@@ -78,6 +78,7 @@ def _rules() -> dict[Place, Rule]:
         ("source", ANY, "addresses"): _addresses,
         ("source", ANY, "helo"): _hostname_or_none,
         ("guard", "webmail"): _networks,
+        ("guard", "blocklists"): _domains,
         ("guard", "allow", ANY, "networks"): _networks,
         ("guard", "allow", ANY, "accounts"): _accounts,
         ("guard", "allow", ANY, "until"): _day,
