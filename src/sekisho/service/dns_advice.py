@@ -50,7 +50,7 @@ def advised(config: Config, domain: str, keys: list[KeyFile]) -> list[Advice]:
     return [*_needed(config, domain, keys), *_safer(config, domain), *_for_programs(config, domain)]
 
 
-def _text(name: str, value: str, why: Phrase) -> Record:
+def _txt(name: str, value: str, why: Phrase) -> Record:
     return Record(f"{name}.", "TXT", txt_value(value), why)
 
 
@@ -68,14 +68,14 @@ def _needed(config: Config, domain: str, keys: list[KeyFile]) -> list[Advice]:
         Advice("A", Record(f"{host}.", "A", "", here), wanted=True),
         Advice("PTR", Record("", "PTR", f"{host}.", lent), wanted=True),
         Advice("MX", Record(f"{domain}.", "MX", f"10 {host}.", comes), wanted=True),
-        Advice("SPF", _text(domain, "v=spf1 mx -all", only), wanted=True),
+        Advice("SPF", _txt(domain, "v=spf1 mx -all", only), wanted=True),
         *(
             Advice(
-                "DKIM", _text(f"{key.selector}._domainkey.{domain}", key.record, signs), key.state == "signs"
+                "DKIM", _txt(f"{key.selector}._domainkey.{domain}", key.record, signs), key.state == "signs"
             )
             for key in keys
         ),
-        Advice("DMARC", _text(f"_dmarc.{domain}", reports, seen), wanted=True),
+        Advice("DMARC", _txt(f"_dmarc.{domain}", reports, seen), wanted=True),
     ]
 
 
@@ -85,8 +85,8 @@ def _safer(config: Config, domain: str) -> list[Advice]:
     failed = phrase("others report where encryption failed")
     reports = f"v=TLSRPTv1; rua=mailto:postmaster@{domain}"
     return [
-        Advice("MTA-STS", _text(f"_mta-sts.{domain}", f"v=STSv1; id={policy}", encrypted)),
-        Advice("TLS-RPT", _text(f"_smtp._tls.{domain}", reports, failed)),
+        Advice("MTA-STS", _txt(f"_mta-sts.{domain}", f"v=STSv1; id={policy}", encrypted)),
+        Advice("TLS-RPT", _txt(f"_smtp._tls.{domain}", reports, failed)),
     ]
 
 

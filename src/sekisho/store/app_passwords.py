@@ -37,6 +37,8 @@ CREATE = """create table if not exists app_passwords (ident varchar not null pri
 
 COLUMNS = "ident, address, name, services, at, salt, hash, rounds, scram, stored, server, revoked, revoked_by"
 SELECT = f"select {COLUMNS} from app_passwords where address = ? order by at, ident"
+INSERT = """insert into app_passwords (ident, address, name, services, at, salt, hash, rounds, scram,
+    stored, server) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 CREATE_RESETS = """create table if not exists resets (mark blob not null primary key,
     address varchar not null, until integer not null)"""
 """One-time links by which an owner sets a new password: hashes of their tokens."""
@@ -98,8 +100,7 @@ def save(connection: sqlite3.Connection, one: AppPassword) -> None:
     keys = one.keys
     scram = (keys.rounds, keys.salt, keys.stored, keys.server) if keys else (0, None, None, None)
     values = (one.ident, one.address, one.name, " ".join(one.services), one.at, one.salt, one.hash, *scram)
-    names = COLUMNS.rpartition(", revoked,")[0]
-    connection.execute(f"insert into app_passwords ({names}) values ({', '.join('?' * 11)})", values)
+    connection.execute(INSERT, values)
 
 
 def remove(connection: sqlite3.Connection, address: str, ident: str) -> None:
