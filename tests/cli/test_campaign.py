@@ -2,6 +2,7 @@
 
 import json
 import mailbox
+import os
 import random
 from datetime import date, timedelta
 from email.message import EmailMessage
@@ -52,16 +53,45 @@ def test_a_letter_s_claims(tmp_path: Path, page: bool) -> None:
     assert found["received"] == "2013-07-20"
 
 
-@covers("X-02", partly="200 ordinary letters of the catalogue's own kind")
-def test_a_letter_that_pushes_nothing(tmp_path: Path) -> None:
-    """Exit 1, and it says so."""
-    path = tmp_path / "ham.eml"
-    path.write_bytes(
-        bytes(letter("We meet at NOON in the LAB. HA I R is short.", "Sat, 20 Jul 2013 10:00:00 +0000"))
-    )
-    ended = sekisho("campaign", "extract", str(path))
+DISGUISED = (
+    "ZO R_K", "Z_O RK", "Z.O.R.K", "Z-O-R-K", "Z O R K", "(Z)(O)(R)(K)", "<ZORK>", "{ZORK}", ".:ZORK:.",
+    "*ZORK*", "ZO\u200bRK", "Z\u00adO\u00adRK", "\uff3a\uff2f\uff32\uff2b", "Z\u041eRK", "Z\u039fR\u039a",
+    "ZORK.PK", "Z_O_R_K_",
+)  # fmt: skip
+PAGES = (
+    "Z<b>O</b>R<i>K</i>",
+    "Z<span style='display:none'>xx</span>ORK",
+    "ZO<font color=#ffffff>xx</font>RK",
+    "ZO<!-- ordinary words -->RK",
+    "Z&#79;RK",
+)
+
+
+HONEST = ("we", "met", "ACME", "at", "NOON", "the", "LAB", "is", "HA I R", "PDF")
+
+
+@covers("X-02")
+def test_symbols_in_disguise_and_honest_letters(tmp_path: Path) -> None:
+    """22 disguises, in text and in pages, are one symbol; of 200 ordinary letters none has one."""
+    for number, said in enumerate((*DISGUISED, *PAGES)):
+        message = EmailMessage()
+        if said in PAGES:
+            message.set_content(f"Symbol: {said}<br>Last Trade: 0.045", subtype="html")
+        else:
+            message.set_content(f"Symbol: {said}\nLast Trade: 0.045\n")
+        (tmp_path / f"{number:02}.eml").write_bytes(bytes(message))
+    found = sekisho("campaign", "extract", "--json", "--received", "2013-07-20", str(tmp_path)).rows()
+    assert [one["ticker"]["value"] for one in found if one["ticker"]] == ["ZORK"] * 22
+    honest = tmp_path / "honest"
+    honest.mkdir()
+    chance = random.Random(3)
+    for number in range(200):
+        words = " ".join(chance.choice(HONEST) for _ in range(60))
+        message = letter(f"Dear all,\n{words}.\n", "Sat, 20 Jul 2013 10:00:00 +0000")
+        (honest / f"{number}.eml").write_bytes(bytes(message))
+    ended = sekisho("campaign", "extract", str(honest))
     assert ended.code == 1
-    assert "pushes no share" in ended.out
+    assert ended.out.count("pushes no share") == 200
 
 
 @pytest.mark.parametrize("kind", ["mbox", "maildir", "folder"])
@@ -142,6 +172,17 @@ def test_the_three_mails_of_the_source() -> None:
         assert (found["price"] or {"value": None})["value"] == price
         assert (found["ratio"], found["trade_date"]["value"], found["flags"]) == (ratio, day, flags)
         assert "biostem" in found["company"]["value"].lower()
+
+
+def test_what_is_no_mailbox_is_told(tmp_path: Path) -> None:
+    """A pipe would keep everybody waiting: its name, and 69; the letters before it were shown."""
+    letters, pipe = tmp_path / "a.eml", tmp_path / "b"
+    letters.write_text(PUSHED)
+    os.mkfifo(pipe)
+    ended = sekisho("campaign", "extract", "--json", str(letters), str(pipe))
+    assert ended.code == 69
+    assert len(ended.out.splitlines()) == 1
+    assert f"{pipe} cannot be read" in ended.err
 
 
 def test_a_day_that_is_none(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from sekisho.campaign.claim import Amount, Claims, Found
 from sekisho.campaign.clusters import Campaign
 from sekisho.cli import speech
-from sekisho.cli.campaign_options import mailboxes, received_option, the_day
+from sekisho.cli.campaign_options import mailboxes, readable_archives, received_option, the_day
 from sekisho.cli.campaign_study import command as study
 from sekisho.cli.where import json_option
 from sekisho.model.phrase import Phrase, phrase
@@ -57,7 +57,8 @@ def scan(as_json: bool, received: str | None, paths: tuple[str, ...]) -> int:
 
     Example: sekisho campaign scan ~/Maildir archive.mbox
     """
-    index, letters = campaigns(paths, the_day(received))
+    with readable_archives():
+        index, letters = campaigns(paths, the_day(received))
     found = index.shares()
     if as_json:
         speech.emit({"letters": letters, "campaigns": [_summary(campaign) for campaign in found]})
@@ -136,8 +137,9 @@ def _summed_up(campaign: Campaign) -> str:
     return "\n".join(lines)
 
 
-def _each(paths: tuple[str, ...], received: str | None) -> list[Extract]:
-    return list(extracts(paths, the_day(received)))
+def _each(paths: tuple[str, ...], received: str | None) -> Iterator[Extract]:
+    with readable_archives():
+        yield from extracts(paths, the_day(received))
 
 
 def _fields(one: Extract) -> dict[str, object]:

@@ -1,5 +1,7 @@
 """What the verbs of `sekisho campaign` are given: mailboxes, and the day of letters without one."""
 
+import contextlib
+from collections.abc import Iterator
 from datetime import date
 
 import click
@@ -23,4 +25,16 @@ def the_day(received: str | None) -> date | None:
         speech.fail(
             phrase("{day} is no day; write it like 2013-06-08", day=printable(received or "", 40)),
             speech.USAGE,
+        )
+
+
+@contextlib.contextmanager
+def readable_archives() -> Iterator[None]:
+    """What cannot be read is told by its name; what was told before stands."""
+    try:
+        yield
+    except OSError as error:
+        path = printable(str(error.filename or ""), 200)
+        speech.fail(
+            phrase("{path} cannot be read: {why}", path=path, why=str(error.strerror)), speech.UNAVAILABLE
         )

@@ -9,7 +9,7 @@ from sekisho.campaign.bars import BadPrices, Bar
 from sekisho.campaign.clusters import Campaign
 from sekisho.campaign.study import Finding, Study
 from sekisho.cli import speech
-from sekisho.cli.campaign_options import mailboxes, received_option, the_day
+from sekisho.cli.campaign_options import mailboxes, readable_archives, received_option, the_day
 from sekisho.cli.where import json_option
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
@@ -53,7 +53,8 @@ def command(
     """
     bars = _bars(prices, ticker)
     market = _bars(benchmark, "") if benchmark else None
-    index, _ = campaigns(paths, the_day(received))
+    with readable_archives():
+        index, _ = campaigns(paths, the_day(received))
     symbol = ticker.upper().partition(".")[0]
     found = [campaign for campaign in index.shares() if f"t:{symbol}" in campaign.keys]
     if not found:

@@ -4,7 +4,9 @@ One letter is in memory at a time, and of a letter no more than is ever read. Li
 a folder.
 """
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -28,6 +30,8 @@ def letters_in(path: str) -> Iterator[Kept]:
     if os.path.isdir(path):
         yield from _folder(path)
         return
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "no file and no folder", path)  # a pipe would keep us waiting
     with open(path, "rb") as file:
         begins = file.read(5)
     if begins == b"From ":
