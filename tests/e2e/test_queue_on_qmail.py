@@ -175,3 +175,16 @@ def test_the_printed_set_up_is_all_that_it_needs(theirs: Qmail, tmp_path: Path) 
     assert [spam] == [row["message"] for row in result.rows()], result.err
     run = (tmp_path / "service" / "sekisho-watch" / "run").read_text()
     assert f"exec sekisho watch -c {settings} {tmp_path}\n" in run
+
+
+def test_no_link_is_followed(theirs: Qmail, tmp_path: Path) -> None:
+    """qmail's own users could plant one, and we are root."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"Troot@example.com\0")
+    spam = theirs.put("x@far.example", TEXT, login=HELLO, remote="T a@far.example")
+    theirs.path("remote", spam).unlink()
+    theirs.path("remote", spam).symlink_to(secret)
+    other = theirs.put("x@far.example", TEXT, login=HELLO, remote="T a@far.example")
+    done(theirs, "hold", "--sender", "*")
+    assert "failed" == listed(theirs)[spam][0]["state"] and other not in listed(theirs)
+    assert b"Troot@example.com\0" == secret.read_bytes()

@@ -6,7 +6,6 @@ it already marked as before.
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
@@ -85,13 +84,13 @@ class EximQueue:
     def copy(self, letter: ForeignLetter) -> tuple[bytes, ...]:
         base = os.path.join(letter.place, letter.id)
         try:
-            fields, body = (_bytes(f"{base}-{part}") for part in PARTS[:2])
+            fields, body = (tools.read(f"{base}-{part}") for part in PARTS[:2])
         except FileNotFoundError:
             return ()
         except OSError as error:
             raise Unavailable(base, error.strerror or str(error)) from error
         with contextlib.suppress(OSError):
-            return fields, body, _bytes(f"{base}-J")
+            return fields, body, tools.read(f"{base}-J")
         return fields, body
 
     def remove(self, letters: Sequence[ForeignLetter]) -> None:
@@ -111,15 +110,17 @@ class EximQueue:
     def _write(self, name: str, data: bytes) -> None:
         folder = os.path.join(self.folder, "input")
         new, path = os.path.join(folder, f"new.{name}"), os.path.join(folder, name)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(new)
         try:
-            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o640)
+            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
             with open(handle, "wb") as file:
-                shutil.chown(new, *self._owner)
+                os.fchown(handle, *tools.owner(*self._owner))
                 file.write(data)
                 file.flush()
                 os.fsync(handle)
             os.rename(new, path)
-        except (OSError, LookupError) as error:
+        except OSError as error:
             raise Unavailable(path, str(error)) from error
 
     def _found(self) -> Iterator[tuple[str, str]]:
@@ -147,10 +148,10 @@ class EximQueue:
             key = (base, state.st_mtime_ns, state.st_size)
             journal = b""
             with contextlib.suppress(FileNotFoundError):
-                journal = _bytes(f"{base}-J")
+                journal = tools.read(f"{base}-J")
             known = self._known.get(key) if not journal else None
             if known is None:
-                known = _parsed(ident, _bytes(f"{base}-H"), journal)
+                known = _parsed(ident, tools.read(f"{base}-H"), journal)
                 self._known.put(key, known)
             return replace(known, place=folder, size=known.size + os.stat(f"{base}-D").st_size)
         except FileNotFoundError:
@@ -185,8 +186,3 @@ def _parsed(ident: str, fields: bytes, journal: bytes) -> ForeignLetter:
         return parsed(ident, fields, journal)
     except BadListing as error:
         return ForeignLetter(ident, "failed", "", (Pending("?", str(error)),), len(fields), 0)
-
-
-def _bytes(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()

@@ -8,7 +8,6 @@ the hold queue, followed by `postsuper -s hold`, which is how Postfix's manual r
 import contextlib
 import os
 import re
-import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -111,8 +110,7 @@ class PostfixQueue:
 
     def copy(self, letter: ForeignLetter) -> tuple[bytes, ...]:
         try:
-            with open(self._path(letter.id), "rb") as file:
-                return (file.read(),)
+            return (tools.read(self._path(letter.id)),)
         except FileNotFoundError:
             return ()
         except OSError as error:
@@ -138,11 +136,11 @@ class PostfixQueue:
             with open(handle, "wb") as file:
                 file.write(data)
                 file.flush()
-                shutil.chown(path, self._owner)
+                os.fchown(handle, *tools.owner(self._owner))
                 os.fchmod(handle, COMPLETE)
                 os.fsync(handle)
                 return os.fstat(handle).st_ino
-        except (OSError, LookupError) as error:
+        except OSError as error:
             raise Unavailable(path, str(error)) from error
 
     def _named(self) -> dict[int, str]:

@@ -108,11 +108,6 @@ def _names(folder: str) -> list[str]:
         raise Unavailable(folder, error.strerror or str(error)) from error
 
 
-def read(path: str, most: int = -1) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(most)
-
-
 def write(path: str, data: bytes, like: str, mode: int = 0o600) -> None:
     """A new file, owned as the folder `like` is; one that is there already is what a crash left."""
     with contextlib.suppress(FileNotFoundError):

@@ -20,7 +20,8 @@ from sekisho.integrations.qmail_queue import Record
 from sekisho.model.text import printable
 from sekisho.service.channel import NotDone
 from sekisho.service.foreign_desk import Copy
-from sekisho.service.qmail_files import CHANNELS, QmailFiles, read
+from sekisho.service.qmail_files import CHANNELS, QmailFiles
+from sekisho.service.tools import read
 from sekisho.world import Unavailable
 
 QUEUE = "/var/qmail/queue"
@@ -65,8 +66,10 @@ class QmailQueue:
 
     def _hold(self, letter: ForeignLetter) -> str:
         """Its number in our folder, "" for what is there already or has reached everybody."""
+        if letter.place or letter.state == "failed":
+            return ""
         pending = {channel: self._pending(channel, letter.id) for channel in CHANNELS}
-        if letter.place or not any(pending.values()):
+        if not any(pending.values()):
             return ""
         name = self._keep(letter, pending)
         self._mark_done(letter.id, pending)
@@ -91,7 +94,7 @@ class QmailQueue:
         """At its next try it is too old, and is returned."""
         for letter in letters:
             with contextlib.suppress(FileNotFoundError):
-                os.utime(self._info(letter), (LONG_AGO, LONG_AGO))
+                os.utime(self._info(letter), (LONG_AGO, LONG_AGO), follow_symlinks=False)
 
     def copy(self, letter: ForeignLetter) -> tuple[bytes, ...]:
         if not letter.place:
@@ -128,7 +131,7 @@ class QmailQueue:
             return _letter(name, (sender, left), read(mess, HEAD_BYTES), (size, birth))
         except FileNotFoundError:
             return None
-        except BadListing as error:
+        except (BadListing, OSError) as error:
             return ForeignLetter(name, "failed", "", (Pending("?", str(error)),), 0, 0)
 
     def _held(self, name: str) -> ForeignLetter | None:
@@ -179,10 +182,13 @@ class QmailQueue:
         """As qmail-send's own markdone: one byte over another."""
         for channel, found in pending.items():
             if found:
-                with open(self._files.path(channel, name), "r+b", buffering=0) as file:
+                handle = os.open(self._files.path(channel, name), os.O_WRONLY | os.O_NOFOLLOW)
+                try:
                     for one in found:
-                        os.pwrite(file.fileno(), b"D", one.offset)
-                    os.fsync(file.fileno())
+                        os.pwrite(handle, b"D", one.offset)
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[bool]:

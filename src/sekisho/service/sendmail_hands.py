@@ -80,7 +80,7 @@ class SendmailQueue:
 
     def copy(self, letter: ForeignLetter) -> tuple[bytes, ...]:
         try:
-            return _bytes(letter.place), _bytes(_body(letter.place))
+            return tools.read(letter.place), tools.read(_body(letter.place))
         except FileNotFoundError:
             return ()
         except OSError as error:
@@ -130,7 +130,7 @@ class SendmailQueue:
             key = (path, state.st_mtime_ns, state.st_size)
             known = self._known.get(key)
             if known is None:
-                known = replace(_parsed(name, _bytes(path)), place=path)
+                known = replace(_parsed(name, tools.read(path)), place=path)
                 self._known.put(key, known)
             return replace(known, size=known.size + os.stat(_body(path)).st_size)
         except FileNotFoundError:
@@ -156,7 +156,7 @@ class SendmailQueue:
 def _folder_in(config: str) -> str:
     """QueueDirectory of sendmail.cf. Raises Unavailable."""
     try:
-        found = _QUEUE.search(_bytes(config).decode("utf-8", "surrogateescape"))
+        found = _QUEUE.search(tools.read(config).decode("utf-8", "surrogateescape"))
     except OSError as error:
         raise Unavailable(config, error.strerror or str(error)) from error
     return found[1] if found else QUEUE
@@ -182,11 +182,6 @@ def _parsed(name: str, data: bytes) -> ForeignLetter:
         return parsed(name[2:], data, held=name.startswith("hf"))
     except BadListing as error:
         return ForeignLetter(name[2:], "failed", "", (Pending("?", str(error)),), len(data), 0)
-
-
-def _bytes(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def _write(path: str, data: bytes) -> None:

@@ -3,9 +3,13 @@ clean environment, an end after some time, and output bounded by a file that nob
 """
 
 import contextlib
+import errno
+import grp
 import os
+import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +40,24 @@ class Ran(Struct):
 
     def text(self) -> bytes:
         return self.out.read()
+
+
+def read(path: str, most: int = -1) -> bytes:
+    """A plain file of another server's queue, whose user could have put a link there. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "no plain file", path)
+        return file.read(most)
+
+
+def owner(user: str, group: str = "") -> tuple[int, int]:
+    """Numbers of a user and a group by name or number; without a group the user's own. Raises Unavailable."""
+    try:
+        entry = pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
+        return entry.pw_uid, grp.getgrnam(group).gr_gid if group else entry.pw_gid
+    except KeyError as error:
+        raise Unavailable(user, "there is no such user or group") from error
 
 
 def find(name: str, folder: str = "") -> str:
