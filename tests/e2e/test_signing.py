@@ -139,3 +139,6 @@ def test_strangers_get_no_signature_of_ours_for_our_names(house: House) -> None:
             "hello@example.com", [FRIEND], LETTER.replace("hello@example.com", "ceo@bank.example")
         )
     assert BOTH == results(house, house.next())
+    with house.site.signed_in("hello@example.com") as client:
+        client.sendmail("hello@example.com", [FRIEND], "Subject: no author\r\n\r\nwords\r\n")
+    assert set() == results(house, house.next())

@@ -88,6 +88,8 @@ class Signing:
 
     async def _made(self, letter: Letter) -> bytes:
         text = await opened(self._world, Source(letter.body, letter.path, letter.head))
+        if not text.head.count(b"from"):
+            return b""  # RFC 6376 5.4: nothing else may be left out
         author = authors(text.head, text.raw)
         domain = self._signing_domain(letter, author)
         signers = await self._signers_of(domain) if domain else {}
