@@ -5,6 +5,7 @@ by the words that other servers use for the same.
 """
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 Kind = Literal["", "auth", "sender-policy", "rcpt-policy", "dns", "timeout", "remote-4yz", "remote-5yz"]
@@ -39,12 +40,25 @@ _RULES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         r"|no route to host|network is unreachable|retry time"
     )),
 )  # fmt: skip
+_NAMES = re.compile(r"<[^<>]*>|(?<![^\s<>])[^\s<>@]++@[^\s<>]+|\d{1,3}(?:\.\d{1,3}){3}")
+TEXTS_KEPT = 4096
+"""Texts of servers whose kind is remembered."""
+
 _CODE = re.compile(r"(?<![\d.])([45])\d\d[ -]|#?\b([45])\.\d{1,3}\.\d{1,3}\b")
 
 
 def kind_of(text: str, *, final: bool) -> Kind:
     """`text` is what the log says about one recipient; qmail writes `_` for a space."""
-    plain = text.replace("_", " ")
+    return _kind(without_names(text.replace("_", " ")), final)
+
+
+def without_names(text: str) -> str:
+    """Without what differs from letter to letter: then servers say few different things."""
+    return _NAMES.sub("", text)
+
+
+@lru_cache(TEXTS_KEPT)
+def _kind(plain: str, final: bool) -> Kind:
     for kind, words in _RULES:
         if words.search(plain):
             return kind

@@ -1,11 +1,12 @@
 """What became of one recipient, read from a server's words: delivered, deferred or failed, and why."""
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
 
-from sekisho.logs.refusals import Kind, kind_of
+from sekisho.logs.refusals import TEXTS_KEPT, Kind, kind_of, without_names
 
 Result = Literal["delivered", "deferred", "failed"]
 
@@ -40,6 +41,11 @@ def told(result: Result, text: str, status: str = "") -> Told:
     """`text` is what the server says of a recipient, with the words of the remote host in it."""
     if result == "delivered":
         return DELIVERED
+    return _told(result, without_names(text), status)
+
+
+@lru_cache(TEXTS_KEPT)
+def _told(result: Result, text: str, status: str) -> Told:
     kind = kind_of(text, final=result == "failed")
     match = _CODE.search(text)
     if match is not None and match[1] != "2":
