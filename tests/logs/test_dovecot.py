@@ -104,11 +104,12 @@ def test_no_password_was_judged(words: str) -> None:
     assert (0, 0) == (len(reader.ledger), reader.shapes.count)
 
 
-def test_a_proxy_and_the_server_behind_it_tell_of_one_sign_in() -> None:
+@pytest.mark.parametrize("where", ["10.0.0.9:143", "10.0.0.9:143 (0.005 secs)", "[fd00::9]:143"])
+def test_a_proxy_and_the_server_behind_it_tell_of_one_sign_in(where: str) -> None:
     """The session has one name in both logs."""
     fields = f"user=<{USER}>, method=PLAIN, rip=192.0.2.30{TAIL}"
     reader = read(
-        HEADS[0].format("imap-login") + f"proxy({USER}): started proxying to 10.0.0.9:143: {fields}",
+        HEADS[0].format("imap-login") + f"proxy({USER}): started proxying to {where}: {fields}",
         HEADS[0].format("imap-login") + f"Login: {fields}",
     )
     assert 1 == len(reader.ledger)

@@ -48,7 +48,7 @@ _HEAD = re.compile(
 )
 _LOGGED_IN = re.compile(r"(?:Login|Logged in): ")
 _PROXIED = re.compile(
-    r"proxy(?:\([^()]*\))?: (?:started|Started) proxying to [^:]+(?::\d+)?[^:]*: |Proxying: "
+    r"proxy(?:\([^()]*\))?: [sS]tarted proxying to \S{1,300}(?: \([^()]{0,99}\))?(?:: |$)"
 )
 _REFUSED = re.compile(
     r"[^<>]*?\((?:auth failed, (\d{1,4}) attempts?[^()]*|(tried to use (?:disabled|disallowed) [^()]*"
