@@ -95,6 +95,7 @@ class Theatre:
         await self._tell_past()
         server = Server(self.stage.config, settings=self.stage.settings)
         self._doors = await server.start()
+        server.hush()
         self._closing.push_async_callback(server.stop)
         self._say(narration.of_doors(self._doors))
         await asyncio.to_thread(self._release_the_wronged)

@@ -301,6 +301,10 @@ class WatchTower:
         """Alarms of the failure rate that stand now."""
         return self._role.alarms
 
+    def hush(self) -> None:
+        """As `WatchRole.hush`."""
+        self._role.hush()
+
     def prepared(self, config: Config) -> Change:
         """The network table may be wrong."""
         return self._role.prepared(config)

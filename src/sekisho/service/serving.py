@@ -75,6 +75,10 @@ class Server:
         await self._control.start()
         return self._front.listening
 
+    def hush(self) -> None:
+        """Who has started it tells of incidents in its own way."""
+        self._watch.hush()
+
     def _tend_keys(self) -> None:
         world, config = self.world, self.config
         return_keys.tend(world.disk, world.chance, config.state, world.clock.now(), config.returns.lifetime_s)

@@ -98,9 +98,13 @@ class WatchRole:
     def listen(self, listener: Listener, alarmed: Callable[[Incident], None]) -> None:
         """Calls `listener` with each finding, and the case as it stands with it; `alarmed` with each alarm of
         the failure rate. They speak in place of the log."""
-        self._containing.alarms.hush()
+        self.hush()
         self._listeners.append(listener)
         self._alarming.listeners.append(alarmed)
+
+    def hush(self) -> None:
+        """Somebody else tells of incidents: no line of the log besides."""
+        self._containing.alarms.hush()
 
     def _is_contained(self, account: str) -> bool:
         case = self._cases.open.get(account)
