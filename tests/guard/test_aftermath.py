@@ -3,9 +3,12 @@
 import pytest
 
 from guard.streams import DAY, HOME, HOUR, MINUTE, SECOND, START, bot
+from sekisho.guard import aftermath
+from sekisho.guard.after_lock import Cadence, cadence
 from sekisho.guard.aftermath import (
     ADDRESSES_KEPT,
     FAILED_ACCOUNTS_KEPT,
+    FAILED_KEPT,
     RELATED_KEPT,
     TIMES_KEPT,
     Watcher,
@@ -166,3 +169,25 @@ def test_a_watch_ends_a_month_after_the_case() -> None:
 def test_a_corner(address: str, corner: str) -> None:
     """Of both families; of what is no address none."""
     assert corner_of(address) == corner
+
+
+def test_a_night_of_stuffing_under_many_cases_is_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pace of a case is worked out anew when the case has more tries, not for each wrong password."""
+    watcher, worked_out = Watcher(), []
+
+    def counted(times: list[int]) -> Cadence:
+        worked_out.append(len(times))
+        return cadence(times)
+
+    monkeypatch.setattr(aftermath, "cadence", counted)
+    for case in range(50):
+        victim = f"v{case}@example.com"
+        watcher.open(Incident(f"c{case}", victim, "takeover", Grade.CONTAIN, START, CASE.sentence), None)
+        for number in range(40):
+            watcher.see(tried(START + (number + 1) * 314 * SECOND, bot(number), victim), "unfamiliar")
+    for number in range(2_000):
+        address, account = f"90.{number % 200}.1.{number % 7}", f"a{number % 50}@example.com"
+        guess = tried(START + DAY + number * SECOND, address, account)
+        watcher.see(guess, "unfamiliar")
+    assert sum(1 for count in worked_out if count > FAILED_KEPT) <= 50
+    assert len(worked_out) <= 50 + 2_000

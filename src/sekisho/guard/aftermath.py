@@ -124,6 +124,8 @@ class Watcher:
         self.records: dict[str, Aftermath] = {}
         self.changed: set[str] = set()
         self._by_account: dict[str, Aftermath] = {}
+        self._by_corner: dict[str, set[str]] = {}
+        self._paces: dict[str, tuple[int, int | None]] = {}
         self._failures: dict[str, list[Failure]] = {}
 
     def open(self, incident: Incident, memory: Memory | None) -> None:
@@ -140,6 +142,8 @@ class Watcher:
     def take(self, record: Aftermath) -> None:
         """As it was written down."""
         self.records[record.incident] = record
+        for corner in record.corners:
+            self._by_corner.setdefault(corner, set()).add(record.incident)
         known = self._by_account.get(record.account)
         if known is None or known.since <= record.since:
             self._by_account[record.account] = record
@@ -155,6 +159,9 @@ class Watcher:
         over = tuple(name for name, record in self.records.items() if 0 < record.until < now)
         for name in over:
             record = self.records.pop(name)
+            self._paces.pop(name, None)
+            for corner in record.corners:
+                self._leave(corner, name)
             if self._by_account.get(record.account) is record:
                 del self._by_account[record.account]
         return over
@@ -169,13 +176,30 @@ class Watcher:
         record = self._by_account.get(account)
         if record is not None and event.at > record.since:
             if place == "unfamiliar":
-                _note_try(record, event)
-                self.changed.add(record.incident)
+                self._note_try(record, event)
             return ()
         if event.ok:
             return ()
         failures = self._note_failure(account, event)
-        return tuple(name for name in self.records if self._relate(self.records[name], failures, event))
+        near = self._by_corner.get(corner_of(event.address), ())
+        found = [name for name in near if self._relate(self.records[name], event)]
+        if (spacing := _pace_of(failures)) is not None:
+            found += [name for name in self.records if self._relate_by_pace(name, spacing, event)]
+        return tuple(found)
+
+    def _note_try(self, record: Aftermath, event: LoginTried) -> None:
+        before = set(record.corners) if len(record.corners) >= CORNERS_KEPT else set()
+        _note_try(record, event)
+        self.changed.add(record.incident)
+        self._by_corner.setdefault(corner_of(event.address), set()).add(record.incident)
+        for corner in before - record.corners.keys():
+            self._leave(corner, record.incident)
+
+    def _leave(self, corner: str, name: str) -> None:
+        names = self._by_corner.get(corner, set())
+        names.discard(name)
+        if not names:
+            self._by_corner.pop(corner, None)
 
     def _note_failure(self, account: str, event: LoginTried) -> list[Failure]:
         failures = self._failures.pop(account, [])
@@ -186,21 +210,34 @@ class Watcher:
             del self._failures[next(iter(self._failures))]
         return failures
 
-    def _relate(self, record: Aftermath, failures: Sequence[Failure], event: LoginTried) -> bool:
+    def _relate(self, record: Aftermath, event: LoginTried) -> bool:
         """True when the case has its first related account by this."""
         account, before = event.account.lower(), len(record.named())
         full = len(record.related) >= RELATED_KEPT and account not in record.related
         if event.at < record.since or full:
             return False
-        if corner_of(event.address) in record.corners:
-            record.related[account] = record.related.get(account, 0) + 1
-        elif account not in record.paced and _is_paced_alike(record, failures):
-            record.paced.append(account)
-            del record.paced[RELATED_KEPT:]
-        else:
-            return False
+        record.related[account] = record.related.get(account, 0) + 1
         self.changed.add(record.incident)
         return not before and bool(record.named())
+
+    def _relate_by_pace(self, name: str, spacing: int, event: LoginTried) -> bool:
+        """The same, for tries from elsewhere at a machine's pace that is this case's."""
+        record, account = self.records[name], event.account.lower()
+        known = account in record.paced or account in record.related or len(record.paced) >= RELATED_KEPT
+        if known or event.at < record.since or not self._is_alike(record, spacing):
+            return False
+        before = len(record.named())
+        record.paced.append(account)
+        self.changed.add(name)
+        return not before
+
+    def _is_alike(self, record: Aftermath, spacing: int) -> bool:
+        """The pace of a case is looked at again when it has a quarter more tries: it costs a millisecond."""
+        at, own = self._paces.get(record.incident, (0, None))
+        if record.tries > at * 1.25:
+            own = _machine_spacing(record.times) if len(record.times) >= PACE_TRIES else None
+            self._paces[record.incident] = (record.tries, own)
+        return own is not None and abs(own - spacing) <= SAME_PACE * max(own, spacing)
 
     def failures(self) -> Mapping[str, list[Failure]]:
         return self._failures
@@ -249,16 +286,16 @@ def _keep(kept: dict[str, int], key: str, at: int, limit: int) -> None:
             del kept[next(iter(kept))]
 
 
-def _is_paced_alike(record: Aftermath, failures: Sequence[Failure]) -> bool:
-    """Both are a machine's, with one pause between tries: people do not do that."""
-    if len(failures) < PACE_TRIES or len(record.times) < PACE_TRIES:
-        return False
-    if len({failure.address for failure in failures}) < PACE_TRIES // 2:
-        return False  # one device with an old password
+def _pace_of(failures: Sequence[Failure]) -> int | None:
+    """The pause between a machine's tries, from ever new addresses: people do not do that, nor does a device
+    with an old password.
+    """
+    if len(failures) < PACE_TRIES or len({failure.address for failure in failures}) < PACE_TRIES // 2:
+        return None
     times = [failure.at for failure in failures]
-    if any(later < earlier for earlier, later in pairwise(times)):
-        return False
-    one, other = cadence(record.times), cadence(times)
-    if not (one.machine and other.machine and one.spacing_s and other.spacing_s):
-        return False
-    return abs(one.spacing_s - other.spacing_s) <= SAME_PACE * max(one.spacing_s, other.spacing_s)
+    return None if any(later < earlier for earlier, later in pairwise(times)) else _machine_spacing(times)
+
+
+def _machine_spacing(times: Sequence[int]) -> int | None:
+    rhythm = cadence(times)
+    return rhythm.spacing_s or None if rhythm.machine else None
