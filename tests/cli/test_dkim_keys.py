@@ -58,7 +58,7 @@ def test_a_rotation(keyed: MailHome, server: NameServer) -> None:
     assert new == signing(keyed) and all(path.stat().st_mode & 0o77 == 0 for path in folder.iterdir())
 
 
-@covers("P-04", partly="a letter with it: tests/e2e/test_signing.py")
+@covers("P-04")
 def test_what_is_published_is_looked_at(keyed: MailHome, server: NameServer) -> None:
     """Nothing, another key, two records, silence of the DNS, and all right."""
     said = keyed("dkim", "check", "example.com")
