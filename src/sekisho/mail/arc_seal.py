@@ -3,7 +3,6 @@
 Two signatures are wanted, one after the other: the seal signs the message signature too.
 """
 
-import base64
 import hashlib
 from collections.abc import Sequence
 
@@ -12,7 +11,7 @@ from msgspec import Struct
 from sekisho.mail.arc import KINDS, SEAL, SETS_MAX, sets_in
 from sekisho.mail.canon import relaxed_field
 from sekisho.mail.dkim_field import signed_fields
-from sekisho.mail.dkim_sign import Signer, Unsigned, names_for, unsigned
+from sekisho.mail.dkim_sign import Signer, Unsigned, names_for, signer_tags, unsigned
 from sekisho.mail.headers import Field, fields_of
 from sekisho.mail.spf_field import folded
 
@@ -39,17 +38,7 @@ def message_signature(
 ) -> Unsigned:
     """`fields` are all of the letter as it leaves, but for this set."""
     names = [name for name in names_for(fields) if name not in KINDS]
-    words = [
-        f"i={link.number};",
-        f"a={signer.algorithm};",
-        "c=relaxed/relaxed;",
-        f"d={signer.domain};",
-        f"s={signer.selector};",
-        f"t={at_s};",
-        "h=" + ":".join(name.decode("ascii").title() for name in names) + ";",
-        f"bh={base64.b64encode(body_hash).decode()};",
-        "b=",
-    ]
+    words = [f"i={link.number};", *signer_tags(signer, names, body_hash, at_s)]
     return unsigned(b"ARC-Message-Signature", words, signed_fields(names, fields))
 
 

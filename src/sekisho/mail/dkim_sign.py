@@ -81,8 +81,13 @@ def names_for(fields: Sequence[Field]) -> tuple[bytes, ...]:
 def prepared(signer: Signer, fields: Sequence[Field], body_hash: bytes, at_s: int) -> Unsigned:
     """relaxed/relaxed. `fields` are all of the letter as it leaves, `body_hash` is of the relaxed body."""
     names = names_for(fields)
-    words = [
-        "v=1;",
+    words = ["v=1;", *signer_tags(signer, names, body_hash, at_s)]
+    return unsigned(b"DKIM-Signature", words, signed_fields(names, fields))
+
+
+def signer_tags(signer: Signer, names: Sequence[bytes], body_hash: bytes, at_s: int) -> list[str]:
+    """What DKIM-Signature and ARC-Message-Signature say alike (RFC 6376 3.5, RFC 8617 4.1.2)."""
+    return [
         f"a={signer.algorithm};",
         "c=relaxed/relaxed;",
         f"d={signer.domain};",
@@ -92,7 +97,6 @@ def prepared(signer: Signer, fields: Sequence[Field], body_hash: bytes, at_s: in
         f"bh={base64.b64encode(body_hash).decode()};",
         "b=",
     ]
-    return unsigned(b"DKIM-Signature", words, signed_fields(names, fields))
 
 
 def unsigned(name: bytes, words: Sequence[str], fields: Sequence[Field]) -> Unsigned:
