@@ -7,6 +7,7 @@ import random
 from datetime import date, timedelta
 from email.message import EmailMessage
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -253,3 +254,33 @@ def test_prices_that_cannot_be_read(tmp_path: Path) -> None:
     ended = sekisho("campaign", "study", "--ticker", "ZORK", "--prices", str(bad), str(tmp_path / "archive"))
     assert ended.code == 64
     assert "bad.csv, line 3" in ended.err
+
+
+@covers("X-08", partly="in the console; a PNG")
+def test_one_picture_of_a_campaign(tmp_path: Path) -> None:
+    """Price, volume, letters a day and the claimed days, in words and forms; well-formed."""
+    box = mailbox.mbox(tmp_path / "archive")
+    for said in ("Jul 22", "Jul 29", "Jul 31"):
+        box.add(letter(PUSHED.replace("Jul 22", said), "Sat, 20 Jul 2013 10:00:00 +0000"))
+    box.flush()
+    drawn = tmp_path / "chart.svg"
+    table = prices(tmp_path / "prices.csv", date(2013, 7, 22))
+    ended = sekisho(
+        "campaign",
+        "study",
+        "--ticker",
+        "ZORK",
+        "--prices",
+        table,
+        "--chart",
+        str(drawn),
+        str(tmp_path / "archive"),
+    )
+    assert ended.code == 0, ended.err
+    root = ElementTree.fromstring(drawn.read_text())
+    texts = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    for day in ("2013-07-22", "2013-07-29", "2013-07-31"):
+        assert any(text == f"claimed day {day}" for text in texts)
+    assert {"price at the close", "shares traded", "letters a day"} <= set(texts)
+    dashed = [line for line in root.iter("{http://www.w3.org/2000/svg}line") if line.get("stroke-dasharray")]
+    assert len(dashed) == 3

@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from sekisho.campaign.bars import BadPrices, Bar
+from sekisho.campaign.chart import Words
 from sekisho.campaign.clusters import Campaign
 from sekisho.campaign.study import Finding, Study
 from sekisho.cli import speech
@@ -13,7 +14,7 @@ from sekisho.cli.campaign_options import mailboxes, readable_archives, received_
 from sekisho.cli.where import json_option
 from sekisho.model.phrase import Phrase, phrase
 from sekisho.model.text import printable
-from sekisho.service.campaigning import campaigns, priced, studied
+from sekisho.service.campaigning import campaigns, picture, priced, studied
 
 MATCH = 0.1
 """A claimed price within this share of the last close is called right."""
@@ -38,29 +39,27 @@ CAVEAT = phrase(
 @click.option(
     "--benchmark", metavar="CSV", type=click.Path(exists=True), help="Prices of a market to compare with."
 )
+@click.option(
+    "--chart", metavar="SVG", type=click.Path(dir_okay=False), help="Draw price, volume and letters."
+)
 @mailboxes
-def command(
-    as_json: bool,
-    received: str | None,
-    ticker: str,
-    prices: str,
-    benchmark: str | None,
-    paths: tuple[str, ...],
-) -> int:
+def command(ticker: str, prices: str, paths: tuple[str, ...], **given: Any) -> int:
     """Whether price and volume were unusual on the days of a share's letters, and on those they claim.
 
     Example: sekisho campaign study --ticker HAIR --prices hair.csv ~/Maildir
     """
     bars = _bars(prices, ticker)
-    market = _bars(benchmark, "") if benchmark else None
+    market = _bars(given["benchmark"], "") if given["benchmark"] else None
     with readable_archives():
-        index, _ = campaigns(paths, the_day(received))
+        index, _ = campaigns(paths, the_day(given["received"]))
     symbol = ticker.upper().partition(".")[0]
     found = [campaign for campaign in index.shares() if f"t:{symbol}" in campaign.keys]
     if not found:
         speech.fail(phrase("no letter pushes {ticker}", ticker=printable(symbol, 20)))
     result = studied(bars, found[0], market)
-    if as_json:
+    if given["chart"]:
+        _draw(given["chart"], found[0], bars)
+    if given["as_json"]:
         speech.emit(_fields(found[0], result, bars))
     else:
         speech.tell(_told(found[0], result))
@@ -80,6 +79,23 @@ def _bars(path: str, ticker: str) -> list[Bar]:
         speech.fail(text, speech.USAGE)
     except OSError as error:
         text = phrase("{path} cannot be read: {why}", path=printable(path, 200), why=str(error.strerror))
+        speech.fail(text, speech.UNAVAILABLE)
+
+
+def _draw(path: str, campaign: Campaign, bars: list[Bar]) -> None:
+    say = speech.texts().say
+    words = Words(
+        title=say(phrase("{ticker}: price, volume and letters", ticker=campaign.symbol())),
+        price=say(phrase("price at the close")),
+        volume=say(phrase("shares traded")),
+        letters=say(phrase("letters a day")),
+        claimed=say(phrase("claimed day")),
+    )
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(picture(campaign, bars, words))
+    except OSError as error:
+        text = phrase("{path} cannot be written: {why}", path=printable(path, 200), why=str(error.strerror))
         speech.fail(text, speech.UNAVAILABLE)
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from sekisho.campaign.arrival import arrived
 from sekisho.campaign.bars import Bar, bars_of
+from sekisho.campaign.chart import Words, chart
 from sekisho.campaign.claim import Claims
 from sekisho.campaign.claims import claims_of
 from sekisho.campaign.clusters import Campaign, Campaigns, Seen
@@ -61,6 +62,12 @@ def days_of(campaign: Campaign) -> list[Event]:
 def studied(bars: list[Bar], campaign: Campaign, market: list[Bar] | None) -> Study:
     """The same files give the same answer."""
     return study(bars, days_of(campaign), market, random.Random(1).sample)
+
+
+def picture(campaign: Campaign, bars: list[Bar], words: Words) -> str:
+    """SVG of the share's price and volume, with the campaign's days."""
+    letters = {date.fromisoformat(day): count for day, count in campaign.days.items()}
+    return chart(words, bars, letters, [date.fromisoformat(day) for day in campaign.trade_days])
 
 
 def _extract(kept: Kept, given: date | None) -> Extract:
