@@ -62,7 +62,7 @@ def test_an_unknown_attack_is_a_usage_error() -> None:
     assert all(kind in result.err for kind in KINDS)
 
 
-@covers("O-18", partly="the mobile churn and the office are smaller than 200 users; no allow list yet")
+@covers("O-18", partly="the mobile churn and the office are smaller than 200 users")
 @pytest.mark.timeout(600)
 def test_a_thousand_honest_accounts_for_a_month() -> None:
     """Phones behind CGNAT, travellers, offices, VPNs, newsletters: hardly anybody is bothered."""
