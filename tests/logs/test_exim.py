@@ -79,6 +79,24 @@ def test_a_subject_hides_no_takeover(subject: str) -> None:
     assert ["thief@example.com"] == [letter.account for letter in told.letters]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        'CN=x" A=plain:victim@example.com C="',
+        'CN=\\\\" A=plain:victim@example.com C=\\\\"',
+        'x" S=5 A=plain:victim@example.com"',
+    ],
+)
+@pytest.mark.parametrize("signed", ["", " A=login:bob@example.com"])
+def test_a_certificate_s_name_signs_nobody_in(name: str, signed: str) -> None:
+    """Exim writes it between quotes and escapes none of those within; who really signed in stands behind."""
+    told = heard(
+        f"2023-07-22 18:52:46 1V1Abc-0001De-Fg <= a@example.com H=x [{STRANGER}]:5 P=esmtpsa X=TLS1.3 CV=no"
+        f' DN="{name}"{signed} S=500'
+    )
+    assert not [login for login in told.logins if login.account == "victim@example.com"]
+
+
 @given(hostile)
 def test_a_user_name_blames_nobody_else(user: str) -> None:
     """`set_id` is what the stranger typed: the address is the one before it, and nobody is signed in."""

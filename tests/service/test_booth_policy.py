@@ -10,6 +10,7 @@ from sekisho.checks.ask import LOCKED
 from sekisho.model.config import Guard, Listen
 from sekisho.model.event import Accepted, Event, LoginTried, RecipientGiven
 from sekisho.model.incident import Grade, Standing
+from sekisho.service import booth
 
 POLICY = Listen(address="127.0.0.1:0", protocol="policy")
 HELP = "https://help.example/locked"
@@ -226,5 +227,31 @@ def test_a_port_is_used_again(tmp_path: Path) -> None:
             await stage.clock.sleep(wait)
             await asked(client)
         assert 2 == len(stage.of(LoginTried))
+
+    play(stage_of(tmp_path), scene)
+
+
+def test_who_comes_and_says_nothing_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full booth sends the oldest silent connection away, never one that has asked."""
+    monkeypatch.setattr(booth, "CONNECTIONS_MOST", 5)
+
+    async def scene(stage: Stage) -> None:
+        first = await stage.client("policy")
+        assert "DUNNO" == await asked(first)
+        silent = [await stage.client("policy") for _ in range(7)]
+        last = await stage.client("policy")
+        assert "DUNNO" == await asked(last)
+        assert "DUNNO" == await asked(first)
+        assert b"" == await silent[0].reader.read()
+
+    play(stage_of(tmp_path), scene)
+
+
+def test_a_name_is_escaped_once(tmp_path: Path) -> None:
+    """What cannot be printed is shown by its number, in the event as in the answer."""
+
+    async def scene(stage: Stage) -> None:
+        await asked(await stage.client("policy"), sasl_username="hello@example.com\x01x")
+        assert stage.of(LoginTried)[0].account == "hello@example.com\\x01x"
 
     play(stage_of(tmp_path), scene)

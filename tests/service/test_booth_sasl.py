@@ -178,3 +178,15 @@ def test_a_vault_that_hangs_is_hung_up_for(tmp_path: Path) -> None:
             return None
 
     play_patiently(Hanging(tmp_path, listen={**LISTEN, "sasl": SASL}), scene)
+
+
+def test_a_password_typed_for_a_name_is_kept_nowhere(tmp_path: Path) -> None:
+    """The booth's own domain makes an address of any word: only who is known by it is named."""
+
+    async def scene(stage: Stage) -> None:
+        client = await greeted(stage)
+        assert "FAIL\t1" == await tried(client, "MySecretPassw0rd", "whatever")
+        assert "FAIL\t1" == await tried(client, "alice", "wrong")
+        assert ["", "alice@example.com"] == [event.account for event in stage.of(LoginTried)]
+
+    play(stage_of(tmp_path, replace(SASL, domain="example.com")), scene)

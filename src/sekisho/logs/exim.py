@@ -39,7 +39,11 @@ _PLACE = (
 )
 _SENT_FROM = re.compile(_PLACE + r" P=\S++")
 _SIZE = re.compile(r" S=(\d{1,15}|s+)(?= |$)")
-_QUOTED = re.compile(r"=\"(?:[^\"\\]|\\.)*+\"")
+_QUOTED = re.compile(r"=\".*\"")
+"""From the first quote to the last: Exim escapes no quote in the name of a certificate, where a peer
+may write any. The account, which it writes behind, has none.
+"""
+
 _SIGNED = re.compile(r" A=(?P<driver>[\w.-]+):(?P<account>\S.*?)(?= [A-Z]\w*=| (?:K|PRDR|L[.*-]?)(?: |$)|$)")
 
 BETWEEN_MAX = 2000

@@ -22,6 +22,9 @@ CONNECTIONS_MOST = 2000
 IDLE_S = 1200
 """Longest silence: Postfix keeps a connection for 1000 s at most (smtpd_policy_service_max_ttl)."""
 
+FIRST_S = 30
+"""Longest silence of who has said nothing yet. Mail servers speak as soon as they have come."""
+
 SENT_S = 30
 """Longest that our answer may wait to be taken."""
 
@@ -57,6 +60,7 @@ class Booth:
         self._front = front
         self._clerk = clerk
         self._talks: set[asyncio.Task[None]] = set()
+        self._silent: dict[asyncio.Task[None], None] = {}
         self._closing = False
         self.configure(front.config)
 
@@ -76,12 +80,25 @@ class Booth:
 
     def _come_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         full = len(self._talks) >= CONNECTIONS_MOST
+        if full and self._silent:
+            full = False
+            self._send_away(next(iter(self._silent)))
         if self._closing or full or not self._peers.contains(peer_of(writer.transport)):
             writer.transport.abort()
             return
         talk = asyncio.get_running_loop().create_task(self._hear(reader, writer), name=f"booth {self.name}")
         self._talks.add(talk)
-        talk.add_done_callback(self._talks.discard)
+        self._silent[talk] = None
+        talk.add_done_callback(self._gone)
+
+    def _send_away(self, talk: asyncio.Task[None]) -> None:
+        """Who came first and has said nothing makes room; a server that works here is never sent away."""
+        self._gone(talk)
+        talk.cancel()
+
+    def _gone(self, talk: asyncio.Task[None]) -> None:
+        self._talks.discard(talk)
+        self._silent.pop(talk, None)
 
     async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -95,8 +112,10 @@ class Booth:
         machine = self._clerk.machine()
         await _send(writer, machine.take())
         while not machine.closed:
-            async with asyncio.timeout(IDLE_S):
+            talk = asyncio.current_task()
+            async with asyncio.timeout(FIRST_S if talk in self._silent else IDLE_S):
                 data = await reader.read(READ_OCTETS)
+            self._silent.pop(talk, None)  # type: ignore[arg-type]
             if not data:
                 return
             for question in machine.receive(data):

@@ -16,7 +16,6 @@ from sekisho.checks.takeover import held_under
 from sekisho.model.address import normal
 from sekisho.model.config import Config
 from sekisho.model.event import RECIPIENTS_KEPT, Accepted, LoginTried, RecipientGiven
-from sekisho.model.text import printable
 from sekisho.service.front import Front
 from sekisho.service.holdings import Holdings
 from sekisho.store.bounded import Bounded
@@ -173,7 +172,7 @@ class PolicyClerk:
             "at": at,
             "source": f"booth:{self._name}",
             "session": asked.instance,
-            "account": printable(asked.account, 320),
+            "account": asked.account[:320],
             "address": asked.address,
         }
 

@@ -24,6 +24,10 @@ ANSWER_S = 8.0
 """Longest wait for the vault: Postfix has gone after 10 s."""
 
 
+KNOWN = frozenset(("password", "revoked"))
+"""Why the vault refuses an account that there is."""
+
+
 class SaslClerk:
     def __init__(self, name: str, front: Front) -> None:
         self._name = name
@@ -89,10 +93,10 @@ class SaslClerk:
         return name if "@" in name or not self._domain else f"{name}@{self._domain}"
 
     def _tell_failure(self, tried: Tried, address: str, verified: Verified) -> None:
-        """As in `login.py`: a name only if it looks like one."""
-        name = self._login(tried.identity)
-        account = printable(name, 320) if "@" in name else ""
+        """As in `login.py`: a name only if it looks like one, or is one: people type passwords there."""
         why, digest = verified.why, verified.digest
+        is_name = "@" in tried.identity or why in KNOWN
+        account = printable(self._login(tried.identity), 320) if is_name else ""
         self._front.record(self._event(tried, address, account=account, ok=False, why=why, digest=digest))
 
     def _event(self, tried: Tried, address: str, **more: Any) -> LoginTried:
