@@ -1,8 +1,13 @@
 """`sekisho queue --on qmail` on a queue of qmail's documented layout, while qmail-send runs and not."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
+from collections.abc import Iterator
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,7 @@ import pytest
 from command import Result, sekisho
 from covers import covers
 from e2e.qmail_queue import Qmail
+from sekisho.service import qmail_hands
 
 HELLO = "hello@example.com"
 TEXT = "Subject: cheap\nReceived: from x (bob@example.com@10.0.0.1)\n\nthe words\n"
@@ -138,6 +144,84 @@ def test_a_crash_between_copy_and_mark_leaves_the_letter_theirs(theirs: Qmail) -
     assert spam == rows[0]["message"] and "held_by" not in rows[0]
     done(theirs, "hold", "--account", HELLO)
     assert 1 == len(listed(theirs))
+
+
+def crashing(after: int, folder: Path) -> bool:
+    """Holds all in another process, which is killed before its step number `after`; False: it had fewer."""
+    child = os.fork()
+    if not child:
+        steps = count()
+        for name in ("pwrite", "fsync", "rename", "utime", "mkdir", "open"):
+            setattr(os, name, _killed(getattr(os, name), steps, after))
+        desk = qmail_hands.QmailQueue(qmail_hands.Where(str(folder)))
+        with contextlib.suppress(BaseException):
+            for letter in [each for each in desk.letters() if not each.held]:
+                desk.hold([letter])
+            os._exit(0)
+        os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or 0 == os.WEXITSTATUS(status)
+    return os.WIFSIGNALED(status)
+
+
+def _killed(function: Any, steps: Iterator[int], after: int) -> Any:
+    def called(*words: Any, **named: Any) -> Any:
+        if next(steps) == after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*words, **named)
+
+    return called
+
+
+def test_a_hold_killed_at_any_step_loses_nobody_and_doubles_nobody(theirs: Qmail) -> None:
+    """Three recipients in two channels: read, cleared by qmail-send and read, held again and let go."""
+    everybody = ["a@far.example", "b@far.example", "c@d"]
+    after = 0
+    killed = True
+    while killed:
+        theirs.put("x@far.example", TEXT, login=HELLO, remote=" ".join(f"T {to}" for to in everybody[:2]),
+                   local="T c@d")  # fmt: skip
+        killed = crashing(after, theirs.folder)
+        desk = qmail_hands.QmailQueue(qmail_hands.Where(str(theirs.folder)))
+        for change in (lambda: None, theirs.clean, partial(desk.hold, ()), theirs.clean):
+            before = theirs.files()
+            assert everybody == reached(desk), after
+            assert before == theirs.files()
+            change()
+        desk.hold(list(desk.letters()))
+        theirs.clean()
+        assert everybody == reached(desk) and all(each.held for each in desk.letters())
+        desk.release(list(desk.letters()))
+        assert everybody == reached(desk) and not any(each.held for each in desk.letters())
+        desk.hold(list(desk.letters()))
+        desk.remove(list(desk.letters()))
+        theirs.clean()
+        assert [] == reached(desk) == list((theirs.folder / "sekisho").iterdir())
+        after += 1
+    assert after > 15
+
+
+def reached(desk: qmail_hands.QmailQueue) -> list[str]:
+    return sorted(to.address for each in desk.letters() for to in each.recipients)
+
+
+def test_who_reads_while_a_hold_runs_takes_nothing_away(
+    theirs: Qmail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the copy and each of the marks somebody lists the queue."""
+    theirs.put("x@far.example", TEXT, login=HELLO, remote="T a@far.example T b@far.example", local="T c@d")
+    desk = qmail_hands.QmailQueue(qmail_hands.Where(str(theirs.folder)))
+    seen: list[list[str]] = []
+    plain = os.pwrite
+
+    def watched(handle: int, data: bytes, offset: int) -> int:
+        seen.append(reached(desk))
+        return plain(handle, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", watched)
+    desk.hold(list(desk.letters()))
+    theirs.clean()
+    assert [["a@far.example", "b@far.example", "c@d"]] * 4 == [*seen, reached(desk)]
 
 
 def test_bounce_makes_a_letter_too_old(theirs: Qmail) -> None:

@@ -5,7 +5,9 @@ number of our file, which goes into mess/ itself when it is let go.
 """
 
 import contextlib
+import fcntl
 import os
+import shutil
 import threading
 from collections.abc import Iterator, Mapping
 
@@ -50,9 +52,46 @@ class QmailFiles:
     def held_folder(self, name: str) -> str:
         return os.path.join(self._held, name)
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else of us changes the queue meanwhile; ends with the process, however that ends."""
+        os.makedirs(self._held, mode=0o700, exist_ok=True)
+        handle = os.open(self._held, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def sweep(self) -> None:
+        """What a crash left of copies not finished and not quite removed. Under the lock only."""
+        whole = set(self.held())
+        for name in _names(self._held):
+            path = os.path.join(self._held, name)
+            if name in whole:
+                continue
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
+
+    def drop(self, name: str) -> None:
+        """Under another name first: a crash leaves it whole, or nothing that counts. Under the lock only."""
+        going = os.path.join(self._held, f"gone.{name}")
+        os.rename(self.held_folder(name), going)
+        sync(self._held)
+        shutil.rmtree(going)
+
+    def is_let_go(self, name: str) -> bool:
+        """A crash came after it was theirs again, and before it was gone here."""
+        with contextlib.suppress(FileNotFoundError):
+            mess = os.stat(os.path.join(self.held_folder(name), "mess"))
+            there = os.path.samestat(mess, os.lstat(self.path("mess", name)))
+            return there and (os.path.exists(self.path("info", name)) or os.path.exists(self.todo(name)))
+        return False
+
     def keep(self, message: bytes, parts: Mapping[str, bytes], birth: int) -> str:
         """A letter in our folder; its number. Durable when it returns."""
-        os.makedirs(self._held, mode=0o700, exist_ok=True)
         new = os.path.join(self._held, f"new.{os.getpid()}.{threading.get_ident()}")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(new)

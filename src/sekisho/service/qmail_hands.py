@@ -8,7 +8,7 @@ one byte each. Let go, it comes back: with qmail-send stopped as it was, else as
 import contextlib
 import fcntl
 import os
-import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -60,7 +60,10 @@ class QmailQueue:
 
     def hold(self, letters: Sequence[ForeignLetter]) -> dict[str, str]:
         """What qmail-send has not yet taken from todo/ is passed over: it will be in a moment."""
-        with ThreadPoolExecutor(TOGETHER) as pool:  # a disk syncs many files in hardly more time than one
+        with (
+            self._changing(),
+            ThreadPoolExecutor(TOGETHER) as pool,
+        ):  # a disk syncs many files in hardly more time than one
             names = list(pool.map(self._hold, letters))
         return {letter.id: name for letter, name in zip(letters, names, strict=True) if name}
 
@@ -68,18 +71,20 @@ class QmailQueue:
         """Its number in our folder, "" for what is there already or has reached everybody."""
         if letter.place or letter.state == "failed":
             return ""
-        pending = {channel: self._pending(channel, letter.id) for channel in CHANNELS}
-        if not any(pending.values()):
-            return ""
-        name = self._keep(letter, pending)
-        self._mark_done(letter.id, pending)
-        return name
+        while any((pending := self._waiting(letter.id)).values()):
+            with contextlib.suppress(FileNotFoundError):  # it went while we read it
+                name = self._keep(letter, pending)
+                if self._waiting(letter.id) == pending:
+                    self._mark_done(letter.id, pending)
+                    return name
+                self._files.drop(name)  # somebody was reached while we wrote, and is not to be held
+        return ""
 
     def release(self, letters: Sequence[ForeignLetter]) -> None:
         stay: list[str] = []
-        with self._alone() as alone:
+        with self._changing(), self._alone() as alone:
             for letter in letters:
-                if not self._let_go(letter, alone=alone):
+                if os.path.exists(letter.place) and not self._let_go(letter, alone=alone):
                     stay.append(letter.id)
         if stay:
             raise NotDone(
@@ -104,12 +109,14 @@ class QmailQueue:
         return (*(read(os.path.join(letter.place, name)) for name in names), birth)
 
     def remove(self, letters: Sequence[ForeignLetter]) -> None:
-        for letter in letters:
-            if letter.place:
-                shutil.rmtree(letter.place)
+        with self._changing():
+            for letter in letters:
+                if letter.place and os.path.exists(letter.place):
+                    self._files.drop(os.path.basename(letter.place))
 
     def put_back(self, copies: Sequence[Copy]) -> list[str]:
-        return [self._put_back(letter, parts) for letter, parts in copies]
+        with self._changing():
+            return [self._put_back(letter, parts) for letter, parts in copies]
 
     def _put_back(self, letter: ForeignLetter, parts: Sequence[bytes]) -> str:
         message, info, local, remote, birth = parts
@@ -135,32 +142,64 @@ class QmailQueue:
             return ForeignLetter(name, "failed", "", (Pending("?", str(error)),), 0, 0)
 
     def _held(self, name: str) -> ForeignLetter | None:
-        """None while their queue still has what we have copied: a crash came between, and theirs counts."""
+        """With those who are marked in their queue: the others are theirs still. Changes nothing."""
         folder = self._files.held_folder(name)
         try:
-            if self._is_unfinished(folder):
-                shutil.rmtree(folder)
+            if self._files.is_let_go(name):
                 return None
-            info = os.path.join(folder, "info")
-            left = [
-                one.address
-                for channel in CHANNELS
-                for one in qmail_queue.records(read(os.path.join(folder, channel)))
-            ]
-            mess, birth = os.path.join(folder, "mess"), os.stat(info).st_mtime_ns // 1000
+            left = list((self._kept(folder) - self._theirs_of(folder)).elements())
+            mess, info = os.path.join(folder, "mess"), os.path.join(folder, "info")
+            birth, size = os.stat(info).st_mtime_ns // 1000, os.stat(mess).st_size
             sender = qmail_queue.sender_of(read(info))
-            size = os.stat(mess).st_size
             return _letter(name, (sender, left), read(mess, HEAD_BYTES), (size, birth), folder)
         except (FileNotFoundError, BadListing):
             return None
 
-    def _is_unfinished(self, folder: str) -> bool:
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One at a time; first, what a crash left half done is done, or undone."""
+        with self._files.locked():
+            self._files.sweep()
+            for name in self._files.held():
+                self._settle(name)
+            yield
+
+    def _settle(self, name: str) -> None:
+        """Nobody marked: the letter is theirs. Somebody marked: ours alone knows of him, so all are held."""
+        folder = self._files.held_folder(name)
+        if self._files.is_let_go(name):
+            self._files.drop(name)
+            return
+        with contextlib.suppress(FileNotFoundError, BadListing):
+            theirs = self._theirs_of(folder)
+            if theirs and theirs == self._kept(folder):
+                self._files.drop(name)
+            elif theirs:
+                origin = self._origin(folder)
+                self._mark_done(origin, self._waiting(origin))
+
+    def _kept(self, folder: str) -> Counter[bytes]:
+        found = (
+            one for channel in CHANNELS for one in qmail_queue.records(read(os.path.join(folder, channel)))
+        )
+        return Counter(one.address for one in found)
+
+    def _theirs_of(self, folder: str) -> Counter[bytes]:
+        """Who of a letter that we have copied waits in their queue: all who do were copied."""
+        waiting = self._waiting(origin) if (origin := self._origin(folder)) else {}
+        return Counter(one.address for found in waiting.values() for one in found)
+
+    def _origin(self, folder: str) -> str:
+        """The number of the letter in their queue, "" when it has gone from there."""
         with contextlib.suppress(FileNotFoundError, ValueError):
-            name, size, changed = read(os.path.join(folder, "origin")).split(b" ")
-            state = os.stat(self._files.path("mess", name.decode()))
-            same = (state.st_size, state.st_mtime_ns) == (int(size), int(changed))
-            return same and any(self._pending(channel, name.decode()) for channel in CHANNELS)
-        return False
+            name, size, changed = read(os.path.join(folder, "origin")).decode("ascii").split(" ")
+            state = os.stat(self._files.path("mess", name))
+            if (state.st_size, state.st_mtime_ns) == (int(size), int(changed)):
+                return name
+        return ""
+
+    def _waiting(self, name: str) -> dict[str, list[Record]]:
+        return {channel: self._pending(channel, name) for channel in CHANNELS}
 
     def _pending(self, channel: str, name: str) -> list[Record]:
         with contextlib.suppress(FileNotFoundError):
@@ -217,7 +256,7 @@ class QmailQueue:
             remote = [one.address for one in qmail_queue.records(parts["remote"])]
             sender = qmail_queue.sender_of(parts["info"])
             self._files.submit(folder, letter.id, qmail_queue.envelope(sender, remote, os.getpid()))
-        shutil.rmtree(folder)
+        self._files.drop(letter.id)
         return True
 
     def _info(self, letter: ForeignLetter) -> str:
