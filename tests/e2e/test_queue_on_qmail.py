@@ -272,3 +272,24 @@ def test_no_link_is_followed(theirs: Qmail, tmp_path: Path) -> None:
     done(theirs, "hold", "--sender", "*")
     assert "failed" == listed(theirs)[spam][0]["state"] and other not in listed(theirs)
     assert b"Troot@example.com\0" == secret.read_bytes()
+
+
+def test_our_folder_is_emptied_nowhere_else(theirs: Qmail, tmp_path: Path) -> None:
+    """A link in its place, a folder of another user, and what is not ours in it."""
+    theirs.put("x@far.example", TEXT, login=HELLO, remote="T a@far.example")
+    other, ours = tmp_path / "other", theirs.folder / "sekisho"
+    for name in ("4711", "gone.4711", "etc"):
+        (other / name).mkdir(parents=True)
+    ours.symlink_to(other)
+    refused = queue(theirs, "hold", "--account", HELLO, "--yes")
+    assert 69 == refused.code and str(ours) in refused.err
+    ours.unlink()
+    other.rename(ours)
+    if os.geteuid() == 0:
+        os.chown(ours, 65534, 65534)
+        refused = queue(theirs, "hold", "--account", HELLO, "--yes")
+        assert 69 == refused.code and "not ours" in refused.err
+        assert {"4711", "gone.4711", "etc"} == set(os.listdir(ours))
+        os.chown(ours, 0, 0)
+    done(theirs, "hold", "--account", HELLO)
+    assert "etc" in os.listdir(ours) and not {"4711", "gone.4711"} & set(os.listdir(ours))

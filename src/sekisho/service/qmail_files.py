@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import stat
 import threading
 from collections.abc import Iterator, Mapping
 
@@ -28,6 +29,7 @@ class QmailFiles:
         todo = os.path.join(folder, "todo")
         self._split_todo = any(os.path.isdir(os.path.join(todo, name)) for name in _names(todo))
         self._held = os.path.join(folder, HELD)
+        self._own = -1
 
     def numbers(self) -> Iterator[str]:
         mess = os.path.join(self._folder, "mess")
@@ -54,33 +56,46 @@ class QmailFiles:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Nobody else of us changes the queue meanwhile; ends with the process, however that ends."""
-        os.makedirs(self._held, mode=0o700, exist_ok=True)
-        handle = os.open(self._held, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        """Nobody else of us changes the queue meanwhile; ends with the process, however that ends.
+
+        The folder is held by its handle: qmail's users could put another one, or a link, in its place.
+        """
         try:
+            os.makedirs(self._held, mode=0o700, exist_ok=True)
+            handle = os.open(self._held, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError as error:
+            raise Unavailable(self._held, error.strerror or str(error)) from error
+        try:
+            if os.fstat(handle).st_uid != os.geteuid():
+                raise Unavailable(self._held, "this folder is not ours: look who made it, and move it away")
             fcntl.flock(handle, fcntl.LOCK_EX)
+            self._own = handle
             yield
         finally:
+            self._own = -1
             os.close(handle)
 
     def sweep(self) -> None:
         """What a crash left of copies not finished and not quite removed. Under the lock only."""
-        whole = set(self.held())
-        for name in _names(self._held):
-            path = os.path.join(self._held, name)
-            if name in whole:
-                continue
-            if os.path.isdir(path) and not os.path.islink(path):
-                shutil.rmtree(path)
-            else:
-                os.unlink(path)
+        for name in os.listdir(self._own):
+            state = os.stat(name, dir_fd=self._own, follow_symlinks=False)
+            if not stat.S_ISDIR(state.st_mode):
+                if name.startswith("new."):
+                    os.unlink(name, dir_fd=self._own)
+            elif is_id(name.removeprefix("gone.")) and not (is_id(name) and self._is_whole(name)):
+                shutil.rmtree(name, dir_fd=self._own)
+
+    def _is_whole(self, name: str) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return stat.S_ISREG(os.stat(f"{name}/info", dir_fd=self._own, follow_symlinks=False).st_mode)
+        return False
 
     def drop(self, name: str) -> None:
         """Under another name first: a crash leaves it whole, or nothing that counts. Under the lock only."""
-        going = os.path.join(self._held, f"gone.{name}")
-        os.rename(self.held_folder(name), going)
-        sync(self._held)
-        shutil.rmtree(going)
+        going = f"gone.{name}"
+        os.rename(name, going, src_dir_fd=self._own, dst_dir_fd=self._own)
+        os.fsync(self._own)
+        shutil.rmtree(going, dir_fd=self._own)
 
     def is_let_go(self, name: str) -> bool:
         """A crash came after it was theirs again, and before it was gone here."""
