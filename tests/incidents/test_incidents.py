@@ -17,6 +17,7 @@ from incidents.stream import HONEST, Stream, differs, play, streams
 UNITS = "a unit of time"
 STORAGE = "how much is remembered, shown or stored"
 WORDS = "told in a sentence only"
+AFTERWARDS = "what is told of a case that is contained already, held by tests/guard/test_aftermath.py"
 TABLE = "how the network table is read; tests/guard/test_networks.py"
 LIST = "a list, not a number; its entries have tests in tests/guard/test_rules.py"
 QUEUE = "what the spool and the shell do; tests/service/test_watching.py"
@@ -54,6 +55,16 @@ UNDECIDED = {
     "failures.OURS": LIST,
     "tally.CAUSES": LIST,
     "tally.SLOT": "by so much the window moves at once",
+    "aftermath.RELATED_TRIES": AFTERWARDS,
+    "aftermath.WATCHED": AFTERWARDS,
+    "aftermath.QUIET_FOR": AFTERWARDS,
+    "aftermath.GAVE_UP_PERIODS": AFTERWARDS,
+    "aftermath.BEFORE": AFTERWARDS,
+    "aftermath.SAME_PACE": AFTERWARDS,
+    "aftermath.PACE_TRIES": AFTERWARDS,
+    "allowing.EPOCH": UNITS,
+    "settings.allow": LIST,
+    "settings.blocklists": AFTERWARDS,
     "settings.enabled": QUEUE,
     "settings.held_messages": QUEUE,
     "settings.held_bytes": QUEUE,

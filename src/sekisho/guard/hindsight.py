@@ -92,8 +92,11 @@ def place_of(network: Network) -> str:
     return f"AS{network.asn}/{network.country}" if network.asn else "~" + region_of(network)
 
 
-def home_networks(sights: Sequence[Sight], until: int) -> frozenset[str]:
-    """The networks that are the account's own, from use before `until` and from addresses that come back."""
+def home_networks(sights: Sequence[Sight], until: int, found: int | None = None) -> frozenset[str]:
+    """The networks that are the account's own, from use before `until` and from addresses that come back.
+
+    `found` is the moment that the guard gave: an address that came with it does not vouch for itself.
+    """
     days: dict[str, set[int]] = defaultdict(set)
     times: dict[str, list[int]] = defaultdict(list)
     networks: dict[str, str] = {}
@@ -109,8 +112,8 @@ def home_networks(sights: Sequence[Sight], until: int) -> frozenset[str]:
     home = {key for key, seen in days.items() if len(seen) >= HOME_DAYS}
     begin = min((seen[0] for seen in times.values()), default=0)
     for address, seen in times.items():
-        if seen[0] >= until - HOUR and begin < until - DAY:
-            continue  # it came with the doubt, into an account that had been quiet before
+        if found is not None and seen[0] >= found - HOUR and begin < found - DAY:
+            continue  # into an account that had been quiet before
         if len(seen) >= often and seen[-1] - seen[0] >= HOME_SPAN:
             home.add(networks[address])
     return frozenset(home)
@@ -119,7 +122,7 @@ def home_networks(sights: Sequence[Sight], until: int) -> frozenset[str]:
 def episode(sights: Sequence[Sight], found: int | None) -> Episode | None:
     """The episode around the moment `found` that the guard gave; without one, around the busiest day of
     strangers."""
-    home = home_networks(sights, found if found is not None else _first_doubt(sights))
+    home = home_networks(sights, found if found is not None else _first_doubt(sights), found)
     strange = [
         sight for sight in sights if sight.ok and sight.network.place and sight.network.key not in home
     ]
