@@ -293,3 +293,24 @@ def test_our_folder_is_emptied_nowhere_else(theirs: Qmail, tmp_path: Path) -> No
         os.chown(ours, 0, 0)
     done(theirs, "hold", "--account", HELLO)
     assert "etc" in os.listdir(ours) and not {"4711", "gone.4711"} & set(os.listdir(ours))
+
+
+def test_a_link_where_a_letter_was_stops_nobody_else(theirs: Qmail, tmp_path: Path) -> None:
+    """In place of a message, and of the recipients of one that is held: shown as failed, not read."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"Subject: secret\n\nnobody else's\n")
+    spam, half = (theirs.put("x@far.example", TEXT, login=HELLO, remote=f"T {to}@far.example") for to in "ab")
+    theirs.put("y@far.example", TEXT, login=HELLO, remote="T c@far.example")
+    done(theirs, "hold", "--id", half)
+    for planted in (theirs.path("mess", spam), theirs.path("remote", half)):
+        kept = planted.rename(tmp_path / f"kept{planted.name}")  # its number is not to be given again
+        planted.symlink_to(secret)
+        assert kept.exists()
+    states = sorted(rows[0]["state"] for rows in listed(theirs).values())
+    assert ["failed", "failed", "failed", "waiting"] == states
+    for name in listed(theirs):
+        shown = queue(theirs, "show", name)
+        assert "nobody else's" not in shown.out + shown.err and "Traceback" not in shown.err
+    assert not listed(theirs, "--body", "nobody else's")
+    assert 1 == done(theirs, "hold", "--account", HELLO)["count"]
+    assert b"Subject: secret\n\nnobody else's\n" == secret.read_bytes()

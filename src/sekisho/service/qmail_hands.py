@@ -56,7 +56,10 @@ class QmailQueue:
         yield from letters
 
     def text(self, letter: ForeignLetter) -> bytes:
-        return read(self._message(letter)).replace(b"\n", b"\r\n")
+        """Nothing of what has gone, or is no plain file."""
+        with contextlib.suppress(OSError):
+            return read(self._message(letter)).replace(b"\n", b"\r\n")
+        return b""
 
     def hold(self, letters: Sequence[ForeignLetter]) -> dict[str, str]:
         """What qmail-send has not yet taken from todo/ is passed over: it will be in a moment."""
@@ -152,8 +155,10 @@ class QmailQueue:
             birth, size = os.stat(info).st_mtime_ns // 1000, os.stat(mess).st_size
             sender = qmail_queue.sender_of(read(info))
             return _letter(name, (sender, left), read(mess, HEAD_BYTES), (size, birth), folder)
-        except (FileNotFoundError, BadListing):
+        except FileNotFoundError:
             return None
+        except (BadListing, OSError) as error:
+            return ForeignLetter(name, "failed", "", (Pending("?", str(error)),), 0, 0)
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:
@@ -170,12 +175,15 @@ class QmailQueue:
         if self._files.is_let_go(name):
             self._files.drop(name)
             return
-        with contextlib.suppress(FileNotFoundError, BadListing):
-            theirs = self._theirs_of(folder)
-            if theirs and theirs == self._kept(folder):
-                self._files.drop(name)
-            elif theirs:
-                origin = self._origin(folder)
+        try:
+            theirs, kept = self._theirs_of(folder), self._kept(folder)
+        except (BadListing, OSError):  # it is listed as failed, and the others are not made to wait for it
+            return
+        if theirs and theirs == kept:
+            self._files.drop(name)
+        elif theirs:
+            origin = self._origin(folder)
+            with contextlib.suppress(FileNotFoundError):  # qmail-send has just cleared it away
                 self._mark_done(origin, self._waiting(origin))
 
     def _kept(self, folder: str) -> Counter[bytes]:

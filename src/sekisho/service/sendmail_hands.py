@@ -156,7 +156,8 @@ class SendmailQueue:
 def _folder_in(config: str) -> str:
     """QueueDirectory of sendmail.cf. Raises Unavailable."""
     try:
-        found = _QUEUE.search(tools.read(config).decode("utf-8", "surrogateescape"))
+        with open(config, encoding="utf-8", errors="surrogateescape") as file:  # may well be a link
+            found = _QUEUE.search(file.read())
     except OSError as error:
         raise Unavailable(config, error.strerror or str(error)) from error
     return found[1] if found else QUEUE
