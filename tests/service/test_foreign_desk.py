@@ -15,6 +15,8 @@ from sekisho.service.foreign_desk import Copy
 from sekisho.service.foreign_select import Names
 from sekisho.service.foreign_standing import StandingDesk
 from sekisho.service.messages import QueueAsk, QueueVerb
+from sekisho.service.sendmail_hands import SendmailQueue
+from sekisho.service.sendmail_hands import Where as SendmailWhere
 from sekisho.store.taken import Taken
 from sekisho.world import Unavailable
 
@@ -199,3 +201,16 @@ def test_a_name_that_is_a_path_is_none(theirs: Elsewhere, tmp_path: Path) -> Non
     """An action named on the command line."""
     with pytest.raises(Unavailable):
         done(theirs, tmp_path, "release", "act1", held_by="../../etc/passwd")
+
+
+def test_a_link_in_sendmails_queue_is_not_opened_to_be_removed(tmp_path: Path) -> None:
+    """Neither the file behind it nor the link is touched; what has gone meanwhile is passed over."""
+    secret, link = tmp_path / "secret", tmp_path / "qfx"
+    secret.touch()
+    link.symlink_to(secret)
+    sendmail = SendmailQueue(SendmailWhere(queue=str(tmp_path)))
+    letter = ForeignLetter("x", "waiting", "", (Pending("a@far.example"),), 0, 0)
+    with pytest.raises(Unavailable):
+        sendmail.remove([replace(letter, place=str(link))])
+    sendmail.remove([replace(letter, place=str(tmp_path / "qfgone"))])
+    assert link.is_symlink() and secret.exists()

@@ -127,7 +127,8 @@ class EximQueue:
         """Folder and id of each letter; one level of folders where the spool is split."""
         above = os.path.join(self.folder, "input")
         try:
-            folders = [above, *(entry.path for entry in os.scandir(above) if entry.is_dir())]
+            inner = [entry.path for entry in os.scandir(above) if entry.is_dir(follow_symlinks=False)]
+            folders = [above, *inner]
             for folder in folders:
                 for entry in os.scandir(folder):
                     ident = entry.name.removesuffix("-H")

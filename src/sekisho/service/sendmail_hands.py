@@ -9,6 +9,7 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import IO
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -89,7 +90,7 @@ class SendmailQueue:
     def remove(self, letters: Sequence[ForeignLetter]) -> None:
         """Whose file is locked is being delivered: it stays."""
         for letter in letters:
-            with contextlib.suppress(FileNotFoundError, BlockingIOError), open(letter.place, "r+b") as file:
+            with contextlib.suppress(FileNotFoundError, BlockingIOError), _plain(letter.place) as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 os.unlink(letter.place)
@@ -183,6 +184,16 @@ def _parsed(name: str, data: bytes) -> ForeignLetter:
         return parsed(name[2:], data, held=name.startswith("hf"))
     except BadListing as error:
         return ForeignLetter(name[2:], "failed", "", (Pending("?", str(error)),), len(data), 0)
+
+
+def _plain(path: str) -> IO[bytes]:
+    """To be locked. Raises Unavailable for a link: who planted it would choose what we lock."""
+    try:
+        return open(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK), "r+b")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unavailable(path, error.strerror or str(error)) from error
 
 
 def _write(path: str, data: bytes) -> None:
