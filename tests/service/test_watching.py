@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from covers import covers
 from guard.streams import HOME, HOTEL, MINUTE, PHONE, Town, bot, strangers
 from sekisho.model.event import ActionDone
-from sekisho.model.incident import Grade
+from sekisho.model.incident import Finding, Grade, Incident
 from sekisho.service import watching
 from sekisho.service.channel import NotDone
 from sekisho.service.messages import (
@@ -360,6 +360,24 @@ def test_rule_11_no_reminder_after_a_look(site: Site) -> None:
         await site.attack()
         await site.ask("show", HELLO)
         await site.fakes.clock.sleep(40 * 3600)
+        assert len(site.letters("postmaster@example.com")) == 1
+
+    play(site, scene)
+
+
+def test_rule_11_another_finding_of_a_case_is_no_news(site: Site) -> None:
+    """Several rules find one theft at once: each asks for the same, and it is told once."""
+
+    async def scene(site: Site) -> None:
+        heard: list[tuple[Incident, Finding]] = []
+        site.role.listen(lambda incident, finding: heard.append((incident, finding)), lambda incident: None)
+        await site.live(20)
+        await site.attack()
+        grave = [one for one in heard if one[1].grade >= Grade.CONTAIN]
+        assert grave
+        for incident, finding in (*grave, *grave):
+            assert await site.role._cases.follow(incident, finding)
+        assert len(site.letters(HELLO)) == 1
         assert len(site.letters("postmaster@example.com")) == 1
 
     play(site, scene)

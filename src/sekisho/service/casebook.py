@@ -27,18 +27,27 @@ LISTED = 200
 """Most incidents of one `list`, the newest first."""
 
 
+NOTICES = frozenset(("notify", "alarm"))
+
+
 class Casebook:
     def __init__(self, house: House, guard: Guard, containing: Containing) -> None:
         self._house = house
         self._guard = guard
         self._containing = containing
         self.open: dict[str, Incident] = {}
+        self._told: dict[str, set[tuple[str, bool]]] = {}
 
     async def read(self) -> None:
         """The cases that were open when watch stopped."""
         found = await self._containing.keep(lambda: self._house.incidents(open_only=True))
         cases = [incident for incident in reversed(found) if incident.kind != FAILURE_RATE]
         self.open = {incident.subject: incident for incident in cases}
+        for incident in cases:
+            actions = await self._containing.keep(self._house.actions, incident.id)
+            contained = any(action.kind == "hold_queue" for action in actions)
+            notices = {action.to for action in actions if action.kind in NOTICES}
+            self._told[incident.id] = {(to, stage) for to in notices for stage in {False, contained}}
 
     def fold(self, finding: Finding) -> Incident:
         """The account's case with this finding in it, not yet written down."""
@@ -64,12 +73,29 @@ class Casebook:
             actions = plan_notices(incident, wish, self._containing.ident)
         else:
             return True  # a watch is nothing that anybody should notice
-        return await self._follow(incident, actions)
+        return await self._follow(incident, self._untold(incident, actions))
 
     async def tell(self, incident: Incident, at: int) -> None:
         """Owner and operator, of mail that is held."""
         wish = await self._wish(incident, "guard", at)
-        await self._follow(incident, plan_notices(incident, wish, self._containing.ident))
+        actions = plan_notices(incident, wish, self._containing.ident)
+        await self._follow(incident, self._untold(incident, actions))
+
+    def _untold(self, incident: Incident, actions: Sequence[Action]) -> tuple[Action, ...]:
+        """Rule 11: each is told once of a case, and once more when it is contained; findings that come
+        together are one piece of news.
+        """
+        present = self.open.get(incident.subject, incident)
+        contained = max(present.grade, incident.grade) >= Grade.CONTAIN
+        told = self._told.setdefault(incident.id, set())
+        kept = []
+        for action in actions:
+            if action.kind in NOTICES:
+                if (action.to, contained) in told:
+                    continue
+                told.add((action.to, contained))
+            kept.append(action)
+        return tuple(kept)
 
     async def remind(self, incident: Incident, at: int) -> None:
         """Tell the operator again."""
@@ -107,6 +133,7 @@ class Casebook:
     async def close(self, incident: Incident, at: int, why: str) -> None:
         closed = replace(incident, closed=at, closed_why=why)
         self.open.pop(incident.subject, None)
+        self._told.pop(incident.id, None)
         await self.save(closed)
 
     async def answer(self, ask: IncidentAsk, at: int) -> IncidentAnswer:
